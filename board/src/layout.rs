@@ -1,0 +1,24 @@
+//! Where things are on the card and in the running system. The image builder and `init` share these.
+
+/// Partition sizes and places, in bytes unless said.
+pub mod card {
+    /// Everything is aligned to this.
+    pub const ALIGN: u64 = 4 << 20;
+    /// p1: firmware files, config.txt, U-Boot, boot.scr. FAT; no update ever writes it.
+    pub const FIRMWARE: u64 = 64 << 20;
+    /// p2 and p3: a slot (kernel, device trees, initramfs, manifest). FAT.
+    pub const SLOT: u64 = 96 << 20;
+    /// p4 as built; grown to the card's size at first boot. ext4.
+    pub const DATA: u64 = 64 << 20;
+    /// Label of the data partition.
+    pub const DATA_LABEL: &str = "pillarbox-data";
+}
+
+/// Where the data partition is mounted.
+pub const DATA_DIR: &str = "/data";
+/// The mail server's own folder on it, owned by its uid.
+pub const MAIL_DIR: &str = "/data/mail";
+/// Uid and gid of `serve` on the board.
+pub const SERVE_UID: u32 = 800;
+/// The host name announced by mDNS, without `.local`.
+pub const HOST_NAME: &str = "pillarbox";

@@ -1,0 +1,5 @@
+//! The board: PID 1, devices, network, clock, watchdog, panel. Knows no mail.
+
+pub mod layout;
+pub mod screen;
+pub mod wire;

@@ -1,0 +1,10 @@
+//! The protocols, pure: bytes in, commands and replies out. No I/O, no clock, no database.
+//!
+//! A protocol is a [`session::Session`]: a state machine that takes an [`session::Input`] and gives
+//! [`session::Output`]s. What it may ask the world is the closed enum [`ask::Question`]; reading
+//! that enum is reading the attack surface.
+
+pub mod ask;
+pub mod refusal;
+pub mod session;
+pub mod types;
