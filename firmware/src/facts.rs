@@ -1,0 +1,57 @@
+//! What is known about a connection, for the doors it knocks at: delivery, guard, ledger.
+
+use proto::ask::Identity;
+use proto::types::Protocol;
+use std::net::{IpAddr, SocketAddr};
+
+/// A connection, as far as it has come.
+#[derive(Debug, Clone)]
+pub struct ConnectionFacts {
+    /// Counts connections since the start; the same number in every log line of a connection.
+    pub number: u64,
+    /// Who called. An IPv4 address that came through an IPv6 socket is written as IPv4.
+    pub peer: SocketAddr,
+    /// Where he called.
+    pub local: SocketAddr,
+    /// Which door.
+    pub protocol: Protocol,
+    /// The TLS of the connection, once it is up.
+    pub tls: Option<TlsFacts>,
+    /// Who logged in.
+    pub identity: Option<Identity>,
+}
+
+/// A TLS connection that is up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFacts {
+    /// `TLS1.2` or `TLS1.3`.
+    pub version: &'static str,
+    /// The cipher suite, such as `TLS13_AES_128_GCM_SHA256`.
+    pub cipher: String,
+}
+
+impl ConnectionFacts {
+    /// The facts of a connection that was just accepted.
+    #[must_use]
+    pub const fn new(number: u64, peer: SocketAddr, local: SocketAddr, protocol: Protocol) -> Self {
+        Self {
+            number,
+            peer: plain(peer),
+            local: plain(local),
+            protocol,
+            tls: None,
+            identity: None,
+        }
+    }
+
+    /// The caller's address.
+    #[must_use]
+    pub const fn ip(&self) -> IpAddr {
+        self.peer.ip()
+    }
+}
+
+// Bans, limits and logs know a caller by one address, whichever socket took the call.
+const fn plain(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
