@@ -5,6 +5,7 @@
 //! that enum is reading the attack surface.
 
 pub mod ask;
+pub mod frame;
 pub mod refusal;
 pub mod session;
 pub mod types;

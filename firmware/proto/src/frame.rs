@@ -1,0 +1,305 @@
+//! Octets in any splits become frames: lines, literals, dotted data. All caps are applied here,
+//! before any grammar looks at the octets, so that nothing a peer sends makes memory grow.
+
+use crate::session::{Expect, Input, Spooled};
+use memchr::{memchr, memchr2};
+
+/// One piece of what [`Expect`] asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Frame<'a> {
+    /// A line without its CRLF.
+    Line(&'a [u8]),
+    /// A line over the limit was read to its end and thrown away.
+    LineTooLong,
+    /// A line with a bare CR, a bare LF or a NUL was thrown away.
+    LineMalformed,
+    /// All the octets asked for.
+    Octets(&'a [u8]),
+    /// Octets for the spool, to be written in this order; never empty.
+    Piece(&'a [u8]),
+    /// The spooled body is complete. `failed` is for the spool's owner to set.
+    Spooled(Spooled),
+}
+
+impl<'a> Frame<'a> {
+    /// The session's input, but for a piece, which belongs into the spool and is handed back.
+    ///
+    /// # Errors
+    /// The octets of a [`Frame::Piece`].
+    pub const fn into_input(self) -> Result<Input<'a>, &'a [u8]> {
+        match self {
+            Self::Line(line) => Ok(Input::Line(line)),
+            Self::LineTooLong => Ok(Input::LineTooLong),
+            Self::LineMalformed => Ok(Input::LineMalformed),
+            Self::Octets(octets) => Ok(Input::Octets(octets)),
+            Self::Spooled(spooled) => Ok(Input::Spooled(spooled)),
+            Self::Piece(piece) => Err(piece),
+        }
+    }
+}
+
+/// Octets kept when nothing is buffered; a larger buffer is given back.
+const KEPT: usize = 64 * 1024;
+
+/// Cuts a stream into frames. The driver's loop:
+///
+/// ```text
+/// framer.push(octets read);
+/// while let Some(frame) = framer.next(session.expects()) { .. }
+/// ```
+///
+/// Push only after `next` gave `None`: then the buffer never holds more than one push and one
+/// frame's limit.
+#[derive(Debug, Default)]
+pub struct Framer {
+    buffer: Vec<u8>,
+    /// Octets of `buffer` that are used up.
+    start: usize,
+    state: State,
+}
+
+/// Where inside a frame the stream stands.
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Fresh,
+    /// In a line; so many octets from `start` on hold no line end.
+    Line { scanned: usize },
+    /// In a line that is too long already: waiting for its end.
+    Overlong,
+    /// In dotted data.
+    Dotted { line_start: bool, so_far: Spooled },
+    /// In counted data.
+    Counted { left: u64, so_far: Spooled },
+}
+
+const NOTHING_SPOOLED: Spooled = Spooled {
+    size: 0,
+    too_big: false,
+    malformed: false,
+    failed: false,
+};
+
+impl Framer {
+    /// An empty one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends octets from the peer.
+    pub fn push(&mut self, octets: &[u8]) {
+        if self.start > 0 {
+            self.buffer.drain(..self.start);
+            self.start = 0;
+        }
+        if self.buffer.is_empty() && self.buffer.capacity() > KEPT.max(octets.len()) {
+            self.buffer = Vec::new();
+        }
+        self.buffer.extend_from_slice(octets);
+    }
+
+    /// Throws away everything that was read (STARTTLS: nothing sent in clear survives it).
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Octets waiting; when there are some after `next` gave `None`, they are part of a frame.
+    #[must_use]
+    pub const fn buffered(&self) -> usize {
+        self.buffer.len().saturating_sub(self.start)
+    }
+
+    /// The next frame, or `None` when more octets are needed or the session takes none now.
+    pub fn next(&mut self, expect: Expect) -> Option<Frame<'_>> {
+        match expect {
+            Expect::Line { limit, .. } => self.line(limit),
+            Expect::Dotted { limit } => self.dotted(limit),
+            Expect::Spool { count, limit } => self.counted(count, limit),
+            Expect::Octets { count } => {
+                self.state = State::Fresh;
+                (self.buffered() >= count).then(|| Frame::Octets(self.take(count)))
+            }
+            Expect::Answer | Expect::Tls | Expect::Closed => None,
+        }
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.buffer.get(self.start..).unwrap_or_default()
+    }
+
+    fn take(&mut self, count: usize) -> &[u8] {
+        let from = self.start;
+        self.start = from.saturating_add(count).min(self.buffer.len());
+        self.buffer.get(from..self.start).unwrap_or_default()
+    }
+
+    fn line(&mut self, limit: usize) -> Option<Frame<'_>> {
+        if matches!(self.state, State::Overlong) {
+            let Some(end) = memchr(b'\n', self.rest()) else {
+                self.start = self.buffer.len();
+                return None;
+            };
+            self.take(end + 1);
+            self.state = State::Fresh;
+            return Some(Frame::LineTooLong);
+        }
+        let scanned = match self.state {
+            State::Line { scanned } => scanned,
+            _ => 0,
+        };
+        let fresh = self.rest().get(scanned..).unwrap_or_default();
+        let Some(end) = memchr(b'\n', fresh).map(|at| scanned + at) else {
+            if self.buffered() >= limit {
+                self.state = State::Overlong;
+                self.start = self.buffer.len();
+            } else {
+                let scanned = self.buffered();
+                self.state = State::Line { scanned };
+            }
+            return None;
+        };
+        self.state = State::Fresh;
+        let line = self.take(end + 1);
+        if line.len() > limit {
+            return Some(Frame::LineTooLong);
+        }
+        let Some(line) = line.strip_suffix(b"\r\n") else {
+            return Some(Frame::LineMalformed);
+        };
+        if memchr2(b'\r', 0, line).is_some() {
+            return Some(Frame::LineMalformed);
+        }
+        Some(Frame::Line(line))
+    }
+
+    // RFC 5321 4.5.2: a dot at a line's start is removed, a line of one dot ends the data. Lines end
+    // with CRLF and nothing else (RFC 5321 4.1.1.4), so `LF . LF` and its cousins end nothing.
+    fn dotted(&mut self, limit: u64) -> Option<Frame<'_>> {
+        let (mut line_start, mut so_far) = match self.state {
+            State::Dotted { line_start, so_far } => (line_start, so_far),
+            _ => (true, NOTHING_SPOOLED),
+        };
+        loop {
+            if line_start {
+                match self.rest() {
+                    [] | [b'.'] | [b'.', b'\r'] => {
+                        self.state = State::Dotted { line_start, so_far };
+                        return None;
+                    }
+                    [b'.', b'\r', b'\n', ..] => {
+                        self.take(3);
+                        self.state = State::Fresh;
+                        return Some(Frame::Spooled(so_far));
+                    }
+                    [b'.', ..] => {
+                        self.take(1);
+                    }
+                    _ => {}
+                }
+            }
+            let run = Run::of(self.rest());
+            if run.len == 0 {
+                self.state = State::Dotted {
+                    line_start: false,
+                    so_far,
+                };
+                return None;
+            }
+            line_start = run.ends_line;
+            so_far.malformed |= run.malformed;
+            let kept = count_piece(&mut so_far, run.len, limit);
+            self.state = State::Dotted { line_start, so_far };
+            if kept > 0 {
+                return Some(Frame::Piece(first(self.take(run.len), kept)));
+            }
+            self.take(run.len);
+        }
+    }
+
+    fn counted(&mut self, count: u64, limit: u64) -> Option<Frame<'_>> {
+        let (mut left, mut so_far) = match self.state {
+            State::Counted { left, so_far } => (left, so_far),
+            _ => (count, NOTHING_SPOOLED),
+        };
+        if left == 0 {
+            self.state = State::Fresh;
+            return Some(Frame::Spooled(so_far));
+        }
+        let here = self.buffered().min(usize::try_from(left).unwrap_or(usize::MAX));
+        left = left.saturating_sub(here as u64);
+        let kept = count_piece(&mut so_far, here, limit);
+        self.state = State::Counted { left, so_far };
+        if kept > 0 {
+            return Some(Frame::Piece(first(self.take(here), kept)));
+        }
+        self.take(here);
+        if left == 0 {
+            self.state = State::Fresh;
+            return Some(Frame::Spooled(so_far));
+        }
+        None
+    }
+}
+
+fn first(octets: &[u8], count: usize) -> &[u8] {
+    octets.get(..count).unwrap_or(octets)
+}
+
+/// Counts a piece; returns how many of its octets are within the limit.
+fn count_piece(so_far: &mut Spooled, len: usize, limit: u64) -> usize {
+    let room = limit.saturating_sub(so_far.size);
+    so_far.size = so_far.size.saturating_add(len as u64);
+    so_far.too_big = so_far.size > limit;
+    len.min(usize::try_from(room).unwrap_or(usize::MAX))
+}
+
+/// A run of dotted data that can be handed over as it stands.
+struct Run {
+    len: usize,
+    /// It ends with CRLF.
+    ends_line: bool,
+    malformed: bool,
+}
+
+impl Run {
+    /// The longest run at the start of `octets`: up to a CRLF that a dot follows, or up to the
+    /// end but for a CR whose LF may still come. Not called at a line's start, so a leading dot is
+    /// an octet like any other.
+    fn of(octets: &[u8]) -> Self {
+        let mut at = 0;
+        let mut malformed = false;
+        while let Some(hit) = memchr2(b'\r', b'\n', octets.get(at..).unwrap_or_default()) {
+            at += hit;
+            match octets.get(at..).unwrap_or_default() {
+                [b'\r'] => {
+                    return Self {
+                        len: at,
+                        ends_line: false,
+                        malformed,
+                    };
+                }
+                [b'\r', b'\n'] | [b'\r', b'\n', b'.', ..] => {
+                    return Self {
+                        len: at + 2,
+                        ends_line: true,
+                        malformed,
+                    };
+                }
+                [b'\r', b'\n', ..] => at += 2,
+                _ => {
+                    malformed = true; // RFC 5321 2.3.8
+                    at += 1;
+                }
+            }
+        }
+        Self {
+            len: octets.len(),
+            ends_line: false,
+            malformed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,260 @@
+use super::*;
+use proptest::prelude::*;
+
+const LINE: Expect = Expect::Line {
+    limit: 12,
+    seconds: 1,
+    watch: false,
+};
+
+/// What came out, with pieces joined.
+#[derive(Debug, PartialEq, Eq)]
+enum Got {
+    Line(Vec<u8>),
+    TooLong,
+    Malformed,
+    Octets(Vec<u8>),
+    Body(Vec<u8>, Spooled),
+}
+
+fn run(expect: Expect, chunks: &[&[u8]]) -> (Vec<Got>, usize) {
+    let mut framer = Framer::new();
+    let mut got = Vec::new();
+    let mut body = Vec::new();
+    for chunk in chunks {
+        framer.push(chunk);
+        while let Some(frame) = framer.next(expect) {
+            got.push(match frame {
+                Frame::Line(line) => Got::Line(line.to_vec()),
+                Frame::LineTooLong => Got::TooLong,
+                Frame::LineMalformed => Got::Malformed,
+                Frame::Octets(octets) => Got::Octets(octets.to_vec()),
+                Frame::Piece(piece) => {
+                    assert!(!piece.is_empty());
+                    body.extend_from_slice(piece);
+                    continue;
+                }
+                Frame::Spooled(spooled) => Got::Body(std::mem::take(&mut body), spooled),
+            });
+            if matches!(expect, Expect::Dotted { .. } | Expect::Spool { .. }) {
+                return (got, framer.buffered());
+            }
+        }
+    }
+    (got, framer.buffered())
+}
+
+fn whole_and_split(expect: Expect, octets: &[u8]) -> Vec<Got> {
+    let whole = run(expect, &[octets]).0;
+    let single: Vec<&[u8]> = octets.chunks(1).collect();
+    assert_eq!(run(expect, &single).0, whole, "byte by byte: {octets:?}");
+    whole
+}
+
+#[test]
+fn lines_are_cut_at_crlf_and_bounded() {
+    let line = |l: &str| Got::Line(l.as_bytes().to_vec());
+    let cases: &[(&[u8], Vec<Got>)] = &[
+        (b"NOOP\r\nQUIT\r\n", vec![line("NOOP"), line("QUIT")]),
+        (b"\r\n", vec![line("")]),
+        (b"0123456789\r\n", vec![line("0123456789")]),
+        (b"0123456789a\r\nNOOP\r\n", vec![Got::TooLong, line("NOOP")]),
+        (
+            b"a very much longer line than that\r\nNOOP\r\n",
+            vec![Got::TooLong, line("NOOP")],
+        ),
+        (b"NOOP\nQUIT\r\n", vec![Got::Malformed, line("QUIT")]),
+        (b"NO\rOP\r\nQUIT\r\n", vec![Got::Malformed, line("QUIT")]),
+        (b"NOOP\r\r\nQUIT\r\n", vec![Got::Malformed, line("QUIT")]),
+        (b"NO\0OP\r\nQUIT\r\n", vec![Got::Malformed, line("QUIT")]),
+        (b"NOOP\r", vec![]),
+    ];
+    for (octets, expected) in cases {
+        assert_eq!(&whole_and_split(LINE, octets), expected, "{octets:?}");
+    }
+}
+
+#[test]
+fn an_endless_line_keeps_no_octets() {
+    let mut framer = Framer::new();
+    for _ in 0..1000 {
+        framer.push(&[b'x'; 4096]);
+        assert_eq!(framer.next(LINE), None);
+        assert_eq!(framer.buffered(), 0);
+    }
+    framer.push(b"\r\nNOOP\r\n");
+    assert_eq!(framer.next(LINE), Some(Frame::LineTooLong));
+    assert_eq!(framer.next(LINE), Some(Frame::Line(b"NOOP")));
+}
+
+/// Every known way to make one server see an end of data where another sees none.
+#[test]
+fn only_crlf_dot_crlf_ends_data() {
+    // (sent, body, malformed), each followed by the true end.
+    let cases: &[(&[u8], &[u8], bool)] = &[
+        (b"", b"", false),
+        (b"hi\r\n", b"hi\r\n", false),
+        (b"..hi\r\n...\r\n", b".hi\r\n..\r\n", false),
+        (b".hi\r\n", b"hi\r\n", false),
+        (b"a\n.\nb\r\n", b"a\n.\nb\r\n", true),
+        (b"a\n.\r\nb\r\n", b"a\n.\r\nb\r\n", true),
+        (b"a\r\n.\nb\r\n", b"a\r\n\nb\r\n", true),
+        (b"a\r\n.\rb\r\n", b"a\r\n\rb\r\n", true),
+        (b"a\r.\rb\r\n", b"a\r.\rb\r\n", true),
+        (b"a\r.\r\nb\r\n", b"a\r.\r\nb\r\n", true),
+        (b"a\r\n.\r\rb\r\n", b"a\r\n\r\rb\r\n", true),
+        (b"a\r\n.\r\r\nb\r\n", b"a\r\n\r\r\nb\r\n", true),
+        (b"a\r\r\n.\r\n", b"a\r\r\n", true),
+        (b"a\n\r\n", b"a\n\r\n", true),
+        (b"a\0.\0\r\n", b"a\0.\0\r\n", false),
+    ];
+    for (sent, body, malformed) in cases {
+        let mut octets = sent.to_vec();
+        if !sent.ends_with(b".\r\n") || *body == b".hi\r\n..\r\n" {
+            octets.extend_from_slice(b".\r\n");
+        }
+        octets.extend_from_slice(b"NEXT");
+        let size = body.len() as u64;
+        let expected = Got::Body(
+            body.to_vec(),
+            Spooled {
+                size,
+                malformed: *malformed,
+                ..NOTHING_SPOOLED
+            },
+        );
+        let got = whole_and_split(Expect::Dotted { limit: 100 }, &octets);
+        assert_eq!(got, vec![expected], "{sent:?}");
+        assert_eq!(
+            run(Expect::Dotted { limit: 100 }, &[&octets]).1,
+            4,
+            "the next command stays: {sent:?}"
+        );
+    }
+}
+
+#[test]
+fn data_over_the_limit_is_read_to_its_end_and_not_kept() {
+    let expected = Got::Body(
+        b"0123".to_vec(),
+        Spooled {
+            size: 12,
+            too_big: true,
+            ..NOTHING_SPOOLED
+        },
+    );
+    let got = whole_and_split(Expect::Dotted { limit: 4 }, b"01234\r\n..bc\r\n.\r\n");
+    // unstuffed: "01234\r\n.bc\r\n" is 12 octets
+    assert_eq!(got, vec![expected]);
+}
+
+#[test]
+fn counted_data_ends_at_its_count() {
+    let spool = Expect::Spool { count: 5, limit: 100 };
+    let whole = Spooled {
+        size: 5,
+        ..NOTHING_SPOOLED
+    };
+    assert_eq!(
+        whole_and_split(spool, b"a\r\n.\r\nX"),
+        vec![Got::Body(b"a\r\n.\r".to_vec(), whole)]
+    );
+    let none = Expect::Spool { count: 0, limit: 100 };
+    assert_eq!(run(none, &[b"X"]), (vec![Got::Body(vec![], NOTHING_SPOOLED)], 1));
+    let big = Expect::Spool { count: 5, limit: 2 };
+    let cut = Spooled {
+        size: 5,
+        too_big: true,
+        ..NOTHING_SPOOLED
+    };
+    assert_eq!(
+        whole_and_split(big, b"abcdefg"),
+        vec![Got::Body(b"ab".to_vec(), cut)]
+    );
+}
+
+#[test]
+fn octets_come_all_at_once() {
+    assert_eq!(
+        whole_and_split(Expect::Octets { count: 3 }, b"abcdef"),
+        vec![Got::Octets(b"abc".to_vec()), Got::Octets(b"def".to_vec())]
+    );
+}
+
+#[test]
+fn nothing_read_before_tls_survives_it() {
+    let mut framer = Framer::new();
+    framer.push(b"STARTTLS\r\nMAIL FROM:<evil@example.com>\r\n");
+    assert_eq!(
+        framer.next(Expect::Line {
+            limit: 512,
+            seconds: 1,
+            watch: false
+        }),
+        Some(Frame::Line(b"STARTTLS"))
+    );
+    assert_eq!(framer.next(Expect::Tls), None);
+    framer.clear();
+    assert_eq!(framer.next(LINE), None);
+    assert_eq!(framer.buffered(), 0);
+}
+
+fn soup() -> impl Strategy<Value = Vec<u8>> {
+    let token = prop_oneof![
+        Just(&b"\r\n"[..]),
+        Just(&b"\r"[..]),
+        Just(&b"\n"[..]),
+        Just(&b"."[..]),
+        Just(&b"a"[..]),
+        Just(&b"\0"[..]),
+    ];
+    prop::collection::vec(token, 0..60).prop_map(|tokens| tokens.concat())
+}
+
+/// What RFC 5321 4.5.2 says, octet by octet and without any buffering.
+fn slow_dotted(octets: &[u8]) -> Option<(Vec<u8>, bool)> {
+    let mut body: Vec<u8> = Vec::new();
+    let mut at = 0;
+    let mut line_start = true;
+    while at < octets.len() {
+        let rest = &octets[at..];
+        if line_start && rest.starts_with(b".\r\n") {
+            let text = String::from_utf8_lossy(&body).replace("\r\n", "");
+            return Some((body, text.contains(['\r', '\n'])));
+        }
+        if line_start && rest.starts_with(b".") {
+            at += 1;
+            line_start = false;
+            continue;
+        }
+        line_start = rest.starts_with(b"\n") && body.ends_with(b"\r");
+        body.push(rest[0]);
+        at += 1;
+    }
+    None
+}
+
+proptest! {
+    #[test]
+    fn any_split_gives_the_same_frames(octets in soup(), cuts in prop::collection::vec(0usize..60, 0..8), dotted: bool) {
+        let expect = if dotted { Expect::Dotted { limit: 30 } } else { LINE };
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|c| c.min(octets.len())).collect();
+        cuts.extend([0, octets.len()]);
+        cuts.sort_unstable();
+        let chunks: Vec<&[u8]> = cuts.windows(2).map(|w| &octets[w[0]..w[1]]).collect();
+        prop_assert_eq!(run(expect, &chunks).0, run(expect, &[&octets]).0);
+    }
+
+    #[test]
+    fn dotted_data_agrees_with_the_plain_reading_of_the_rfc(octets in soup()) {
+        let got = run(Expect::Dotted { limit: 1000 }, &[&octets]).0;
+        let expected: Vec<Got> = slow_dotted(&octets)
+            .map(|(body, malformed)| {
+                let size = body.len() as u64;
+                Got::Body(body, Spooled { size, malformed, ..NOTHING_SPOOLED })
+            })
+            .into_iter()
+            .collect();
+        prop_assert_eq!(got, expected);
+    }
+}
