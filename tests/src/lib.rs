@@ -1,1 +1,8 @@
-//! Pillarbox.
+//! What the whole-box tests and benches share: the running binary, small protocol clients that
+//! owe nothing to our own parsers, and a load generator.
+
+pub mod imap;
+pub mod load;
+pub mod pillarbox;
+pub mod smtp;
+pub mod tls;

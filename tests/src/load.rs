@@ -1,0 +1,79 @@
+//! Many senders at once: each on its own connection, each remembering what was answered 250.
+
+use crate::smtp::Smtp;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+/// What to send.
+#[derive(Debug, Clone)]
+pub struct Load {
+    /// The server's port.
+    pub port: u16,
+    /// To whom.
+    pub to: String,
+    /// How many connections at once.
+    pub connections: u32,
+    /// How many messages in all.
+    pub messages: u32,
+    /// Octets of each message, about.
+    pub size: usize,
+}
+
+impl Load {
+    /// Sends until all are sent, a connection fails, or `stop` is set. Returns the Message-IDs
+    /// (without brackets) of those answered 250. Each message has its own body text.
+    #[must_use]
+    pub fn run(&self, prefix: &str, stop: &AtomicBool) -> Vec<String> {
+        let next = AtomicU32::new(0);
+        let accepted = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for _ in 0..self.connections {
+                scope.spawn(|| self.sender(prefix, &next, stop, &accepted));
+            }
+        });
+        accepted.into_inner().unwrap_or_default()
+    }
+
+    fn sender(&self, prefix: &str, next: &AtomicU32, stop: &AtomicBool, accepted: &Mutex<Vec<String>>) {
+        let Ok(mut smtp) = Smtp::connect(self.port) else {
+            return;
+        };
+        while !stop.load(Ordering::Relaxed) {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= self.messages {
+                let _ = smtp.command("QUIT", "221");
+                return;
+            }
+            let id = format!("{prefix}.{number}@load.example");
+            if smtp
+                .deliver(
+                    "sender@load.example",
+                    &self.to,
+                    &message(&id, &self.to, self.size),
+                )
+                .is_err()
+            {
+                return;
+            }
+            if let Ok(mut ids) = accepted.lock() {
+                ids.push(id);
+            }
+        }
+    }
+}
+
+/// A message of about `size` octets whose every line is its own.
+fn message(id: &str, to: &str, size: usize) -> Vec<u8> {
+    let mut text = format!(
+        "From: <sender@load.example>\r\nTo: <{to}>\r\nSubject: load {id}\r\n\
+         Date: Tue, 24 Nov 2026 10:00:00 +0000\r\nMessage-ID: <{id}>\r\n\r\n"
+    );
+    let mut line = 0_u32;
+    while text.len() < size {
+        line += 1;
+        text.push_str(&format!(
+            "{line:08} {id} the quick brown fox jumps over the lazy dog\r\n"
+        ));
+    }
+    text.into_bytes()
+}

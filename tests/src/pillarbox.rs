@@ -1,0 +1,221 @@
+//! The real binary, started in a folder of its own on free ports.
+
+use anyhow::{Context, bail};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// The domain that [`Pillarbox::office`] sets up.
+pub const DOMAIN: &str = "firm.example";
+/// The password of every account that [`Pillarbox::office`] makes.
+pub const PASSWORD: &str = "correct-horse-7";
+
+/// A running box. Killed without warning when dropped.
+pub struct Pillarbox {
+    folder: TempDir,
+    child: Child,
+    /// Ports by the names of `board::wire::LISTENERS`.
+    pub ports: BTreeMap<String, u16>,
+    /// The claim code, while nobody has claimed the box.
+    pub claim_code: Option<String>,
+    options: Vec<String>,
+}
+
+/// Where cargo put the binary: beside the test's own folder, or where `PILLARBOX_BIN` says.
+#[must_use]
+pub fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("PILLARBOX_BIN") {
+        return path.into();
+    }
+    let test = std::env::current_exe().unwrap_or_default();
+    let profile = test.parent().and_then(Path::parent).unwrap_or(Path::new("."));
+    profile.join("pillarbox")
+}
+
+impl Pillarbox {
+    /// Starts an unclaimed box in a new folder.
+    ///
+    /// # Errors
+    /// The binary does not start or is not ready within 30 seconds.
+    pub fn start(options: &[&str]) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let options: Vec<String> = options.iter().map(|&o| o.to_owned()).collect();
+        let (child, ports, claim_code) = launch(folder.path(), &options)?;
+        Ok(Self {
+            folder,
+            child,
+            ports,
+            claim_code,
+            options,
+        })
+    }
+
+    /// Starts a box that is set up for [`DOMAIN`] with these accounts, the first one the admin's.
+    ///
+    /// # Errors
+    /// As [`Pillarbox::start`], or a set-up command failed.
+    pub fn office(accounts: &[&str], options: &[&str]) -> anyhow::Result<Self> {
+        let mut pillarbox = Self::start(options)?;
+        let (first, others) = accounts
+            .split_first()
+            .context("an office has at least one account")?;
+        let secrets = format!("{PASSWORD}\n{PASSWORD}\n");
+        let host = format!("mail.{DOMAIN}");
+        pillarbox.cli_ok(
+            &[
+                "setup",
+                "--domain",
+                DOMAIN,
+                "--hostname",
+                &host,
+                "--account",
+                first,
+            ],
+            &secrets,
+        )?;
+        pillarbox.claim_code = None;
+        for name in others {
+            let address = format!("{name}@{DOMAIN}");
+            pillarbox.cli_ok(&["account", "create", &address], &format!("{PASSWORD}\n"))?;
+        }
+        Ok(pillarbox)
+    }
+
+    /// The port of a listener.
+    ///
+    /// # Errors
+    /// No listener has that name.
+    pub fn port(&self, name: &str) -> anyhow::Result<u16> {
+        self.ports
+            .get(name)
+            .copied()
+            .with_context(|| format!("no listener {name}"))
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The process id of `serve`.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Runs `pillarbox ARGS --data FOLDER` with this standard input.
+    ///
+    /// # Errors
+    /// The command could not be run at all.
+    pub fn cli(&self, args: &[&str], input: &str) -> anyhow::Result<Output> {
+        let mut child = Command::new(binary())
+            .args(args)
+            .arg("--data")
+            .arg(self.data())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // A command that needs no input may be gone before it is written.
+            let _ = stdin.write_all(input.as_bytes());
+        }
+        Ok(child.wait_with_output()?)
+    }
+
+    /// As [`Pillarbox::cli`], returning what it printed.
+    ///
+    /// # Errors
+    /// It exited with a failure; its words are in the error.
+    pub fn cli_ok(&self, args: &[&str], input: &str) -> anyhow::Result<String> {
+        let output = self.cli(args, input)?;
+        if !output.status.success() {
+            bail!("pillarbox {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// `kill -9`, as a plug pulled out.
+    ///
+    /// # Errors
+    /// It was gone already.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// SIGTERM; returns the exit code.
+    ///
+    /// # Errors
+    /// It does not stop within 20 seconds.
+    pub fn stop(&mut self) -> anyhow::Result<Option<i32>> {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id())?);
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM)?;
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status.code());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        bail!("did not stop within 20 seconds")
+    }
+
+    /// Starts again on the same folder, on new ports.
+    ///
+    /// # Errors
+    /// As [`Pillarbox::start`].
+    pub fn restart(&mut self) -> anyhow::Result<()> {
+        (self.child, self.ports, self.claim_code) = launch(self.folder.path(), &self.options)?;
+        Ok(())
+    }
+}
+
+impl Drop for Pillarbox {
+    fn drop(&mut self) {
+        let _ = self.kill();
+    }
+}
+
+type Launched = (Child, BTreeMap<String, u16>, Option<String>);
+
+fn launch(folder: &Path, options: &[String]) -> anyhow::Result<Launched> {
+    let mut child = Command::new(binary())
+        .args(["serve", "--listen", "127.0.0.1", "--port-base", "0", "--data"])
+        .arg(folder)
+        .args(options)
+        .stdout(Stdio::piped())
+        .stderr(
+            std::fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(folder.join("serve.log"))?,
+        )
+        .spawn()
+        .with_context(|| format!("cannot start {}", binary().display()))?;
+    let stdout = child.stdout.take().context("no stdout")?;
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            let _ = sender.send(line);
+        }
+    });
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while let Ok(line) = receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        if let Some(rest) = line.strip_prefix("PILLARBOX READY ") {
+            let claim_code = rest
+                .split_once("claim-code ")
+                .map(|(_, code)| code.trim().to_owned());
+            let ports = serde_json::from_slice(&std::fs::read(folder.join("ports.json"))?)?;
+            return Ok((child, ports, claim_code));
+        }
+    }
+    let _ = child.kill();
+    let log = std::fs::read_to_string(folder.join("serve.log")).unwrap_or_default();
+    bail!("pillarbox did not become ready: {log}")
+}

@@ -1,0 +1,84 @@
+//! A small SMTP client for load and for bad manners.
+
+use crate::tls;
+use anyhow::bail;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+
+/// A plain SMTP connection, past its EHLO.
+pub struct Smtp {
+    stream: BufReader<TcpStream>,
+}
+
+impl Smtp {
+    /// Connects and says EHLO.
+    ///
+    /// # Errors
+    /// Refused, or not an SMTP server.
+    pub fn connect(port: u16) -> anyhow::Result<Self> {
+        let mut smtp = Self {
+            stream: BufReader::new(tls::tcp(port)?),
+        };
+        smtp.expect("220")?;
+        smtp.command("EHLO client.example", "250")?;
+        Ok(smtp)
+    }
+
+    /// Sends a line and wants a reply that starts with `code`.
+    ///
+    /// # Errors
+    /// Another reply, or none.
+    pub fn command(&mut self, line: &str, code: &str) -> anyhow::Result<String> {
+        self.send(format!("{line}\r\n").as_bytes())?;
+        self.expect(code)
+    }
+
+    /// Sends one message; returns once it is accepted. `data` is dot-stuffed and ends in CRLF.
+    ///
+    /// # Errors
+    /// Any step refused.
+    pub fn deliver(&mut self, from: &str, to: &str, data: &[u8]) -> anyhow::Result<String> {
+        self.command(&format!("MAIL FROM:<{from}>"), "250")?;
+        self.command(&format!("RCPT TO:<{to}>"), "250")?;
+        self.command("DATA", "354")?;
+        self.send(data)?;
+        self.command(".", "250")
+    }
+
+    /// Sends raw octets.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub fn send(&mut self, octets: &[u8]) -> anyhow::Result<()> {
+        Ok(self.stream.get_mut().write_all(octets)?)
+    }
+
+    /// Reads one reply, all its lines.
+    ///
+    /// # Errors
+    /// The connection broke, or the code is another.
+    pub fn expect(&mut self, code: &str) -> anyhow::Result<String> {
+        let reply = self.reply()?;
+        if !reply.starts_with(code) {
+            bail!("wanted {code}, got {}", reply.trim_end());
+        }
+        Ok(reply)
+    }
+
+    /// Reads one reply, all its lines, whatever it is.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub fn reply(&mut self) -> anyhow::Result<String> {
+        let mut reply = String::new();
+        loop {
+            let start = reply.len();
+            if self.stream.read_line(&mut reply)? == 0 {
+                bail!("the server closed the connection after {reply:?}");
+            }
+            if reply.as_bytes().get(start + 3) != Some(&b'-') {
+                return Ok(reply);
+            }
+        }
+    }
+}
