@@ -1,0 +1,52 @@
+//! Every fixed limit of the appliance, in one place. What an admin may change is in `settings`.
+
+use std::time::Duration;
+
+/// Connections of all mail protocols together.
+pub const CONNECTIONS: usize = 1024;
+/// Connections from one address (a branch office behind one address has many clients).
+pub const CONNECTIONS_PER_IP: usize = 200;
+/// Connections that are inside a TLS handshake or waiting for one.
+pub const HANDSHAKE: Duration = Duration::from_secs(30);
+/// How long a peer may leave our octets unread.
+pub const WRITE: Duration = Duration::from_secs(60);
+/// How long a peer may be silent in the middle of a message (RFC 5321 4.5.3.2.5).
+pub const BODY_SILENCE: Duration = Duration::from_secs(180);
+/// How long one message may take in all.
+pub const BODY: Duration = Duration::from_secs(3600);
+/// How long a connection to a door that wants a login may stay without one.
+pub const WITHOUT_LOGIN: Duration = Duration::from_secs(300);
+/// How long sessions have for their goodbye when the box goes down.
+pub const DRAIN: Duration = Duration::from_secs(5);
+
+/// Octets read at once while waiting for a line; what an idle connection holds.
+pub const READ: usize = 4 * 1024;
+/// Octets read and written at once while a body passes.
+pub const PIECE: usize = 64 * 1024;
+
+/// Passwords hashed at once: each takes 19 MiB.
+pub const HASHES: usize = 2;
+/// Logins tried at once from one address; further ones wait.
+pub const LOGINS_PER_IP: usize = 4;
+/// How long a login may wait for its turn.
+pub const LOGIN_WAIT: Duration = Duration::from_secs(20);
+/// Longest password in octets: hashing more is work for an attacker's pleasure.
+pub const PASSWORD: usize = 1024;
+/// Longest login name kept in events and log lines, in octets.
+pub const LOGIN_NAME: usize = 256;
+/// How long a verified password is remembered, in seconds.
+pub const VERIFIED_FOR: i64 = 600;
+/// Verified passwords remembered.
+pub const VERIFIED: usize = 512;
+
+/// Events waiting to be written; more are counted and logged, not kept.
+pub const EVENTS_WAITING: usize = 8192;
+/// Events written in one commit.
+pub const EVENTS_AT_ONCE: usize = 256;
+/// Sources counted for the panel's "worst source".
+pub const SOURCES: usize = 4096;
+
+/// Default largest message in octets; an admin may change it.
+pub const MESSAGE: u64 = 50 * 1024 * 1024;
+/// Longest request line on the control socket, in octets.
+pub const CONTROL_LINE: u64 = 64 * 1024;
