@@ -1,0 +1,69 @@
+//! What can go wrong, by what the caller has to do about it.
+
+use std::path::PathBuf;
+
+/// Why an operation or a read was not done. Nothing of it was done.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No such account, mailbox, queue row.
+    #[error("not found")]
+    NotFound,
+    /// The name or address is taken.
+    #[error("exists already")]
+    Exists,
+    /// It cannot be done to this thing; the text says why, for a person.
+    #[error("{0}")]
+    CannotChange(&'static str),
+    /// No room on the card.
+    #[error("no space left on the data partition")]
+    NoSpace,
+    /// The card or the file system failed.
+    #[error("the data file cannot be read or written: {0}")]
+    Io(std::io::Error),
+    /// A bug or damage; the text is for the log.
+    #[error("the store failed: {0}")]
+    Internal(String),
+}
+
+/// Why a data folder was not opened. It was left exactly as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file is not what we wrote.
+    #[error(
+        "{path} is damaged ({why}); nothing was changed. Restore the data folder from a backup, \
+         or move the file away to start with an empty box"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found, for the log.
+        why: String,
+    },
+    /// Written by a later Pillarbox.
+    #[error(
+        "{path} was written by a newer Pillarbox (data version {found}, this one knows {known}); \
+         nothing was changed. Start the newer version again, or restore a backup made with this one"
+    )]
+    NewerVersion {
+        /// The file.
+        path: PathBuf,
+        /// Its data version.
+        found: u64,
+        /// The newest that we know.
+        known: u64,
+    },
+    /// Another process has it open.
+    #[error("{path} is in use by another Pillarbox; stop that one first")]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The folder or file cannot be used.
+    #[error("{path} cannot be opened: {source}; check that the folder exists and may be written to")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}

@@ -1,0 +1,98 @@
+//! What happened, for the pages, the log, the panel and the admin's mail alike.
+
+use proto::types::{AccountId, Address, Mechanism, Protocol, QueueId, ReversePath, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What happened. Stored as JSON: add kinds and (defaulted) fields, never change the meaning of one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[allow(missing_docs)] // the names say it
+pub enum EventKind {
+    /// Equal ones are folded: `count` of them.
+    LoginFailed {
+        protocol: Protocol,
+        ip: IpAddr,
+        /// As typed, cut by the recorder.
+        login: String,
+        /// The account named, where there is one.
+        account: Option<AccountId>,
+        mechanism: Mechanism,
+        tls: bool,
+        reason: String,
+        count: u32,
+    },
+    LoginOk {
+        protocol: Protocol,
+        ip: IpAddr,
+        account: AccountId,
+        mechanism: Mechanism,
+        tls: bool,
+    },
+    /// From elsewhere, on port 25.
+    Received {
+        id: String,
+        ip: IpAddr,
+        from: ReversePath,
+        to: Vec<Address>,
+        size: u64,
+    },
+    /// Submitted by one of ours.
+    Sent {
+        id: String,
+        ip: IpAddr,
+        account: AccountId,
+        from: ReversePath,
+        to: Vec<Address>,
+        size: u64,
+    },
+    /// The other side took it.
+    Relayed {
+        queue: QueueId,
+        to: Address,
+        host: String,
+        words: String,
+    },
+    /// We gave up and told the sender.
+    Bounced {
+        queue: QueueId,
+        from: ReversePath,
+        to: Address,
+        words: String,
+    },
+    Frozen {
+        account: AccountId,
+        reason: String,
+    },
+    Unfrozen {
+        account: AccountId,
+        by: String,
+    },
+    /// A message or command that was turned away.
+    Refused {
+        protocol: Protocol,
+        ip: IpAddr,
+        from: ReversePath,
+        to: Option<Address>,
+        words: String,
+    },
+    Started {
+        version: String,
+    },
+    SettingChanged {
+        key: String,
+    },
+    /// Written by a later version.
+    #[serde(other)]
+    Unknown,
+}

@@ -1,0 +1,13 @@
+//! Plain values that go in and come out.
+
+mod account;
+mod body;
+mod delivery;
+mod event;
+mod queue;
+
+pub use account::{Account, AccountCounts, AccountState, NewAccount};
+pub use body::Body;
+pub use delivery::{Delivered, Delivery, MailCopy, Outgoing, Place};
+pub use event::{Event, EventKind};
+pub use queue::{QueueItem, Settlement};

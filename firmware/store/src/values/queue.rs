@@ -1,0 +1,44 @@
+//! Mail that waits to leave: one row for each recipient.
+
+use proto::types::{AccountId, Address, BlobId, QueueId, ReversePath, Timestamp};
+
+/// A row of the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)] // the names say it
+pub struct QueueItem {
+    pub id: QueueId,
+    pub blob: BlobId,
+    pub owner: Option<AccountId>,
+    pub from: ReversePath,
+    pub to: Address,
+    pub created: Timestamp,
+    pub next_attempt: Timestamp,
+    /// Tries that did not end the matter.
+    pub attempts: u32,
+    /// What the other side, or we, said last.
+    pub last_words: Option<String>,
+    /// Waits for the admin because its owner is frozen or disabled; never due.
+    pub held: bool,
+}
+
+/// How a try ended. `words` is cut at 1,000 octets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settlement {
+    /// The other side has it; the row goes.
+    Delivered {
+        /// Its reply.
+        words: String,
+    },
+    /// Try again later.
+    Retry {
+        /// When.
+        at: Timestamp,
+        /// Why not now.
+        words: String,
+    },
+    /// It will not work; the row goes.
+    Failed {
+        /// Why.
+        words: String,
+    },
+}
