@@ -1,6 +1,8 @@
 //! The appliance: wiring, network, delivery, guard, ledger. The only crate that knows the others.
 
 pub mod clock;
+pub mod dkim;
+pub mod dns;
 pub mod facts;
 pub mod limits;
 pub mod listen;
