@@ -89,6 +89,22 @@ impl Spool {
         SpoolReader { spool: self, at: 0 }
     }
 
+    /// The message for the store: `prefix`, then all but the first `skip` octets. Nothing is copied
+    /// but what is in memory anyway. Reads the file: may block.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn into_body(self, prefix: Vec<u8>, skip: u64) -> io::Result<store::Body> {
+        match self.content {
+            Content::Memory(mut memory) => {
+                let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(memory.len());
+                memory.drain(..skip);
+                Ok(store::Body::with_prefix(prefix, memory))
+            }
+            Content::File { file, .. } => store::Body::from_file(prefix, file, skip),
+        }
+    }
+
     /// The whole message in memory.
     ///
     /// # Errors
@@ -150,6 +166,21 @@ mod tests {
             assert!(spool.to_vec().unwrap() == octets, "{size} octets, again");
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_body_is_the_prefix_and_what_was_not_skipped() {
+        let folder = tempfile::tempdir().unwrap();
+        for size in [10, 2 * IN_MEMORY] {
+            let mut spool = Spool::new(Arc::from(folder.path()));
+            spool.write(&vec![b'x'; size]).unwrap();
+            spool.write(b"the end").unwrap();
+            let body = spool.into_body(b"prefix ".to_vec(), size as u64).unwrap();
+            let mut all = Vec::new();
+            body.reader().unwrap().read_to_end(&mut all).unwrap();
+            assert_eq!(all, b"prefix the end");
+            assert_eq!(body.size(), all.len() as u64);
+        }
     }
 
     #[test]

@@ -98,14 +98,14 @@ impl Store {
         not_yet()
     }
 
-    /// Ends a try to send. With `bounce`, that is delivered in the same commit.
+    /// Ends a try to send one message to some of its recipients. With `bounce`, that is delivered
+    /// in the same commit. Rows that are gone (the admin discarded them) are left out.
     ///
     /// # Errors
-    /// `NotFound`: the row (it was settled before) or the bounce's place.
+    /// `NotFound`: none of the rows is there any more, or the bounce's place is not.
     pub async fn settle(
         &self,
-        _id: QueueId,
-        _outcome: Settlement,
+        _outcomes: Vec<(QueueId, Settlement)>,
         _bounce: Option<Delivery>,
     ) -> Result<(), StoreError> {
         not_yet()

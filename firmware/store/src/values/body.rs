@@ -16,7 +16,11 @@ pub struct Body {
 enum Source {
     Memory(Vec<u8>),
     /// Read with positions, so the file's cursor does not matter and readers do not meet.
-    File(File, u64),
+    File {
+        file: File,
+        start: u64,
+        end: u64,
+    },
 }
 
 impl Body {
@@ -40,15 +44,20 @@ impl Body {
         }
     }
 
-    /// `prefix` and then the whole file from its start. The file must not change afterwards.
+    /// `prefix` and then the file without its first `skip` octets (a header that the prefix
+    /// replaces). The file must not change afterwards.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn from_file(prefix: Vec<u8>, file: File) -> io::Result<Self> {
-        let length = file.metadata()?.len();
+    pub fn from_file(prefix: Vec<u8>, file: File, skip: u64) -> io::Result<Self> {
+        let end = file.metadata()?.len();
         let mut body = Self {
             prefix,
-            source: Source::File(file, length),
+            source: Source::File {
+                file,
+                start: skip,
+                end,
+            },
             size: 0,
             hash: [0; 32],
         };
@@ -88,10 +97,10 @@ impl Body {
     pub fn reader(&self) -> io::Result<impl Read + '_> {
         let source: Box<dyn Read + '_> = match &self.source {
             Source::Memory(bytes) => Box::new(bytes.as_slice()),
-            Source::File(file, length) => Box::new(Positioned {
+            Source::File { file, start, end } => Box::new(Positioned {
                 file,
-                at: 0,
-                end: *length,
+                at: *start,
+                end: *end,
             }),
         };
         Ok(self.prefix.as_slice().chain(source))

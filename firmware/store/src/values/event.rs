@@ -63,7 +63,14 @@ pub enum EventKind {
         host: String,
         words: String,
     },
-    /// We gave up and told the sender.
+    /// Not now; we try again at `next`.
+    Deferred {
+        queue: QueueId,
+        to: Address,
+        words: String,
+        next: Timestamp,
+    },
+    /// We gave up, and told the sender where there is one.
     Bounced {
         queue: QueueId,
         from: ReversePath,
