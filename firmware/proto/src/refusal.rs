@@ -33,6 +33,8 @@ pub enum Refusal {
     },
     /// Not a message we can take: the text says what is wrong, in words for a person.
     BadMessage(&'static str),
+    /// The message went in circles: too many Received fields (RFC 5321 6.3; 554 5.4.6).
+    Loop,
     /// The mailbox does not exist.
     NoSuchMailbox,
     /// The mailbox exists already.

@@ -1,0 +1,57 @@
+//! Mail on its way: in from the world, out from our own people, through the queue.
+
+pub mod people;
+
+use crate::clock::Clock;
+use crate::dns::Dns;
+use proto::refusal::Refusal;
+use proto::types::Timestamp;
+use std::sync::Arc;
+use store::{EventKind, Store, StoreError};
+
+/// What delivery needs of the box. Clones share it.
+#[derive(Clone)]
+pub struct Post {
+    /// Where mail is kept.
+    pub store: Store,
+    /// Where mail for other domains goes.
+    pub dns: Dns,
+    /// The time that everything here goes by.
+    pub clock: Clock,
+    /// The port of other domains' mail servers: 25 everywhere but in tests.
+    pub relay_port: u16,
+    /// Takes an event to the ledger; never blocks, never fails.
+    pub record: Arc<dyn Fn(EventKind) + Send + Sync>,
+}
+
+impl Post {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+/// The port that mail servers listen on (RFC 5321 4.5.4.2).
+pub const SMTP_PORT: u16 = 25;
+
+// What the peer hears when the store could not do it. Nothing was done.
+fn refusal(error: &StoreError) -> Refusal {
+    tracing::error!(%error, "delivery failed");
+    match error {
+        StoreError::NoSpace => Refusal::NoSpace,
+        _ => Refusal::Temporary,
+    }
+}
+
+// Names a message in replies, logs and Received fields: 60 random bits in letters and digits that
+// cannot be taken for one another.
+fn fresh_id() -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut bits = getrandom::u64().unwrap_or_default();
+    let mut id = String::with_capacity(12);
+    for _ in 0..12 {
+        let letter = LETTERS.get((bits & 31) as usize).copied().unwrap_or(b'a');
+        id.push(char::from(letter));
+        bits >>= 5;
+    }
+    id
+}

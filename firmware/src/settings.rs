@@ -1,0 +1,123 @@
+//! What an admin may set, typed. Stored as JSON under one key each; a value that cannot be read is
+//! an error that names its key, never a silent default.
+
+use proto::types::Domain;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use store::{Snapshot, StoreError};
+
+/// Key of [`Office`].
+pub const OFFICE: &str = "office";
+/// Key of [`crate::dkim::Keys`].
+pub const DKIM: &str = "dkim";
+/// Key of [`Smarthost`].
+pub const SMARTHOST: &str = "smarthost";
+/// Key of [`Submission`].
+pub const SUBMISSION: &str = "submission";
+
+/// Reads one setting; `None` where it was never set.
+///
+/// # Errors
+/// The file failed, or the stored value is not of this type.
+pub fn read<T: DeserializeOwned>(snapshot: &Snapshot, key: &str) -> Result<Option<T>, StoreError> {
+    let Some(value) = snapshot.setting(key)? else {
+        return Ok(None);
+    };
+    match serde_json::from_value(value) {
+        Ok(value) => Ok(Some(value)),
+        Err(error) => Err(StoreError::Internal(format!("setting {key}: {error}"))),
+    }
+}
+
+/// Whose mail this is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Office {
+    /// The domain whose addresses are here.
+    pub domain: Domain,
+    /// The box's own name, as the world sees it: in greetings, Received fields and Message-IDs.
+    pub hostname: Domain,
+}
+
+/// A server that takes all our outgoing mail, instead of the recipients' own.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Smarthost {
+    /// Name or address.
+    pub host: String,
+    /// 465, 587 or 25.
+    pub port: u16,
+    /// How the connection is protected.
+    pub tls: SmarthostTls,
+    /// The login there, if it wants one.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// Its password; never shown.
+    #[serde(default)]
+    pub password: Option<String>,
+    /// Send the password even to a server whose certificate cannot be verified.
+    #[serde(default)]
+    pub trust_any_certificate: bool,
+}
+
+impl std::fmt::Debug for Smarthost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Smarthost")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("tls", &self.tls)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How the connection to a smarthost is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SmarthostTls {
+    /// TLS from the first octet (port 465).
+    Implicit,
+    /// STARTTLS, required.
+    Starttls,
+    /// None: on a network that is trusted. Never with a password.
+    None,
+}
+
+/// How mail of our own people is treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Submission {
+    /// Whether the Received field tells the world the address of the client in the office.
+    pub show_client_address: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_read_as_they_are_documented() {
+        let office = r#"{"domain":"Example.com","hostname":"mail.example.com"}"#;
+        let office: Office = serde_json::from_str(office).unwrap();
+        assert_eq!(office.domain.as_str(), "example.com");
+        let smarthost = r#"{"host":"relay.example.net","port":465,"tls":"implicit"}"#;
+        let smarthost: Smarthost = serde_json::from_str(smarthost).unwrap();
+        assert_eq!(smarthost.tls, SmarthostTls::Implicit);
+        assert!(smarthost.user.is_none() && !smarthost.trust_any_certificate);
+        assert!(
+            !serde_json::from_str::<Submission>("{}")
+                .unwrap()
+                .show_client_address
+        );
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let smarthost = Smarthost {
+            host: "relay.example.net".to_owned(),
+            port: 587,
+            tls: SmarthostTls::Starttls,
+            user: Some("office".to_owned()),
+            password: Some("s3cret".to_owned()),
+            trust_any_certificate: false,
+        };
+        assert!(!format!("{smarthost:?}").contains("s3cret"));
+    }
+}
