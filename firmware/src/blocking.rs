@@ -1,0 +1,11 @@
+//! Work that waits for the card, done without holding up other connections.
+
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+/// Runs `work` here, having moved other tasks off this thread where the runtime can.
+pub fn blocking<R>(work: impl FnOnce() -> R) -> R {
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}
