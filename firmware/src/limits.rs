@@ -50,3 +50,8 @@ pub const SOURCES: usize = 4096;
 pub const MESSAGE: u64 = 50 * 1024 * 1024;
 /// Longest request line on the control socket, in octets.
 pub const CONTROL_LINE: u64 = 64 * 1024;
+
+/// How long the goodbye of a session may take.
+pub const GOODBYE: Duration = Duration::from_secs(2);
+/// Addresses whose failed logins are remembered for the delay.
+pub const DELAYED: usize = 4096;

@@ -4,7 +4,7 @@
 use proto::types::Domain;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use store::{Snapshot, StoreError};
+use store::{Snapshot, Store, StoreError};
 
 /// Key of [`Office`].
 pub const OFFICE: &str = "office";
@@ -12,6 +12,10 @@ pub const OFFICE: &str = "office";
 pub const DKIM: &str = "dkim";
 /// Key of [`Smarthost`].
 pub const SMARTHOST: &str = "smarthost";
+/// Key of [`Admin`].
+pub const ADMIN: &str = "admin";
+/// Key of [`Limits`].
+pub const LIMITS: &str = "limits";
 /// Key of [`Submission`].
 pub const SUBMISSION: &str = "submission";
 
@@ -29,6 +33,16 @@ pub fn read<T: DeserializeOwned>(snapshot: &Snapshot, key: &str) -> Result<Optio
     }
 }
 
+/// Writes one setting; durable when this returns.
+///
+/// # Errors
+/// The store failed, or the value is too long.
+pub async fn write<T: Serialize>(store: &Store, key: &str, setting: &T) -> Result<(), StoreError> {
+    let value = serde_json::to_value(setting)
+        .map_err(|error| StoreError::Internal(format!("setting {key}: {error}")))?;
+    store.put_setting(key, value).await
+}
+
 /// Whose mail this is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Office {
@@ -36,6 +50,26 @@ pub struct Office {
     pub domain: Domain,
     /// The box's own name, as the world sees it: in greetings, Received fields and Message-IDs.
     pub hostname: Domain,
+}
+
+/// The login of the admin's pages that is no mail account.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Admin {
+    /// PHC string.
+    pub password_hash: String,
+}
+
+impl std::fmt::Debug for Admin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Admin(..)")
+    }
+}
+
+/// Limits that an admin may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Largest message in octets.
+    pub message: u64,
 }
 
 /// A server that takes all our outgoing mail, instead of the recipients' own.

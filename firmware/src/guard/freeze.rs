@@ -1,0 +1,114 @@
+//! Freezing: no login anywhere, sessions cut, mail still accepted.
+
+use super::login::shut;
+use super::sessions::Sessions;
+use crate::clock::Clock;
+use crate::ledger::Ledger;
+use proto::refusal::Refusal;
+use proto::types::AccountId;
+use store::{AccountState, Change, EventKind, Store, StoreError};
+use tokio::sync::broadcast::error::RecvError;
+use tracing::{error, info, warn};
+
+/// Freezes an account, for `reason`. Its sessions end as soon as the store has said so.
+///
+/// # Errors
+/// `NotFound`: no such account.
+pub async fn freeze(
+    store: &Store,
+    ledger: &Ledger,
+    clock: &Clock,
+    account: AccountId,
+    reason: String,
+) -> Result<(), StoreError> {
+    let state = store
+        .snapshot()?
+        .account(account)?
+        .ok_or(StoreError::NotFound)?
+        .state;
+    if matches!(state, AccountState::Frozen { .. }) {
+        return Ok(());
+    }
+    let since = clock.now();
+    let frozen = AccountState::Frozen {
+        since,
+        reason: reason.clone(),
+    };
+    store.set_account_state(account, frozen).await?;
+    warn!(%account, reason, "account frozen");
+    ledger.record(EventKind::Frozen { account, reason });
+    Ok(())
+}
+
+/// Gives an account back; `by` says who decided so.
+///
+/// # Errors
+/// `NotFound`: no such account.
+pub async fn unfreeze(
+    store: &Store,
+    ledger: &Ledger,
+    account: AccountId,
+    by: String,
+) -> Result<(), StoreError> {
+    let state = store
+        .snapshot()?
+        .account(account)?
+        .ok_or(StoreError::NotFound)?
+        .state;
+    if state == AccountState::Active {
+        return Ok(());
+    }
+    store.set_account_state(account, AccountState::Active).await?;
+    info!(%account, by, "account unfrozen");
+    ledger.record(EventKind::Unfrozen { account, by });
+    Ok(())
+}
+
+/// Changes an account's password (its hash); its sessions, opened with the old one, end.
+///
+/// # Errors
+/// `NotFound`: no such account.
+pub async fn change_password(
+    store: &Store,
+    sessions: &Sessions,
+    account: AccountId,
+    hash: String,
+) -> Result<(), StoreError> {
+    store.set_password(account, hash).await?;
+    info!(%account, "password changed");
+    sessions.cut(account, &Refusal::BadCredentials);
+    Ok(())
+}
+
+/// Carries the store's news to the sessions: rings where mail came, ends the sessions of accounts
+/// that may no longer come in. Runs as long as the box.
+pub async fn watch_accounts(store: Store, sessions: Sessions) {
+    let mut changes = store.subscribe();
+    loop {
+        match changes.recv().await {
+            Ok(Change::Mailbox { mailbox, .. }) => sessions.ring(mailbox),
+            Ok(Change::Account(account)) => judge(&store, &sessions, account),
+            Ok(_) => {}
+            Err(RecvError::Lagged(_)) => {
+                sessions.ring_all();
+                for account in sessions.accounts() {
+                    judge(&store, &sessions, account);
+                }
+            }
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+fn judge(store: &Store, sessions: &Sessions, account: AccountId) {
+    let found = store.snapshot().and_then(|snapshot| snapshot.account(account));
+    match found {
+        Ok(Some(found)) => {
+            if let Some((_, refusal)) = shut(&found.state) {
+                sessions.cut(account, &refusal);
+            }
+        }
+        Ok(None) => sessions.cut(account, &Refusal::Disabled),
+        Err(error) => error!(%account, %error, "cannot see whether an account is shut"),
+    }
+}

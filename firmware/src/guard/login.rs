@@ -1,0 +1,231 @@
+//! One door for every password, whatever protocol it came through.
+
+use super::password::Verifier;
+use super::turns::Turns;
+use crate::clock::Clock;
+use crate::ledger::Ledger;
+use crate::limits;
+use crate::settings::{self, Admin, Office};
+use proto::refusal::Refusal;
+use proto::types::{AccountId, Address, Mechanism, Protocol, Secret, Timestamp};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use store::{Account, AccountState, EventKind, Store, StoreError};
+use tracing::{error, info, warn};
+
+/// The name of the login that is no mail account and opens the admin's pages.
+const ADMIN: &str = "admin";
+/// The same person from the same place is recorded once in so many seconds.
+const SEEN_AGAIN: i64 = 3600;
+
+/// A login that is being tried.
+#[derive(Debug)]
+pub struct Attempt<'a> {
+    /// From where.
+    pub ip: IpAddr,
+    /// At which door.
+    pub protocol: Protocol,
+    /// Whether the password came through TLS.
+    pub tls: bool,
+    /// How it came.
+    pub mechanism: Mechanism,
+    /// The name as typed.
+    pub login: &'a str,
+    /// The password.
+    pub password: &'a Secret,
+}
+
+/// Judges logins.
+pub struct Logins {
+    store: Store,
+    ledger: Ledger,
+    clock: Clock,
+    verifier: Verifier,
+    turns: Turns,
+    seen: Mutex<HashMap<(AccountId, IpAddr, Protocol), Timestamp>>,
+}
+
+impl Logins {
+    /// A guard without memory of earlier attempts.
+    ///
+    /// # Errors
+    /// The random source failed.
+    pub fn new(store: Store, ledger: Ledger, clock: Clock) -> Result<Self, getrandom::Error> {
+        Ok(Self {
+            store,
+            ledger,
+            clock,
+            verifier: Verifier::new()?,
+            turns: Turns::default(),
+            seen: Mutex::new(HashMap::new()),
+        })
+    }
+
+    /// Judges the login of a mail account. A refused one has been recorded and has waited.
+    ///
+    /// # Errors
+    /// `BadCredentials`, whether name or password is wrong; with the right password, why the
+    /// account is shut; `Throttled`; `Temporary` when the store fails.
+    pub async fn login(&self, attempt: &Attempt<'_>) -> Result<Account, Refusal> {
+        let Some(_turn) = self.turns.take(attempt.ip).await else {
+            return Err(self
+                .refuse(attempt, None, "too many attempts", Refusal::Throttled)
+                .await);
+        };
+        let account = self.find(attempt.login).map_err(|error| temporary(&error))?;
+        let hash = account.as_ref().map(|account| account.password_hash.as_str());
+        let now = self.clock.now();
+        let right = self.verifier.verify(hash, attempt.password, now).await;
+        let id = account.as_ref().map(|account| account.id);
+        let (reason, refusal) = match account {
+            Some(account) if right => match shut(&account.state) {
+                None => {
+                    self.welcome(attempt, account.id, now);
+                    return Ok(account);
+                }
+                Some(why) => why,
+            },
+            Some(_) => ("wrong password", Refusal::BadCredentials),
+            None => ("unknown account", Refusal::BadCredentials),
+        };
+        Err(self.refuse(attempt, id, reason, refusal).await)
+    }
+
+    /// Judges a login at the admin's pages: `admin` with the password of the setup, or an admin's
+    /// mail account.
+    ///
+    /// # Errors
+    /// As [`Logins::login`]; an account that is no admin's is refused like a wrong password.
+    pub async fn login_admin(&self, attempt: &Attempt<'_>) -> Result<(), Refusal> {
+        if !attempt.login.trim().eq_ignore_ascii_case(ADMIN) {
+            let account = self.login(attempt).await?;
+            if account.admin {
+                return Ok(());
+            }
+            let refusal = Refusal::BadCredentials;
+            return Err(self
+                .refuse(attempt, Some(account.id), "not an admin", refusal)
+                .await);
+        }
+        let Some(_turn) = self.turns.take(attempt.ip).await else {
+            return Err(self
+                .refuse(attempt, None, "too many attempts", Refusal::Throttled)
+                .await);
+        };
+        let admin: Option<Admin> = self
+            .store
+            .snapshot()
+            .and_then(|snapshot| settings::read(&snapshot, settings::ADMIN))
+            .map_err(|error| temporary(&error))?;
+        let hash = admin.as_ref().map(|admin| admin.password_hash.as_str());
+        if self
+            .verifier
+            .verify(hash, attempt.password, self.clock.now())
+            .await
+        {
+            info!(ip = %attempt.ip, "the admin logged in");
+            return Ok(());
+        }
+        Err(self
+            .refuse(attempt, None, "wrong password", Refusal::BadCredentials)
+            .await)
+    }
+
+    // A name without a domain belongs to the office's.
+    fn find(&self, login: &str) -> Result<Option<Account>, StoreError> {
+        let snapshot = self.store.snapshot()?;
+        let address = if login.contains('@') {
+            Address::parse(login)
+        } else {
+            let Some(office) = settings::read::<Office>(&snapshot, settings::OFFICE)? else {
+                return Ok(None);
+            };
+            Address::parse(&format!("{login}@{}", office.domain))
+        };
+        address.map_or(Ok(None), |address| snapshot.account_by_address(&address))
+    }
+
+    fn welcome(&self, attempt: &Attempt<'_>, account: AccountId, now: Timestamp) {
+        let key = (account, attempt.ip, attempt.protocol);
+        {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let recently = |at: Timestamp| (now.0 - SEEN_AGAIN..=now.0).contains(&at.0);
+            if seen.get(&key).is_some_and(|at| recently(*at)) {
+                return;
+            }
+            if seen.len() >= limits::DELAYED {
+                seen.retain(|_, at| recently(*at));
+            }
+            if seen.len() < limits::DELAYED {
+                seen.insert(key, now);
+            }
+        }
+        self.ledger.record(EventKind::LoginOk {
+            protocol: attempt.protocol,
+            ip: attempt.ip,
+            account,
+            mechanism: attempt.mechanism,
+            tls: attempt.tls,
+        });
+    }
+
+    /// One event, one log line, one wait. The line is meant for machines too (fail2ban):
+    /// `login failed: protocol=imap ip=192.0.2.7 account="x" reason=wrong-password`.
+    async fn refuse(
+        &self,
+        attempt: &Attempt<'_>,
+        account: Option<AccountId>,
+        reason: &str,
+        refusal: Refusal,
+    ) -> Refusal {
+        let login = cut(attempt.login, limits::LOGIN_NAME);
+        // Debug escapes quotes and line ends: a name cannot forge a line.
+        warn!(
+            "login failed: protocol={} ip={} account={login:?} reason={}",
+            attempt.protocol,
+            attempt.ip,
+            reason.replace(' ', "-")
+        );
+        self.ledger.record(EventKind::LoginFailed {
+            protocol: attempt.protocol,
+            ip: attempt.ip,
+            login: login.to_owned(),
+            account,
+            mechanism: attempt.mechanism,
+            tls: attempt.tls,
+            reason: reason.to_owned(),
+            count: 1,
+        });
+        tokio::time::sleep(self.turns.wrong(attempt.ip)).await;
+        refusal
+    }
+}
+
+impl std::fmt::Debug for Logins {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Logins(..)")
+    }
+}
+
+/// Why an account may not come in, if it may not.
+pub(super) fn shut(state: &AccountState) -> Option<(&'static str, Refusal)> {
+    match state {
+        AccountState::Active | AccountState::Limited { .. } => None,
+        AccountState::Frozen { .. } => Some(("account frozen", Refusal::Frozen)),
+        AccountState::Disabled => Some(("account disabled", Refusal::Disabled)),
+    }
+}
+
+fn temporary(error: &StoreError) -> Refusal {
+    error!(%error, "a login could not be judged");
+    Refusal::Temporary
+}
+
+fn cut(text: &str, most: usize) -> &str {
+    let mut end = most.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}

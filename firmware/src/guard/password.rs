@@ -1,0 +1,188 @@
+//! Passwords: argon2id, off the async threads, few at a time, and remembered for a while so that
+//! a mail program with ten connections does not wait ten times.
+
+use crate::limits;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
+use proto::types::{Secret, Timestamp};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use tokio::sync::Semaphore;
+
+// What OWASP asks for at least: 19 MiB, two passes, one lane.
+const MEMORY: u32 = 19_456;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+
+/// Why a password was not hashed.
+#[derive(Debug, thiserror::Error)]
+pub enum PasswordError {
+    /// Longer than [`limits::PASSWORD`].
+    #[error("the password is too long (at most {} octets)", limits::PASSWORD)]
+    TooLong,
+    /// The library or the random source failed.
+    #[error("the password could not be hashed: {0}")]
+    Failed(String),
+}
+
+/// The PHC string of a password.
+///
+/// # Errors
+/// Too long, or no random octets.
+pub async fn hash(password: Secret) -> Result<String, PasswordError> {
+    if password.expose().len() > limits::PASSWORD {
+        return Err(PasswordError::TooLong);
+    }
+    let failed = |error: &dyn std::fmt::Display| PasswordError::Failed(error.to_string());
+    tokio::task::spawn_blocking(move || {
+        let hash: PasswordHash = argon2()
+            .and_then(|argon2| argon2.hash_password(password.expose()))
+            .map_err(|error| failed(&error))?;
+        Ok(hash.to_string())
+    })
+    .await
+    .map_err(|error| PasswordError::Failed(error.to_string()))?
+}
+
+fn argon2() -> Result<Argon2<'static>, argon2::password_hash::Error> {
+    let params = Params::new(MEMORY, PASSES, LANES, None)?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+/// Compares passwords with hashes.
+pub struct Verifier {
+    at_once: Semaphore,
+    // Compared with where there is no account, so that time does not tell.
+    nobody: String,
+    key: [u8; 32],
+    verified: Mutex<HashMap<[u8; 32], Timestamp>>,
+}
+
+impl Verifier {
+    /// With keys of its own.
+    ///
+    /// # Errors
+    /// The random source failed.
+    pub fn new() -> Result<Self, getrandom::Error> {
+        let (mut key, mut random) = ([0; 32], [0; 48]);
+        getrandom::fill(&mut key)?;
+        getrandom::fill(&mut random)?;
+        let (salt, output) = random.split_at(16);
+        let nobody = format!(
+            "$argon2id$v=19$m={MEMORY},t={PASSES},p={LANES}${}${}",
+            BASE64.encode(salt),
+            BASE64.encode(output)
+        );
+        Ok(Self {
+            at_once: Semaphore::new(limits::HASHES),
+            nobody,
+            key,
+            verified: Mutex::new(HashMap::new()),
+        })
+    }
+
+    /// Whether the password is the one with this hash; takes as long where there is no hash.
+    pub async fn verify(&self, hash: Option<&str>, password: &Secret, now: Timestamp) -> bool {
+        if password.expose().len() > limits::PASSWORD {
+            return false;
+        }
+        let tag = hash.map(|hash| self.tag(hash, password));
+        if tag.is_some_and(|tag| self.is_verified(&tag, now)) {
+            return true;
+        }
+        let Ok(_turn) = self.at_once.acquire().await else {
+            return false;
+        };
+        let (text, password) = (hash.unwrap_or(&self.nobody).to_owned(), password.clone());
+        let right = tokio::task::spawn_blocking(move || {
+            PasswordHash::new(&text).is_ok_and(|hash| {
+                Argon2::default()
+                    .verify_password(password.expose(), &hash)
+                    .is_ok()
+            })
+        });
+        let right = right.await.unwrap_or(false);
+        if let (true, Some(tag)) = (right, tag) {
+            self.remember(tag, now);
+        }
+        right && tag.is_some()
+    }
+
+    // The hash is in the tag, so a changed password is a password never seen.
+    fn tag(&self, hash: &str, password: &Secret) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        hasher.update(&(hash.len() as u64).to_le_bytes());
+        hasher.update(hash.as_bytes());
+        hasher.update(password.expose());
+        *hasher.finalize().as_bytes()
+    }
+
+    fn is_verified(&self, tag: &[u8; 32], now: Timestamp) -> bool {
+        self.verified()
+            .get(tag)
+            .is_some_and(|until| (now.0..=now.0 + limits::VERIFIED_FOR).contains(&until.0))
+    }
+
+    fn remember(&self, tag: [u8; 32], now: Timestamp) {
+        let mut verified = self.verified();
+        if verified.len() >= limits::VERIFIED {
+            verified.retain(|_, until| *until >= now);
+        }
+        if verified.len() >= limits::VERIFIED {
+            verified.clear();
+        }
+        verified.insert(tag, now.plus(limits::VERIFIED_FOR));
+    }
+
+    fn verified(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], Timestamp>> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Verifier(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(text: &str) -> Secret {
+        Secret::new(text.as_bytes().to_vec())
+    }
+
+    #[tokio::test]
+    async fn only_the_right_password_is_right_and_it_is_remembered_for_a_while() {
+        let verifier = Verifier::new().unwrap();
+        let hash = hash(secret("correct horse")).await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        let now = Timestamp(1_000_000);
+        assert!(!verifier.verify(Some(&hash), &secret("wrong"), now).await);
+        assert!(!verifier.verify(None, &secret("correct horse"), now).await);
+        assert!(verifier.verify(Some(&hash), &secret("correct horse"), now).await);
+        let tag = verifier.tag(&hash, &secret("correct horse"));
+        assert!(verifier.is_verified(&tag, now.plus(limits::VERIFIED_FOR)));
+        assert!(!verifier.is_verified(&tag, now.plus(limits::VERIFIED_FOR + 1)));
+        assert!(
+            !verifier.is_verified(&tag, now.plus(-1)),
+            "a clock set back trusts nothing"
+        );
+        assert!(!verifier.is_verified(&verifier.tag(&hash, &secret("wrong")), now));
+    }
+
+    #[test]
+    fn the_hash_for_nobody_costs_what_a_real_one_costs() {
+        let nobody = Verifier::new().unwrap().nobody;
+        let parsed = PasswordHash::new(&nobody).unwrap();
+        let params = Params::try_from(&parsed).unwrap();
+        assert_eq!(
+            (params.m_cost(), params.t_cost(), params.p_cost()),
+            (MEMORY, PASSES, LANES)
+        );
+    }
+}

@@ -1,0 +1,116 @@
+//! The house: what every room of the running appliance shares.
+
+use crate::clock::Clock;
+use crate::guard::{Logins, Sessions};
+use crate::ledger::{Ledger, Writer};
+use crate::limits;
+use crate::settings::{self, Limits, Office};
+use crate::spool::Spool;
+use crate::tls::Tls;
+use anyhow::{Context, Result};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use store::{Options, Snapshot, Store, StoreError};
+
+/// The data folder, open, and everything that works on it. Shared as `Arc<House>`.
+pub struct House {
+    /// The data folder.
+    pub data: PathBuf,
+    /// Mail, accounts, settings, queue, ledger.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// The certificate.
+    pub tls: Tls,
+    /// Where everything that happens is recorded.
+    pub ledger: Ledger,
+    /// The door for passwords.
+    pub logins: Logins,
+    /// Every open mail session.
+    pub sessions: Sessions,
+    spool: Arc<Path>,
+}
+
+impl House {
+    /// Opens the data folder. `tls` is called once the folder is known to be good. The ledger's
+    /// writer is the caller's to run.
+    ///
+    /// # Errors
+    /// The folder is damaged, in use or newer than this program: it is left untouched, and the
+    /// error says what to do.
+    pub fn open(data: &Path, clock: Clock, tls: impl FnOnce() -> Result<Tls>) -> Result<(Self, Writer)> {
+        let store = Store::open(data, &Options::default())?;
+        let (ledger, writer) = Ledger::open(clock.clone(), &store.snapshot()?)?;
+        let spool = data.join("spool");
+        private_folder(&spool).with_context(|| format!("cannot make {}", spool.display()))?;
+        let logins = Logins::new(store.clone(), ledger.clone(), clock.clone())
+            .map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
+        let house = Self {
+            data: data.to_owned(),
+            tls: tls()?,
+            store,
+            clock,
+            ledger,
+            logins,
+            sessions: Sessions::default(),
+            spool: Arc::from(spool),
+        };
+        Ok((house, writer))
+    }
+
+    /// An empty spool.
+    #[must_use]
+    pub fn new_spool(&self) -> Spool {
+        Spool::new(Arc::clone(&self.spool))
+    }
+
+    /// The office's names; `None` before the setup is finished.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn office(&self) -> Result<Option<Office>, StoreError> {
+        settings::read(&self.store.snapshot()?, settings::OFFICE)
+    }
+
+    /// The name said in greetings and Received fields.
+    #[must_use]
+    pub fn hostname(&self) -> String {
+        match self.office() {
+            Ok(Some(office)) => office.hostname.to_string(),
+            _ => "pillarbox.local".to_owned(),
+        }
+    }
+
+    /// Largest message in octets.
+    #[must_use]
+    pub fn message_limit(&self, snapshot: &Snapshot) -> u64 {
+        match settings::read::<Limits>(snapshot, settings::LIMITS) {
+            Ok(Some(limits)) => limits.message,
+            _ => limits::MESSAGE,
+        }
+    }
+}
+
+impl std::fmt::Debug for House {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("House")
+            .field("data", &self.data)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes a folder that only its owner may look into, unless it is there.
+///
+/// # Errors
+/// It can neither be made nor used.
+pub fn private_folder(folder: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && fs::metadata(folder)?.is_dir() => {
+            Ok(())
+        }
+        made => made,
+    }
+}
