@@ -1,0 +1,149 @@
+//! How fast accepted mail becomes readable, and how much memory an idle server takes, as a ratio
+//! against Debian's Postfix + Dovecot in the same run on the same disk. Writes RESULTS.md.
+
+mod peer;
+
+use anyhow::{Context, bail};
+use peer::Peer;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+use tests::imap::Imap;
+use tests::load::Load;
+use tests::pillarbox::{DOMAIN, PASSWORD, Pillarbox};
+
+/// Octets, connections, messages of one measurement.
+const CASES: [(usize, u32, u32); 6] = [
+    (4_000, 1, 300),
+    (4_000, 10, 1500),
+    (4_000, 50, 3000),
+    (100_000, 1, 100),
+    (100_000, 10, 400),
+    (100_000, 50, 800),
+];
+
+/// Each case is measured this often for each server, in turns; the median counts.
+const ROUNDS: usize = 3;
+
+struct Server {
+    smtp: u16,
+    imaps: u16,
+    user: String,
+}
+
+fn main() -> anyhow::Result<()> {
+    let pillarbox = Pillarbox::office(&["anna"], &[])?;
+    let user = format!("anna@{DOMAIN}");
+    let ours = Server {
+        smtp: pillarbox.port("smtp")?,
+        imaps: pillarbox.port("imaps")?,
+        user: user.clone(),
+    };
+    let peer = Peer::start(DOMAIN, "anna", PASSWORD)?;
+    let theirs = Server {
+        smtp: peer.smtp,
+        imaps: peer.imaps,
+        user,
+    };
+
+    let mut table = String::new();
+    for server in [&ours, &theirs] {
+        server.rate(1_000, 1, 3)?; // everything is loaded and has worked once
+    }
+    std::thread::sleep(Duration::from_secs(10));
+    let memory = (pss(&[pillarbox.pid()])?, pss(&peer.pids()?)?);
+    for (size, connections, messages) in CASES {
+        let (mut a, mut b) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            a.push(ours.rate(size, connections, messages)?);
+            b.push(theirs.rate(size, connections, messages)?);
+        }
+        let (a, b) = (median(&mut a), median(&mut b));
+        let row = format!(
+            "| {} kB on {connections} | {a:.0} | {b:.0} | **{:.1}x** |",
+            size / 1000,
+            a / b
+        );
+        println!("{row}");
+        writeln!(table, "{row}")?;
+    }
+    let ended = pss(&[pillarbox.pid()])?;
+    write_results(&table, memory, ended)
+}
+
+impl Server {
+    /// Messages a second from the first connection until the last message is counted by IMAP.
+    fn rate(&self, size: usize, connections: u32, messages: u32) -> anyhow::Result<f64> {
+        let mut imap = Imap::login(self.imaps, &self.user, PASSWORD)?;
+        let before = imap.count("INBOX")?;
+        let load = Load {
+            port: self.smtp,
+            to: self.user.clone(),
+            connections,
+            messages,
+            size,
+        };
+        let prefix = format!("{before}.{size}.{connections}");
+        let start = Instant::now();
+        let accepted = load.run(&prefix, &AtomicBool::new(false)).len();
+        if accepted != messages as usize {
+            bail!("only {accepted} of {messages} accepted");
+        }
+        let deadline = Instant::now() + Duration::from_secs(300);
+        while imap.count("INBOX")? < before + messages {
+            if Instant::now() > deadline {
+                bail!("only {} of {messages} arrived", imap.count("INBOX")? - before);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Ok(f64::from(messages) / start.elapsed().as_secs_f64())
+    }
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Proportional set size of these processes in kB: shared pages count once in all.
+fn pss(pids: &[u32]) -> anyhow::Result<u64> {
+    let mut sum = 0;
+    for pid in pids {
+        let Ok(text) = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) else {
+            continue;
+        };
+        let line = text
+            .lines()
+            .find(|l| l.starts_with("Pss:"))
+            .context("no Pss line")?;
+        sum += line
+            .split_whitespace()
+            .nth(1)
+            .context("no Pss value")?
+            .parse::<u64>()?;
+    }
+    Ok(sum)
+}
+
+fn write_results(table: &str, memory: (u64, u64), ended: u64) -> anyhow::Result<()> {
+    let cores = std::thread::available_parallelism()?;
+    let text = format!(
+        "# Against Debian's Postfix + Dovecot\n\n\
+         Written by `scripts/bench`: both servers on one machine ({cores} cores) in one run, in turns, \
+         median of {ROUNDS}. Postfix delivers by LMTP into Maildir; both sync before they answer 250. \
+         The clock runs from the first connection until IMAP counts the last message.\n\n\
+         | messages on connections | Pillarbox, msg/s | Postfix + Dovecot, msg/s | ratio |\n|---|---|---|---|\n{table}\n\
+         | idle memory (PSS, one message handled, no connection) | |\n|---|---|\n\
+         | Pillarbox | {:.1} MB |\n| Postfix + Dovecot | {:.1} MB |\n| Pillarbox after all of the above | {:.1} MB |\n",
+        memory.0 as f64 / 1024.0,
+        memory.1 as f64 / 1024.0,
+        ended as f64 / 1024.0,
+    );
+    println!("{text}");
+    std::fs::write(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/RESULTS.md"),
+        text,
+    )?;
+    Ok(())
+}
