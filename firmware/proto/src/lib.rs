@@ -6,6 +6,8 @@
 
 pub mod ask;
 pub mod frame;
+pub mod limits;
+pub mod message;
 pub mod refusal;
 pub mod session;
 pub mod types;

@@ -102,9 +102,24 @@ impl Address {
             None if local.is_empty() => return Err(AddressError::Shape),
             None => return Err(AddressError::Character),
         };
+        Self::from_parts(&local, domain)
+    }
+
+    /// An address from its parts, the local part without quotes.
+    ///
+    /// # Errors
+    /// See [`AddressError`].
+    pub fn from_parts(local: &str, domain: Domain) -> Result<Self, AddressError> {
+        if local.is_empty() {
+            return Err(AddressError::Shape);
+        }
         if local.len() > 64 {
             return Err(AddressError::TooLong);
         }
+        if local.chars().any(char::is_control) {
+            return Err(AddressError::Character);
+        }
+        let local = local.to_owned();
         Ok(Self { local, domain })
     }
 

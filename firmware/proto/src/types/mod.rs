@@ -13,5 +13,5 @@ pub use flags::{Flags, SystemFlag};
 pub use ids::{AccountId, BlobId, MailboxId, ModSeq, QueueId, Uid, UidValidity};
 pub use protocol::{Mechanism, Protocol};
 pub use secret::Secret;
-pub use structure::{Envelope, Part, PartBody, Span, Structure};
+pub use structure::{Envelope, Params, Part, PartBody, Span, Structure};
 pub use time::Timestamp;

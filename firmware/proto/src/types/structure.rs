@@ -55,6 +55,9 @@ pub struct Envelope {
     pub message_id: Option<Vec<u8>>,
 }
 
+/// Parameters of a Content-* field: name in lower case, value as written without quotes.
+pub type Params = Vec<(String, Vec<u8>)>;
+
 /// One MIME part (RFC 2045, RFC 2046).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Part {
@@ -62,8 +65,8 @@ pub struct Part {
     pub media_type: String,
     /// `plain`, lower case.
     pub subtype: String,
-    /// Content-Type parameters, name lower case, value as written without quotes.
-    pub params: Vec<(String, Vec<u8>)>,
+    /// Content-Type parameters.
+    pub params: Params,
     /// Content-ID.
     pub id: Option<Vec<u8>>,
     /// Content-Description.
@@ -71,7 +74,7 @@ pub struct Part {
     /// Content-Transfer-Encoding, lower case; `7bit` where absent.
     pub encoding: String,
     /// Content-Disposition: type lower case and parameters.
-    pub disposition: Option<(String, Vec<(String, Vec<u8>)>)>,
+    pub disposition: Option<(String, Params)>,
     /// Content-Language tags.
     pub language: Vec<String>,
     /// Content-Location.
