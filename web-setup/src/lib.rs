@@ -3,19 +3,126 @@
 //! Rendered on the box, complete without JavaScript, and nothing on them comes from elsewhere.
 //! Knows no board and no store: [`Appliance`] is what it asks.
 
+mod access;
 mod appliance;
+mod claim;
+mod dns_plan;
+mod page;
+mod pages;
+mod rules;
+mod sessions;
 
+pub use access::{Access, ROUTES, Route};
 pub use appliance::{
     Account, AccountState, Appliance, DkimRecord, Facts, FailedLogin, FailedLogins, Fault, Glance, Login,
     Office, Panel, Peer, Ports, Progress,
 };
 
-/// The pages, to be served over TLS. The listener adds [`Peer`] to every request's extensions.
-pub fn router<A: Appliance>(appliance: A) -> axum::Router {
-    axum::Router::new().with_state(appliance)
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::routing::{get, post};
+use std::sync::Arc;
+use std::time::Duration;
+use tower_http::csrf::CsrfLayer;
+use tower_http::timeout::TimeoutLayer;
+
+/// Most octets of a posted form.
+pub const BODY_LIMIT: usize = 64 * 1024;
+/// Longest that a request may take, its body included.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What the handlers share.
+struct Site<A> {
+    appliance: A,
+    sessions: Arc<sessions::Sessions>,
+    tries: Arc<claim::Tries>,
 }
 
-/// What answers on plain HTTP: explains the certificate on an unclaimed box, else redirects to TLS.
-pub fn plain_router<A: Appliance>(appliance: A) -> axum::Router {
-    axum::Router::new().with_state(appliance)
+impl<A: Clone> Clone for Site<A> {
+    fn clone(&self) -> Self {
+        Self {
+            appliance: self.appliance.clone(),
+            sessions: Arc::clone(&self.sessions),
+            tries: Arc::clone(&self.tries),
+        }
+    }
+}
+
+/// The pages, to be served over TLS. The listener adds [`Peer`] to every request's extensions.
+pub fn router<A: Appliance>(appliance: A) -> Router {
+    let site = Site {
+        appliance,
+        sessions: Arc::default(),
+        tries: Arc::default(),
+    };
+    routes::<A>()
+        .route_layer(from_fn_with_state(site.clone(), access::gate::<A>))
+        .fallback(async || page::Failure::not_found())
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            REQUEST_TIMEOUT,
+        ))
+        .layer(CsrfLayer::new())
+        .layer(map_response(page::dress))
+        .with_state(site)
+}
+
+// Each also stands in `access::ROUTES`, or is not answered.
+fn routes<A: Appliance>() -> Router<Site<A>> {
+    use pages::{accounts, assets, dns, failed_logins, front, overview, password, programs, wizard};
+    Router::new()
+        .route("/", get(front::front::<A>))
+        .route("/style.css", get(assets::style))
+        .route("/pillarbox.js", get(assets::script))
+        .route("/pillarbox.svg", get(assets::icon))
+        .route("/claim", post(front::claim::<A>))
+        .route(
+            "/setup/admin",
+            get(wizard::admin::<A>).post(wizard::set_admin::<A>),
+        )
+        .route(
+            "/setup/office",
+            get(wizard::office::<A>).post(wizard::set_office::<A>),
+        )
+        .route(
+            "/setup/account",
+            get(wizard::account::<A>).post(wizard::set_account::<A>),
+        )
+        .route("/setup/dns", get(wizard::dns::<A>))
+        .route("/setup/finish", post(wizard::finish::<A>))
+        .route("/login", get(front::login_form).post(front::login::<A>))
+        .route("/logout", post(front::logout::<A>))
+        .route("/overview", get(overview::overview::<A>))
+        .route("/overview/live", get(overview::live::<A>))
+        .route("/accounts", get(accounts::list::<A>).post(accounts::create::<A>))
+        .route("/accounts/{id}", get(accounts::one::<A>))
+        .route("/accounts/{id}/password", post(accounts::set_password::<A>))
+        .route("/accounts/{id}/freeze", post(accounts::freeze::<A>))
+        .route("/accounts/{id}/unfreeze", post(accounts::unfreeze::<A>))
+        .route("/failed-logins", get(failed_logins::list::<A>))
+        .route("/dns", get(dns::records::<A>))
+        .route("/zone.txt", get(dns::zone::<A>))
+        .route("/mail-programs", get(programs::programs::<A>))
+        .route("/password", get(password::form).post(password::change::<A>))
+        .route("/panel", get(overview::panel::<A>))
+        .route("/panel/live", get(overview::panel_live::<A>))
+        .route("/panel.png", get(overview::panel_png::<A>))
+}
+
+/// What answers on plain HTTP: on an unclaimed box a page that explains the certificate warning
+/// to come, after that a redirect to TLS.
+pub fn plain_router<A: Appliance>(appliance: A) -> Router {
+    Router::new()
+        .route("/style.css", get(pages::assets::style))
+        .route("/pillarbox.svg", get(pages::assets::icon))
+        .fallback(pages::plain::lead_to_tls::<A>)
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            REQUEST_TIMEOUT,
+        ))
+        .layer(map_response(page::dress))
+        .with_state(appliance)
 }

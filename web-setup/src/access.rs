@@ -1,0 +1,187 @@
+//! Who may do what: one table, checked before any handler runs. A route that is not in the table
+//! is never answered.
+
+use crate::Site;
+use crate::appliance::{Appliance, Peer};
+use crate::page::Failure;
+use crate::sessions::Role;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody, always. Shows nothing about the office and changes nothing.
+    Open,
+    /// Everybody, until the setup is finished: the way in with the claim code.
+    Claim,
+    /// Whoever entered the claim code, until the setup is finished.
+    Setup,
+    /// Everybody, once the setup is finished: the way in with the admin's password.
+    SignIn,
+    /// The admin, once the setup is finished.
+    Admin,
+    /// The owner of the moment: [`Access::Setup`] before, [`Access::Admin`] after.
+    Owner,
+    /// The admin; or, when the panel is a simulated one, a browser on this very machine. The
+    /// panel shows the claim code, so nobody else may see it over the network.
+    Panel,
+}
+
+/// A route and who may use it.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    /// `GET` (HEAD goes with it) or `POST`.
+    pub method: &'static str,
+    /// The path; `{id}` stands for an account's number.
+    pub path: &'static str,
+    /// Who.
+    pub access: Access,
+}
+
+const fn route(method: &'static str, path: &'static str, access: Access) -> Route {
+    Route { method, path, access }
+}
+
+/// Every route there is.
+pub const ROUTES: &[Route] = &[
+    route("GET", "/", Access::Open),
+    route("GET", "/style.css", Access::Open),
+    route("GET", "/pillarbox.js", Access::Open),
+    route("GET", "/pillarbox.svg", Access::Open),
+    route("POST", "/claim", Access::Claim),
+    route("GET", "/setup/admin", Access::Setup),
+    route("POST", "/setup/admin", Access::Setup),
+    route("GET", "/setup/office", Access::Setup),
+    route("POST", "/setup/office", Access::Setup),
+    route("GET", "/setup/account", Access::Setup),
+    route("POST", "/setup/account", Access::Setup),
+    route("GET", "/setup/dns", Access::Setup),
+    route("POST", "/setup/finish", Access::Setup),
+    route("GET", "/login", Access::SignIn),
+    route("POST", "/login", Access::SignIn),
+    route("POST", "/logout", Access::Admin),
+    route("GET", "/overview", Access::Admin),
+    route("GET", "/overview/live", Access::Admin),
+    route("GET", "/accounts", Access::Admin),
+    route("POST", "/accounts", Access::Admin),
+    route("GET", "/accounts/{id}", Access::Admin),
+    route("POST", "/accounts/{id}/password", Access::Admin),
+    route("POST", "/accounts/{id}/freeze", Access::Admin),
+    route("POST", "/accounts/{id}/unfreeze", Access::Admin),
+    route("GET", "/failed-logins", Access::Admin),
+    route("GET", "/dns", Access::Admin),
+    route("GET", "/zone.txt", Access::Owner),
+    route("GET", "/mail-programs", Access::Admin),
+    route("GET", "/password", Access::Admin),
+    route("POST", "/password", Access::Admin),
+    route("GET", "/panel", Access::Panel),
+    route("GET", "/panel/live", Access::Panel),
+    route("GET", "/panel.png", Access::Panel),
+];
+
+/// What the gate found out about a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Visit {
+    /// The session's role, if it counts at this stage of the box's life.
+    pub(crate) role: Option<Role>,
+    /// The setup is finished.
+    pub(crate) finished: bool,
+    /// A browser on this machine, looking at a simulated board.
+    pub(crate) sees_panel: bool,
+    pub(crate) peer: Option<Peer>,
+}
+
+/// Lets a request through to its handler, or not.
+pub(crate) async fn gate<A: Appliance>(
+    State(site): State<Site<A>>,
+    path: MatchedPath,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Failure> {
+    let method = if request.method() == Method::HEAD {
+        "GET"
+    } else {
+        request.method().as_str()
+    };
+    let Some(access) = find(method, path.as_str()) else {
+        return Ok(wrong_method(path.as_str()));
+    };
+    let finished = site.appliance.progress().await?.finished;
+    let peer = request.extensions().get::<Peer>().copied();
+    // These refresh themselves.
+    let by_person = !matches!(
+        path.as_str(),
+        "/overview/live" | "/panel" | "/panel/live" | "/panel.png"
+    );
+    let role = site
+        .sessions
+        .role(request.headers(), by_person)
+        .filter(|role| match role {
+            Role::Setup => !finished,
+            Role::Admin => finished,
+        });
+    let here = peer.is_some_and(|Peer(ip)| ip.to_canonical().is_loopback());
+    let sees_panel = here && site.appliance.facts().simulated_board;
+    let visit = Visit {
+        role,
+        finished,
+        sees_panel,
+        peer,
+    };
+    if allowed(access, visit) {
+        request.extensions_mut().insert(visit);
+        return Ok(next.run(request).await);
+    }
+    if method == "GET" {
+        let door = if finished && role.is_none() { "/login" } else { "/" };
+        return Ok(Redirect::to(door).into_response());
+    }
+    Err(match access {
+        Access::Claim | Access::Setup if finished => Failure::new(
+            StatusCode::FORBIDDEN,
+            "The setup is finished",
+            "The claim code is no longer valid. Sign in as admin to change things.",
+        ),
+        _ => Failure::new(
+            StatusCode::FORBIDDEN,
+            "Please sign in first",
+            "You were away for a while, or the box was restarted. Nothing was changed.",
+        ),
+    })
+}
+
+fn find(method: &str, path: &str) -> Option<Access> {
+    ROUTES
+        .iter()
+        .find(|r| r.method == method && r.path == path)
+        .map(|r| r.access)
+}
+
+// 405 with the methods that there are (RFC 9110 15.5.6).
+fn wrong_method(path: &str) -> Response {
+    let methods: Vec<&str> = ROUTES
+        .iter()
+        .filter(|r| r.path == path)
+        .map(|r| r.method)
+        .collect();
+    (
+        StatusCode::METHOD_NOT_ALLOWED,
+        [(header::ALLOW, methods.join(", "))],
+    )
+        .into_response()
+}
+
+fn allowed(access: Access, visit: Visit) -> bool {
+    match access {
+        Access::Open => true,
+        Access::Claim => !visit.finished,
+        Access::SignIn => visit.finished,
+        Access::Setup => visit.role == Some(Role::Setup),
+        Access::Admin => visit.role == Some(Role::Admin),
+        Access::Owner => visit.role.is_some(),
+        Access::Panel => visit.sees_panel || visit.role == Some(Role::Admin),
+    }
+}

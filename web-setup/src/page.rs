@@ -1,0 +1,287 @@
+//! What every page has in common: the frame around it, errors as pages in plain words, the
+//! headers that keep browsers strict, forms of bounded size.
+
+use crate::appliance::Fault;
+use askama::Template;
+use axum::Form;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use proto::types::Secret;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+
+/// The frame around a page.
+pub(crate) struct Frame {
+    /// Its title, without the product's name.
+    pub(crate) title: &'static str,
+    /// The lit tab of the admin's navigation; `None` shows no navigation.
+    pub(crate) tab: Option<Tab>,
+    /// Seconds after which a browser without JavaScript loads the page again; 0 for never.
+    pub(crate) reload: u32,
+}
+
+/// The admin's tabs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tab {
+    Overview,
+    Accounts,
+    FailedLogins,
+    Dns,
+    Programs,
+    Password,
+}
+
+impl Frame {
+    /// A page before or without a login.
+    pub(crate) const fn bare(title: &'static str) -> Self {
+        Self {
+            title,
+            tab: None,
+            reload: 0,
+        }
+    }
+
+    /// One of the admin's pages.
+    pub(crate) const fn admin(title: &'static str, tab: Tab) -> Self {
+        Self {
+            title,
+            tab: Some(tab),
+            reload: 0,
+        }
+    }
+
+    /// The same, loaded again every so often.
+    pub(crate) const fn reloading(mut self, seconds: u32) -> Self {
+        self.reload = seconds;
+        self
+    }
+
+    fn lit(&self, tab: Tab) -> bool {
+        self.tab == Some(tab)
+    }
+
+    /// Whether this is the page of the admin's own password.
+    pub(crate) fn password_lit(&self) -> bool {
+        self.lit(Tab::Password)
+    }
+
+    /// Tabs with path and name, and whether each is lit.
+    pub(crate) fn tabs(&self) -> [(&'static str, &'static str, bool); 5] {
+        [
+            ("/overview", "Overview", self.lit(Tab::Overview)),
+            ("/accounts", "Accounts", self.lit(Tab::Accounts)),
+            ("/failed-logins", "Failed logins", self.lit(Tab::FailedLogins)),
+            ("/dns", "DNS records", self.lit(Tab::Dns)),
+            ("/mail-programs", "Mail programs", self.lit(Tab::Programs)),
+        ]
+    }
+}
+
+/// What a handler gives back.
+pub(crate) type Page = Result<Response, Failure>;
+
+/// Renders a page.
+pub(crate) fn show(template: &impl Template) -> Page {
+    show_as(StatusCode::OK, template)
+}
+
+/// Renders a form again, with what was wrong about it.
+pub(crate) fn show_again(template: &impl Template) -> Page {
+    show_as(StatusCode::UNPROCESSABLE_ENTITY, template)
+}
+
+/// Renders a page under another status.
+pub(crate) fn show_as(status: StatusCode, template: &impl Template) -> Page {
+    match template.render() {
+        Ok(text) => Ok((status, Html(text)).into_response()),
+        Err(error) => {
+            tracing::error!(%error, "a page could not be rendered");
+            Err(Fault::Internal.into())
+        }
+    }
+}
+
+/// Why there is no page: a page that says so.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    status: StatusCode,
+    title: &'static str,
+    text: String,
+}
+
+#[derive(Template)]
+#[template(path = "failure.html")]
+struct FailurePage<'a> {
+    frame: Frame,
+    text: &'a str,
+}
+
+impl Failure {
+    pub(crate) fn new(status: StatusCode, title: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            status,
+            title,
+            text: text.into(),
+        }
+    }
+
+    pub(crate) fn not_found() -> Self {
+        Self::from_status(StatusCode::NOT_FOUND)
+    }
+
+    fn from_status(status: StatusCode) -> Self {
+        let (title, text) = match status.as_u16() {
+            404 => (
+                "There is nothing here",
+                "The address may be mistyped, or the page is gone.",
+            ),
+            405 => ("That does not work here", "This page cannot be used that way."),
+            408 => (
+                "That took too long",
+                "The box is busy. Please try again in a moment.",
+            ),
+            413 => (
+                "That is too much",
+                "The form was larger than anything this box asks for.",
+            ),
+            400 | 415 | 422 => ("The form could not be read", "Please go back and send it again."),
+            403 => (
+                "That came from another site",
+                "A different web page tried to use this one. Nothing was changed. \
+                 If it was you, open the page again and repeat it.",
+            ),
+            _ => (
+                "The box could not do that",
+                "Something went wrong inside. It is in the log. Please try again.",
+            ),
+        };
+        Self::new(status, title, text)
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Refused(words) => Self::new(StatusCode::CONFLICT, "That is not possible", words),
+            Fault::Gone => Self::not_found(),
+            Fault::Internal => Self::from_status(StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let page = FailurePage {
+            frame: Frame::bare(self.title),
+            text: &self.text,
+        };
+        let html = page.render().unwrap_or_else(|_| self.text.clone());
+        (self.status, Html(html)).into_response()
+    }
+}
+
+/// Every response passes here last: errors from layers below become pages, and browsers are told
+/// to be strict.
+pub(crate) async fn dress(response: Response) -> Response {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    let mut response = if is_error && !is_html(response.headers()) {
+        redressed(response)
+    } else {
+        response
+    };
+    let headers = response.headers_mut();
+    for (name, value) in STRICT {
+        headers.insert(name.clone(), HeaderValue::from_static(value));
+    }
+    response
+}
+
+// The page, with the other headers (405 has Allow, RFC 9110 15.5.6).
+fn redressed(response: Response) -> Response {
+    let mut page = Failure::from_status(response.status()).into_response();
+    for (name, value) in response.headers() {
+        if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
+            page.headers_mut().insert(name.clone(), value.clone());
+        }
+    }
+    page
+}
+
+fn is_html(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|t| t.as_bytes().starts_with(b"text/html"))
+}
+
+// No Strict-Transport-Security: with it a browser would not let anybody past our own certificate.
+const STRICT: [(HeaderName, &str); 7] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    // `no-referrer` would make browsers send `Origin: null` with our own forms.
+    (header::REFERRER_POLICY, "same-origin"),
+    (header::CACHE_CONTROL, "no-store"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    // The panel's picture shows the claim code: no other site may embed it.
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+    (HeaderName::from_static("x-robots-tag"), "noindex"),
+];
+
+/// A posted form.
+pub(crate) struct Posted<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Posted<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        match Form::<T>::from_request(request, state).await {
+            Ok(Form(form)) => Ok(Self(form)),
+            // The rejection's own text may quote the form.
+            Err(FormRejection::BytesRejection(bytes)) => Err(Failure::from_status(bytes.status())),
+            Err(_) => Err(Failure::from_status(StatusCode::UNPROCESSABLE_ENTITY)),
+        }
+    }
+}
+
+/// Reads a password field into memory that is wiped.
+pub(crate) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    Ok(Secret::new(String::deserialize(deserializer)?.into_bytes()))
+}
+
+/// A moment as a page shows it.
+pub(crate) struct Moment {
+    /// RFC 3339, for `<time datetime>`.
+    pub(crate) machine: String,
+    /// For people, UTC.
+    pub(crate) words: String,
+}
+
+impl From<proto::types::Timestamp> for Moment {
+    fn from(at: proto::types::Timestamp) -> Self {
+        let at = jiff::Timestamp::from_second(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        Self {
+            machine: at.to_string(),
+            words: at.strftime("%-d %b %Y, %H:%M:%S UTC").to_string(),
+        }
+    }
+}
+
+/// A certificate's fingerprint as the panel shows it: the first 16 hex digits in groups of four.
+pub(crate) fn short_fingerprint(hex: &str) -> String {
+    let first: Vec<char> = hex.chars().take(16).collect();
+    first
+        .chunks(4)
+        .map(|group| group.iter().collect::<String>())
+        .collect::<Vec<_>>()
+        .join(" ")
+}

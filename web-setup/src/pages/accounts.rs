@@ -1,0 +1,257 @@
+//! The accounts: make one, change its password, freeze it, give it back.
+
+use crate::Site;
+use crate::appliance::{Account, AccountState, Appliance, Fault, Office};
+use crate::page::{Failure, Frame, Moment, Page, Posted, Tab, secret, show, show_again};
+use crate::rules;
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect};
+use proto::types::{AccountId, Secret};
+use serde::Deserialize;
+
+/// What was just done, told on the page that follows.
+#[derive(Deserialize)]
+pub(crate) struct Said {
+    said: Option<String>,
+}
+
+impl Said {
+    fn words(&self) -> Option<&'static str> {
+        match self.said.as_deref()? {
+            "created" => Some("The account is ready. Its owner can set up a mail program now."),
+            "password" => Some("The password was changed. Mail programs will ask for the new one."),
+            "frozen" => Some("The account is frozen. Its sessions were cut; mail to it is still accepted."),
+            "unfrozen" => Some("The account works again."),
+            _ => None,
+        }
+    }
+}
+
+/// An account as the templates show it.
+struct AccountView {
+    id: AccountId,
+    address: String,
+    admin: bool,
+    state: &'static str,
+    frozen: Option<(Moment, String)>,
+    created: Moment,
+}
+
+impl From<Account> for AccountView {
+    fn from(account: Account) -> Self {
+        let (state, frozen) = match account.state {
+            AccountState::Active => ("active", None),
+            AccountState::Limited => ("limited", None),
+            AccountState::Frozen { since, reason } => ("frozen", Some((since.into(), reason))),
+            AccountState::Disabled => ("disabled", None),
+        };
+        Self {
+            id: account.id,
+            address: account.address.to_string(),
+            admin: account.admin,
+            state,
+            frozen,
+            created: account.created.into(),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "accounts.html")]
+struct ListPage {
+    frame: Frame,
+    accounts: Vec<AccountView>,
+    domain: String,
+    local: String,
+    local_fault: Option<String>,
+    password_fault: Option<String>,
+    least: usize,
+}
+
+async fn office<A: Appliance>(site: &Site<A>) -> Result<Office, Fault> {
+    site.appliance.progress().await?.office.ok_or(Fault::Internal)
+}
+
+async fn list_page<A: Appliance>(site: &Site<A>, office: &Office) -> Result<ListPage, Fault> {
+    Ok(ListPage {
+        frame: Frame::admin("Accounts", Tab::Accounts),
+        accounts: site
+            .appliance
+            .accounts()
+            .await?
+            .into_iter()
+            .map(AccountView::from)
+            .collect(),
+        domain: office.domain.to_string(),
+        local: String::new(),
+        local_fault: None,
+        password_fault: None,
+        least: rules::PASSWORD_LENGTH,
+    })
+}
+
+pub(crate) async fn list<A: Appliance>(State(site): State<Site<A>>) -> Page {
+    show(&list_page(&site, &office(&site).await?).await?)
+}
+
+#[derive(Deserialize)]
+pub(crate) struct CreateForm {
+    local: String,
+    #[serde(deserialize_with = "secret")]
+    password: Secret,
+    #[serde(deserialize_with = "secret")]
+    again: Secret,
+    admin: Option<String>,
+}
+
+pub(crate) async fn create<A: Appliance>(
+    State(site): State<Site<A>>,
+    Posted(form): Posted<CreateForm>,
+) -> Page {
+    let office = office(&site).await?;
+    let address = match rules::account(&form.local, &office.domain) {
+        Ok(address) => address,
+        Err(words) => {
+            let page = list_page(&site, &office).await?;
+            return show_again(&ListPage {
+                local: form.local,
+                local_fault: Some(words),
+                ..page
+            });
+        }
+    };
+    let local = address.local().to_owned();
+    let also = [local.as_str(), office.domain.as_str(), &address.to_string()];
+    if let Err(words) = rules::password(form.password.expose(), form.again.expose(), &also) {
+        let page = list_page(&site, &office).await?;
+        return show_again(&ListPage {
+            local,
+            password_fault: Some(words),
+            ..page
+        });
+    }
+    match site
+        .appliance
+        .create_account(address, form.password, form.admin.is_some())
+        .await
+    {
+        Ok(id) => Ok(Redirect::to(&format!("/accounts/{id}?said=created")).into_response()),
+        Err(Fault::Refused(words)) => {
+            let page = list_page(&site, &office).await?;
+            show_again(&ListPage {
+                local,
+                local_fault: Some(words),
+                ..page
+            })
+        }
+        Err(fault) => Err(fault.into()),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct OnePage {
+    frame: Frame,
+    account: AccountView,
+    said: Option<&'static str>,
+    password_fault: Option<String>,
+    reason_fault: Option<String>,
+    least: usize,
+}
+
+async fn find<A: Appliance>(site: &Site<A>, id: &str) -> Result<Account, Failure> {
+    let id = id.parse().map(AccountId).map_err(|_| Failure::not_found())?;
+    let accounts = site.appliance.accounts().await?;
+    accounts
+        .into_iter()
+        .find(|a| a.id == id)
+        .ok_or_else(Failure::not_found)
+}
+
+fn one_page(account: Account, said: Option<&'static str>) -> OnePage {
+    OnePage {
+        frame: Frame::admin("Account", Tab::Accounts),
+        account: account.into(),
+        said,
+        password_fault: None,
+        reason_fault: None,
+        least: rules::PASSWORD_LENGTH,
+    }
+}
+
+pub(crate) async fn one<A: Appliance>(
+    State(site): State<Site<A>>,
+    Path(id): Path<String>,
+    Query(said): Query<Said>,
+) -> Page {
+    show(&one_page(find(&site, &id).await?, said.words()))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct PasswordForm {
+    #[serde(deserialize_with = "secret")]
+    password: Secret,
+    #[serde(deserialize_with = "secret")]
+    again: Secret,
+}
+
+pub(crate) async fn set_password<A: Appliance>(
+    State(site): State<Site<A>>,
+    Path(id): Path<String>,
+    Posted(form): Posted<PasswordForm>,
+) -> Page {
+    let account = find(&site, &id).await?;
+    let address = account.address.to_string();
+    let also = [
+        account.address.local(),
+        account.address.domain().as_str(),
+        &address,
+    ];
+    if let Err(words) = rules::password(form.password.expose(), form.again.expose(), &also) {
+        return show_again(&OnePage {
+            password_fault: Some(words),
+            ..one_page(account, None)
+        });
+    }
+    site.appliance
+        .set_account_password(account.id, form.password)
+        .await?;
+    Ok(Redirect::to(&format!("/accounts/{}?said=password", account.id)).into_response())
+}
+
+#[derive(Deserialize)]
+pub(crate) struct FreezeForm {
+    reason: String,
+}
+
+pub(crate) async fn freeze<A: Appliance>(
+    State(site): State<Site<A>>,
+    Path(id): Path<String>,
+    Posted(form): Posted<FreezeForm>,
+) -> Page {
+    let account = find(&site, &id).await?;
+    if account.state == AccountState::Disabled {
+        let words = "The account is switched off: nobody can sign in with it anyway.";
+        return Err(Failure::new(StatusCode::CONFLICT, "Nothing to freeze", words));
+    }
+    match rules::reason(&form.reason) {
+        Ok(reason) => site.appliance.freeze(account.id, reason).await?,
+        Err(words) => {
+            return show_again(&OnePage {
+                reason_fault: Some(words),
+                ..one_page(account, None)
+            });
+        }
+    }
+    Ok(Redirect::to(&format!("/accounts/{}?said=frozen", account.id)).into_response())
+}
+
+pub(crate) async fn unfreeze<A: Appliance>(State(site): State<Site<A>>, Path(id): Path<String>) -> Page {
+    let account = find(&site, &id).await?;
+    if matches!(account.state, AccountState::Frozen { .. }) {
+        site.appliance.unfreeze(account.id).await?;
+    }
+    Ok(Redirect::to(&format!("/accounts/{}?said=unfrozen", account.id)).into_response())
+}

@@ -1,0 +1,44 @@
+//! The DNS records, to look at again and to download.
+
+use crate::Site;
+use crate::appliance::{Appliance, Fault};
+use crate::dns_plan::{self, Plan};
+use crate::page::{Frame, Page, Tab, show};
+use askama::Template;
+use axum::extract::State;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::IntoResponse;
+
+#[derive(Template)]
+#[template(path = "dns.html")]
+struct DnsPage {
+    frame: Frame,
+    plan: Option<Plan>,
+}
+
+async fn current<A: Appliance>(site: &Site<A>) -> Result<Option<Plan>, Fault> {
+    let office = site.appliance.progress().await?.office;
+    let office = office.ok_or_else(|| Fault::Refused("Please name the domain first.".to_owned()))?;
+    let keys = site.appliance.dkim().await?;
+    Ok(keys.map(|keys| dns_plan::plan(&office, &site.appliance.addresses(), &keys)))
+}
+
+pub(crate) async fn records<A: Appliance>(State(site): State<Site<A>>) -> Page {
+    show(&DnsPage {
+        frame: Frame::admin("DNS records", Tab::Dns),
+        plan: current(&site).await?,
+    })
+}
+
+pub(crate) async fn zone<A: Appliance>(State(site): State<Site<A>>) -> Page {
+    let Some(plan) = current(&site).await? else {
+        return Err(Fault::Refused("The signing keys are still being made.".to_owned()).into());
+    };
+    // The domain is of letters, digits, hyphens and dots: it needs no quoting.
+    let name = format!("attachment; filename=\"{}.zone.txt\"", plan.domain);
+    let headers = [
+        (CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
+        (CONTENT_DISPOSITION, name),
+    ];
+    Ok((headers, plan.zone()).into_response())
+}

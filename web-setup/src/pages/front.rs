@@ -1,0 +1,179 @@
+//! The doors: the claim code on the first boot, the admin's password after it.
+
+use crate::Site;
+use crate::access::Visit;
+use crate::appliance::{Appliance, Login, Panel, Peer};
+use crate::claim::Try;
+use crate::page::{Failure, Frame, Page, Posted, secret, short_fingerprint, show, show_again, show_as};
+use crate::pages::overview::PanelView;
+use crate::sessions::Role;
+use askama::Template;
+use axum::Extension;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Redirect};
+use proto::types::Secret;
+use serde::Deserialize;
+use std::net::IpAddr;
+use std::time::Duration;
+
+#[derive(Template)]
+#[template(path = "claim.html")]
+struct ClaimPage {
+    frame: Frame,
+    fault: Option<String>,
+    short: String,
+    fingerprint: String,
+    panel: Option<PanelView>,
+}
+
+pub(crate) async fn front<A: Appliance>(
+    State(site): State<Site<A>>,
+    Extension(visit): Extension<Visit>,
+) -> Page {
+    let door = match (visit.finished, visit.role) {
+        (true, Some(_)) => "/overview",
+        (true, None) => "/login",
+        (false, Some(_)) => crate::pages::wizard::resume(&site.appliance).await?,
+        (false, None) => return show(&claim_page(&site, visit, None).await?),
+    };
+    Ok(Redirect::to(door).into_response())
+}
+
+async fn claim_page<A: Appliance>(
+    site: &Site<A>,
+    visit: Visit,
+    fault: Option<String>,
+) -> Result<ClaimPage, Failure> {
+    let panel: Option<Panel> = if visit.sees_panel {
+        Some(site.appliance.panel().await?)
+    } else {
+        None
+    };
+    let facts = site.appliance.facts();
+    let frame = Frame::bare("Welcome");
+    Ok(ClaimPage {
+        frame,
+        fault,
+        short: short_fingerprint(&facts.fingerprint),
+        fingerprint: facts.fingerprint,
+        panel: panel.map(PanelView::from),
+    })
+}
+
+#[derive(Deserialize)]
+pub(crate) struct ClaimForm {
+    code: String,
+}
+
+pub(crate) async fn claim<A: Appliance>(
+    State(site): State<Site<A>>,
+    Extension(visit): Extension<Visit>,
+    Posted(form): Posted<ClaimForm>,
+) -> Page {
+    let Some(code) = site.appliance.claim_code() else {
+        return Err(Failure::not_found());
+    };
+    let from = visit.peer.map(|Peer(ip)| ip);
+    let (status, words) = match site.tries.attempt(from, &form.code, &code) {
+        Try::Right => {
+            tracing::info!(ip = %shown(from), "claim code accepted");
+            return signed_in(&site, Role::Setup, "/");
+        }
+        Try::Wrong => {
+            tracing::warn!(ip = %shown(from), "wrong claim code");
+            let words = "That is not the code on the panel. Please look again; it has eight characters.";
+            (StatusCode::UNPROCESSABLE_ENTITY, words.to_owned())
+        }
+        Try::Wait(wait) => {
+            let words = format!("Too many wrong codes. Please try again in {}.", in_words(wait));
+            (StatusCode::TOO_MANY_REQUESTS, words)
+        }
+        Try::AllWait(wait) => {
+            tracing::warn!(ip = %shown(from), "claim codes are not taken: too many wrong ones");
+            let words = format!(
+                "Somebody typed many wrong codes. To be safe, the box takes none for {}. \
+                 Switching it off and on again ends the wait.",
+                in_words(wait)
+            );
+            (StatusCode::TOO_MANY_REQUESTS, words)
+        }
+    };
+    show_as(status, &claim_page(&site, visit, Some(words)).await?)
+}
+
+fn shown(ip: Option<IpAddr>) -> String {
+    ip.map_or_else(|| "unknown".to_owned(), |ip| ip.to_string())
+}
+
+fn in_words(wait: Duration) -> String {
+    match wait.as_secs() {
+        0..=90 => format!("{} seconds", wait.as_secs() + 1),
+        seconds => format!("{} minutes", seconds / 60 + 1),
+    }
+}
+
+/// Opens a session and goes to `door`. A session that was there before ends: its cookie is
+/// replaced in the browser.
+pub(crate) fn signed_in<A: Appliance>(site: &Site<A>, role: Role, door: &str) -> Page {
+    let Some(cookie) = site.sessions.open(role) else {
+        tracing::error!("no randomness for a session");
+        return Err(crate::appliance::Fault::Internal.into());
+    };
+    Ok(([(header::SET_COOKIE, cookie)], Redirect::to(door)).into_response())
+}
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LoginPage {
+    frame: Frame,
+    name: String,
+    fault: Option<&'static str>,
+}
+
+pub(crate) async fn login_form(Extension(visit): Extension<Visit>) -> Page {
+    if visit.role.is_some() {
+        return Ok(Redirect::to("/overview").into_response());
+    }
+    show(&LoginPage {
+        frame: Frame::bare("Sign in"),
+        name: "admin".to_owned(),
+        fault: None,
+    })
+}
+
+#[derive(Deserialize)]
+pub(crate) struct LoginForm {
+    name: String,
+    #[serde(deserialize_with = "secret")]
+    password: Secret,
+}
+
+pub(crate) async fn login<A: Appliance>(
+    State(site): State<Site<A>>,
+    Extension(visit): Extension<Visit>,
+    Posted(form): Posted<LoginForm>,
+) -> Page {
+    let name: String = form.name.trim().chars().take(254).collect();
+    let peer = visit.peer.unwrap_or(Peer(std::net::Ipv6Addr::UNSPECIFIED.into()));
+    let again = |fault| LoginPage {
+        frame: Frame::bare("Sign in"),
+        name: name.clone(),
+        fault: Some(fault),
+    };
+    match site.appliance.login(peer, name.clone(), form.password).await? {
+        Login::Welcome => signed_in(&site, Role::Admin, "/overview"),
+        Login::Wrong => show_again(&again(
+            "Name and password do not match. The attempt was recorded.",
+        )),
+        Login::Throttled => show_as(
+            StatusCode::TOO_MANY_REQUESTS,
+            &again("Too many wrong passwords from your address. Please wait a few minutes."),
+        ),
+    }
+}
+
+pub(crate) async fn logout<A: Appliance>(State(site): State<Site<A>>, headers: HeaderMap) -> Page {
+    let cookie = site.sessions.close(&headers);
+    Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/login")).into_response())
+}

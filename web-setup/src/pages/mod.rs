@@ -1,0 +1,12 @@
+//! The pages, one module for each thing a person does.
+
+pub(crate) mod accounts;
+pub(crate) mod assets;
+pub(crate) mod dns;
+pub(crate) mod failed_logins;
+pub(crate) mod front;
+pub(crate) mod overview;
+pub(crate) mod password;
+pub(crate) mod plain;
+pub(crate) mod programs;
+pub(crate) mod wizard;

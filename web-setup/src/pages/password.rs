@@ -1,0 +1,85 @@
+//! The admin's own password.
+
+use crate::Site;
+use crate::access::Visit;
+use crate::appliance::{Appliance, Login, Peer};
+use crate::page::{Frame, Page, Posted, Tab, secret, show, show_again};
+use crate::pages::front::signed_in;
+use crate::rules;
+use crate::sessions::Role;
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Query, State};
+use proto::types::Secret;
+use serde::Deserialize;
+
+#[derive(Template)]
+#[template(path = "password.html")]
+struct PasswordPage {
+    frame: Frame,
+    changed: bool,
+    current_fault: Option<&'static str>,
+    fault: Option<String>,
+    least: usize,
+}
+
+const fn page(changed: bool) -> PasswordPage {
+    PasswordPage {
+        frame: Frame::admin("Admin password", Tab::Password),
+        changed,
+        current_fault: None,
+        fault: None,
+        least: rules::PASSWORD_LENGTH,
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Said {
+    said: Option<String>,
+}
+
+pub(crate) async fn form(Query(said): Query<Said>) -> Page {
+    show(&page(said.said.is_some()))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct ChangeForm {
+    #[serde(deserialize_with = "secret")]
+    current: Secret,
+    #[serde(deserialize_with = "secret")]
+    password: Secret,
+    #[serde(deserialize_with = "secret")]
+    again: Secret,
+}
+
+pub(crate) async fn change<A: Appliance>(
+    State(site): State<Site<A>>,
+    Extension(visit): Extension<Visit>,
+    Posted(form): Posted<ChangeForm>,
+) -> Page {
+    if let Err(words) = rules::password(form.password.expose(), form.again.expose(), &[]) {
+        return show_again(&PasswordPage {
+            fault: Some(words),
+            ..page(false)
+        });
+    }
+    let peer = visit.peer.unwrap_or(Peer(std::net::Ipv6Addr::UNSPECIFIED.into()));
+    let fault = match site
+        .appliance
+        .login(peer, "admin".to_owned(), form.current)
+        .await?
+    {
+        Login::Welcome => {
+            site.appliance.set_admin_password(form.password).await?;
+            // Whoever knew the old password is out.
+            site.sessions.close_all();
+            return signed_in(&site, Role::Admin, "/password?said=changed");
+        }
+        Login::Wrong => "That is not the current password.",
+        Login::Throttled => "Too many wrong passwords from your address. Please wait a few minutes.",
+    };
+    show_again(&PasswordPage {
+        current_fault: Some(fault),
+        ..page(false)
+    })
+}

@@ -1,0 +1,222 @@
+//! Who may do what, tried on every route there is.
+
+use crate::desk::{ADMIN_PASSWORD, Browser, Desk};
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use web_setup::{Access, ROUTES};
+
+const FORM: &[(&str, &str)] = &[
+    ("password", "tulips in the rain"),
+    ("again", "tulips in the rain"),
+    ("current", ADMIN_PASSWORD),
+    ("domain", "example.org"),
+    ("local", "mallory"),
+    ("reason", "because"),
+];
+
+async fn ask(browser: &mut Browser, method: &str, path: &str) -> (StatusCode, String) {
+    let path = path.replace("{id}", "1");
+    let seen = if method == "POST" {
+        browser.post(&path, FORM).await
+    } else {
+        browser.get(&path).await
+    };
+    (seen.status, seen.to().to_owned())
+}
+
+#[tokio::test]
+async fn without_code_or_login_no_route_shows_or_changes_anything() {
+    for (desk, door) in [(Desk::default(), "/"), (Desk::finished(), "/login")] {
+        desk.lock().simulated = true;
+        let before = desk.lock().accounts.clone();
+        for cookie in [
+            None,
+            Some("__Host-pillarbox="),
+            Some("__Host-pillarbox=0000"),
+            Some("pillarbox=1"),
+        ] {
+            for route in ROUTES
+                .iter()
+                .filter(|r| !matches!(r.access, Access::Open | Access::Claim | Access::SignIn))
+            {
+                let mut browser = Browser::new(&desk);
+                browser.cookie = cookie.map(str::to_owned);
+                let (status, to) = ask(&mut browser, route.method, route.path).await;
+                if route.method == "POST" {
+                    assert_eq!(status, StatusCode::FORBIDDEN, "{route:?}");
+                } else {
+                    assert_eq!((status, to.as_str()), (StatusCode::SEE_OTHER, door), "{route:?}");
+                }
+            }
+        }
+        assert_eq!(desk.lock().changes, [""; 0]);
+        assert_eq!(desk.lock().accounts, before);
+    }
+}
+
+#[tokio::test]
+async fn every_post_but_the_two_doors_asks_for_a_session() {
+    for route in ROUTES.iter().filter(|r| r.method == "POST") {
+        let door = matches!(
+            (route.path, route.access),
+            ("/claim", Access::Claim) | ("/login", Access::SignIn)
+        );
+        let closed = matches!(route.access, Access::Setup | Access::Admin | Access::Owner);
+        assert!(door || closed, "{route:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_admin_reaches_every_route_and_setup_is_over() {
+    for route in ROUTES {
+        let desk = Desk::finished();
+        let mut browser = Browser::signed_in(&desk).await;
+        let (status, _) = ask(&mut browser, route.method, route.path).await;
+        match route.access {
+            Access::Setup | Access::Claim if route.method == "POST" => {
+                assert_eq!(status, StatusCode::FORBIDDEN, "{route:?}")
+            }
+            Access::Setup | Access::Claim => assert_eq!(status, StatusCode::SEE_OTHER, "{route:?}"),
+            _ if route.path == "/login" => {}
+            _ => assert!(
+                status.is_success() || status.is_redirection(),
+                "{route:?}: {status}"
+            ),
+        }
+        let setup_changed = ["office", "first account", "finish"]
+            .iter()
+            .any(|c| desk.lock().changes.contains(c));
+        assert!(!setup_changed, "{route:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_setup_session_does_not_reach_the_admins_pages() {
+    let desk = Desk::default();
+    let browser = Browser::claimed(&desk).await;
+    for route in ROUTES
+        .iter()
+        .filter(|r| matches!(r.access, Access::Admin | Access::Panel | Access::SignIn))
+    {
+        let (status, _) = ask(&mut browser.clone(), route.method, route.path).await;
+        let refused = if route.method == "POST" {
+            StatusCode::FORBIDDEN
+        } else {
+            StatusCode::SEE_OTHER
+        };
+        assert_eq!(status, refused, "{route:?}");
+    }
+    assert_eq!(desk.lock().changes, [""; 0]);
+}
+
+#[tokio::test]
+async fn the_panel_with_the_code_is_shown_only_to_this_machine_and_only_when_simulated() {
+    for (simulated, ip, shown) in [
+        (true, "127.0.0.1", true),
+        (true, "::1", true),
+        (true, "::ffff:127.0.0.1", true),
+        (true, "192.168.1.50", false),
+        (false, "127.0.0.1", false),
+    ] {
+        let desk = Desk::default();
+        desk.lock().simulated = simulated;
+        let mut browser = Browser::new(&desk);
+        browser.ip = ip.parse().unwrap();
+        for path in ["/panel", "/panel/live", "/panel.png"] {
+            assert_eq!(
+                browser.get(path).await.status == StatusCode::OK,
+                shown,
+                "{simulated} {ip} {path}"
+            );
+        }
+        assert_eq!(
+            browser.get("/").await.text.contains("/panel.png"),
+            shown,
+            "{simulated} {ip}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn forms_from_other_sites_are_refused() {
+    let desk = Desk::finished();
+    let browser = Browser::signed_in(&desk).await;
+    for (name, value) in [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+    ] {
+        let request = Request::post("/accounts/1/freeze")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(name, value);
+        let seen = browser.clone().send(request, "reason=x").await;
+        assert_eq!(seen.status, StatusCode::FORBIDDEN, "{name}: {value}");
+        assert!(seen.text.contains("another site"), "{}", seen.text);
+    }
+    assert_eq!(desk.lock().changes, [""; 0]);
+}
+
+#[tokio::test]
+async fn browsers_are_told_to_be_strict_on_every_answer() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    let paths = ROUTES
+        .iter()
+        .filter(|r| r.method == "GET")
+        .map(|r| r.path.replace("{id}", "1"));
+    for path in paths.chain(["/nothing".to_owned()]) {
+        let headers = browser.get(&path).await.headers;
+        let csp = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert!(
+            csp.contains("default-src 'self'") && csp.contains("frame-ancestors 'none'"),
+            "{path}"
+        );
+        assert_eq!(headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff", "{path}");
+        assert_eq!(headers[header::CACHE_CONTROL], "no-store", "{path}");
+        assert_eq!(headers["cross-origin-resource-policy"], "same-origin", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_cookie_is_for_tls_this_host_and_no_script() {
+    let desk = Desk::default();
+    let seen = Browser::new(&desk).post("/claim", &[("code", "k7qm2wxz")]).await;
+    let set = seen.headers[header::SET_COOKIE].to_str().unwrap().to_owned();
+    let (pair, rules) = set.split_once("; ").unwrap();
+    assert_eq!(rules, "Path=/; Secure; HttpOnly; SameSite=Strict");
+    assert_eq!(pair.strip_prefix("__Host-pillarbox=").unwrap().len(), 64);
+}
+
+#[tokio::test]
+async fn errors_are_pages_in_plain_words() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    let head = browser.send(Request::head("/overview"), Body::empty()).await;
+    assert_eq!((head.status, head.text.as_str()), (StatusCode::OK, ""));
+    let table = [
+        ("GET", "/nothing", "", StatusCode::NOT_FOUND),
+        ("GET", "/accounts/99", "", StatusCode::NOT_FOUND),
+        ("GET", "/accounts/x", "", StatusCode::NOT_FOUND),
+        ("POST", "/overview", "", StatusCode::METHOD_NOT_ALLOWED),
+        ("DELETE", "/accounts", "", StatusCode::METHOD_NOT_ALLOWED),
+        ("POST", "/accounts/1/freeze", "", StatusCode::UNPROCESSABLE_ENTITY),
+    ];
+    for (method, path, body, status) in table {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let seen = browser.send(request, body).await;
+        assert_eq!(seen.status, status, "{method} {path}");
+        assert!(seen.text.contains("<h1>"), "{method} {path}: {}", seen.text);
+    }
+    let request =
+        Request::post("/accounts/1/freeze").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let seen = browser
+        .send(request, "reason=".to_owned() + &"x".repeat(web_setup::BODY_LIMIT))
+        .await;
+    assert_eq!(seen.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(seen.text.contains("That is too much"), "{}", seen.text);
+    assert_eq!(desk.lock().changes, [""; 0]);
+}

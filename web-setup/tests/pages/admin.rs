@@ -1,0 +1,225 @@
+//! What the admin sees and does after the setup.
+
+use crate::desk::{ADMIN_PASSWORD, Browser, Desk, failed};
+use axum::http::StatusCode;
+use web_setup::AccountState;
+
+const NEW: &str = "tulips in the rain";
+
+#[tokio::test]
+async fn names_that_strangers_typed_are_shown_as_text() {
+    let desk = Desk::finished();
+    {
+        let mut inner = desk.lock();
+        inner.failed.push(failed("<script>alert(1)</script>", 3));
+        inner.failed.push(failed("\"><img src=x onerror=alert(1)>", 1));
+        inner.accounts[0].state = AccountState::Frozen {
+            since: proto::types::Timestamp(0),
+            reason: "<b>because</b>".to_owned(),
+        };
+    }
+    let mut browser = Browser::signed_in(&desk).await;
+    let page = browser.get("/failed-logins").await.text;
+    assert!(
+        !page.contains("<script>alert") && !page.contains("<img src=x"),
+        "{page}"
+    );
+    assert!(
+        page.contains("&#60;script&#62;alert(1)&#60;/script&#62;"),
+        "{page}"
+    );
+    for path in ["/accounts", "/accounts/1"] {
+        let page = browser.get(path).await.text;
+        assert!(
+            !page.contains("<b>because") && page.contains("&#60;b&#62;because"),
+            "{path}: {page}"
+        );
+    }
+    let page = browser
+        .post(
+            "/accounts",
+            &[("local", "\"><script>"), ("password", ""), ("again", "")],
+        )
+        .await
+        .text;
+    assert!(!page.contains("\"><script>"), "{page}");
+    browser.cookie = None;
+    let page = browser
+        .post("/login", &[("name", "\"><script>"), ("password", "x")])
+        .await
+        .text;
+    assert!(!page.contains("\"><script>"), "{page}");
+}
+
+#[tokio::test]
+async fn an_account_is_frozen_with_a_reason_and_given_back() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    let seen = browser.post("/accounts/2/freeze", &[("reason", "  ")]).await;
+    assert_eq!(seen.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(seen.text.contains("Please say why"));
+    let seen = browser
+        .post("/accounts/2/freeze", &[("reason", "laptop stolen")])
+        .await;
+    assert_eq!(seen.to(), "/accounts/2?said=frozen");
+    let page = browser.get(seen.to()).await.text;
+    assert!(
+        page.contains("laptop stolen") && page.contains("action=\"/accounts/2/unfreeze\""),
+        "{page}"
+    );
+    assert!(browser.get("/accounts").await.text.contains("laptop stolen"));
+    let seen = browser.post("/accounts/2/unfreeze", &[]).await;
+    assert_eq!(seen.to(), "/accounts/2?said=unfrozen");
+    assert_eq!(desk.lock().changes, ["freeze", "unfreeze"]);
+    browser.post("/accounts/2/unfreeze", &[]).await;
+    assert_eq!(desk.lock().changes, ["freeze", "unfreeze"], "twice does nothing");
+}
+
+#[tokio::test]
+async fn accounts_are_made_once_and_get_new_passwords() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    let form = [
+        ("local", "Carol"),
+        ("password", NEW),
+        ("again", NEW),
+        ("admin", "yes"),
+    ];
+    let seen = browser.post("/accounts", &form).await;
+    assert_eq!(seen.to(), "/accounts/3?said=created");
+    assert!(browser.get(seen.to()).await.text.contains("carol@example.com"));
+    assert!(desk.lock().accounts[2].admin);
+    let seen = browser.post("/accounts", &form).await;
+    assert_eq!(seen.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(seen.text.contains("There is such an account already."));
+    let seen = browser
+        .post(
+            "/accounts/3/password",
+            &[("password", "carol@example.com"), ("again", "carol@example.com")],
+        )
+        .await;
+    assert!(seen.text.contains("among the first"), "{}", seen.text);
+    let seen = browser
+        .post("/accounts/3/password", &[("password", NEW), ("again", NEW)])
+        .await;
+    assert_eq!(seen.to(), "/accounts/3?said=password");
+    assert_eq!(desk.lock().changes, ["create account", "account password"]);
+}
+
+#[tokio::test]
+async fn a_wrong_login_is_recorded_and_says_nothing_more() {
+    let desk = Desk::finished();
+    let mut browser = Browser::new(&desk);
+    for (name, password) in [("admin", "wrong"), ("nobody", ADMIN_PASSWORD)] {
+        let seen = browser
+            .post("/login", &[("name", name), ("password", password)])
+            .await;
+        assert_eq!(seen.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(
+            seen.text.contains("do not match") && !seen.text.contains(password),
+            "{}",
+            seen.text
+        );
+        assert_eq!(browser.cookie, None);
+    }
+    assert_eq!(desk.lock().failed.len(), 2);
+    for _ in 0..8 {
+        browser
+            .post("/login", &[("name", "admin"), ("password", "wrong")])
+            .await;
+    }
+    let seen = browser
+        .post("/login", &[("name", "admin"), ("password", "wrong")])
+        .await;
+    assert_eq!(seen.status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_session_on_the_box_too() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    let mut copy = browser.clone();
+    assert_eq!(browser.post("/logout", &[]).await.to(), "/login");
+    assert_eq!(browser.cookie, None);
+    assert_eq!(copy.get("/overview").await.to(), "/login");
+}
+
+#[tokio::test]
+async fn a_new_admin_password_needs_the_old_one_and_signs_the_others_out() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    let mut other = browser.clone();
+    other
+        .post("/login", &[("name", "admin"), ("password", ADMIN_PASSWORD)])
+        .await;
+    let form = |current| [("current", current), ("password", NEW), ("again", NEW)];
+    let seen = browser.post("/password", &form("wrong")).await;
+    assert!(seen.text.contains("not the current password"), "{}", seen.text);
+    assert_eq!(desk.lock().changes, [""; 0]);
+    assert_eq!(
+        browser.post("/password", &form(ADMIN_PASSWORD)).await.to(),
+        "/password?said=changed"
+    );
+    assert_eq!(browser.get("/overview").await.status, StatusCode::OK);
+    assert_eq!(other.get("/overview").await.to(), "/login");
+}
+
+#[tokio::test]
+async fn failed_logins_are_shown_in_pages() {
+    let desk = Desk::finished();
+    for n in 0..120 {
+        desk.lock().failed.push(failed(&format!("guess-{n}-"), 1));
+    }
+    let mut browser = Browser::signed_in(&desk).await;
+    let first = browser.get("/failed-logins").await.text;
+    assert!(first.contains("guess-0-") && first.contains("guess-49-") && !first.contains("guess-50-"));
+    assert!(first.contains("href=\"/failed-logins?before=50\"") && !first.contains(">Newest<"));
+    let last = browser.get("/failed-logins?before=100").await.text;
+    assert!(last.contains("guess-119-") && !last.contains(">Older<") && last.contains(">Newest<"));
+    assert_eq!(
+        browser.get("/failed-logins?before=nonsense").await.status,
+        StatusCode::OK
+    );
+}
+
+#[tokio::test]
+async fn the_overview_shows_the_numbers_and_refreshes_without_javascript() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    let page = browser.get("/overview").await.text;
+    for part in [
+        "<dd>42</dd>",
+        "<dd>17</dd>",
+        "<dd>3</dd>",
+        "12 today",
+        "203.0.113.7",
+        "alt=\"The panel shows: 42 received\"",
+    ] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
+    assert!(page.contains("<noscript><meta http-equiv=\"refresh\" content=\"10\"></noscript>"));
+    let live = browser.get("/overview/live").await.text;
+    assert!(live.contains("<dd>42</dd>") && !live.contains("<html"));
+}
+
+#[tokio::test]
+async fn no_page_loads_anything_from_elsewhere_or_carries_script_in_itself() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    for route in web_setup::ROUTES.iter().filter(|r| r.method == "GET") {
+        let page = browser.get(&route.path.replace("{id}", "1")).await.text;
+        for bad in [
+            "src=\"http",
+            "href=\"http",
+            "src=\"//",
+            "href=\"//",
+            "@import",
+            "url(",
+            " onclick=",
+            " style=",
+            "javascript:",
+        ] {
+            assert!(!page.contains(bad), "{}: {bad}", route.path);
+        }
+    }
+}

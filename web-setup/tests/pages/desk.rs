@@ -1,0 +1,359 @@
+//! A box in memory, and a browser that keeps its cookie.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode, header};
+use proto::types::{AccountId, Address, Protocol, Secret, Timestamp};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use tower::ServiceExt;
+use web_setup::{
+    Account, AccountState, Appliance, DkimRecord, Facts, FailedLogin, FailedLogins, Fault, Glance, Login,
+    Office, Panel, Peer, Ports, Progress,
+};
+
+pub const CODE: &str = "K7QM-2WXZ";
+pub const ADMIN_PASSWORD: &str = "correct horse battery";
+
+#[derive(Default)]
+pub struct Inner {
+    pub progress: Progress,
+    pub admin_password: Option<Secret>,
+    pub accounts: Vec<Account>,
+    pub passwords: Vec<(String, Secret)>,
+    pub failed: Vec<FailedLogin>,
+    pub simulated: bool,
+    pub keys_missing: bool,
+    /// Every change, by name: a refused request leaves no trace here.
+    pub changes: Vec<&'static str>,
+}
+
+#[derive(Clone, Default)]
+pub struct Desk(Arc<Mutex<Inner>>);
+
+impl Desk {
+    pub fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap()
+    }
+
+    /// A box whose setup is finished, with two accounts.
+    pub fn finished() -> Self {
+        let desk = Self::default();
+        {
+            let mut inner = desk.lock();
+            inner.progress = Progress {
+                admin: true,
+                office: Some(Office {
+                    domain: domain("example.com"),
+                    hostname: domain("mail.example.com"),
+                }),
+                first_account: Some("ada".to_owned()),
+                finished: true,
+            };
+            inner.admin_password = Some(Secret::new(ADMIN_PASSWORD.into()));
+            for (n, name) in ["ada@example.com", "bob@example.com"].into_iter().enumerate() {
+                inner.accounts.push(account(n as u64 + 1, name));
+            }
+        }
+        desk
+    }
+
+    fn change(&self, name: &'static str) -> MutexGuard<'_, Inner> {
+        let mut inner = self.lock();
+        inner.changes.push(name);
+        inner
+    }
+}
+
+fn domain(text: &str) -> proto::types::Domain {
+    proto::types::Domain::parse(text).unwrap()
+}
+
+fn account(id: u64, address: &str) -> Account {
+    Account {
+        id: AccountId(id),
+        address: Address::parse(address).unwrap(),
+        admin: id == 1,
+        state: AccountState::Active,
+        created: Timestamp(1_764_000_000),
+    }
+}
+
+pub fn failed(login: &str, count: u64) -> FailedLogin {
+    FailedLogin {
+        at: Timestamp(1_764_000_000),
+        ip: "203.0.113.7".parse().unwrap(),
+        protocol: Protocol::Imap,
+        login: login.to_owned(),
+        known: false,
+        reason: "no such account".to_owned(),
+        count,
+    }
+}
+
+impl Appliance for Desk {
+    fn facts(&self) -> Facts {
+        Facts {
+            fingerprint: "0123456789abcdef".repeat(4),
+            ports: Ports::STANDARD,
+            simulated_board: self.lock().simulated,
+            version: "test",
+        }
+    }
+
+    fn addresses(&self) -> Vec<IpAddr> {
+        vec!["192.168.1.20".parse().unwrap()]
+    }
+
+    fn claim_code(&self) -> Option<Secret> {
+        (!self.lock().progress.finished).then(|| Secret::new(CODE.into()))
+    }
+
+    async fn progress(&self) -> Result<Progress, Fault> {
+        Ok(self.lock().progress.clone())
+    }
+
+    async fn set_admin_password(&self, password: Secret) -> Result<(), Fault> {
+        let mut inner = self.change("admin password");
+        inner.admin_password = Some(password);
+        inner.progress.admin = true;
+        Ok(())
+    }
+
+    async fn set_office(&self, office: Office) -> Result<(), Fault> {
+        self.change("office").progress.office = Some(office);
+        Ok(())
+    }
+
+    async fn set_first_account(&self, local: String, password: Secret) -> Result<(), Fault> {
+        let mut inner = self.change("first account");
+        inner.passwords.push((local.clone(), password));
+        inner.progress.first_account = Some(local);
+        Ok(())
+    }
+
+    async fn dkim(&self) -> Result<Option<Vec<DkimRecord>>, Fault> {
+        let record = |selector: &str, algorithm, key: String| DkimRecord {
+            selector: selector.to_owned(),
+            algorithm,
+            text: format!("v=DKIM1; k={algorithm}; p={key}"),
+        };
+        let keys = vec![
+            record("pb1r", "rsa", "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A".repeat(12)),
+            record(
+                "pb1e",
+                "ed25519",
+                "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=".to_owned(),
+            ),
+        ];
+        Ok((!self.lock().keys_missing).then_some(keys))
+    }
+
+    async fn finish(&self) -> Result<(), Fault> {
+        let mut inner = self.change("finish");
+        let local = inner.progress.first_account.clone().unwrap();
+        let office = inner.progress.office.clone().unwrap();
+        inner
+            .accounts
+            .push(account(1, &format!("{local}@{}", office.domain)));
+        inner.progress.finished = true;
+        Ok(())
+    }
+
+    async fn login(&self, _: Peer, name: String, password: Secret) -> Result<Login, Fault> {
+        let mut inner = self.lock();
+        if name == "admin" && inner.admin_password.as_ref() == Some(&password) {
+            return Ok(Login::Welcome);
+        }
+        if inner.failed.len() >= 10 {
+            return Ok(Login::Throttled);
+        }
+        inner.failed.push(failed(&name, 1));
+        Ok(Login::Wrong)
+    }
+
+    async fn glance(&self) -> Result<Glance, Fault> {
+        Ok(Glance {
+            received_today: 42,
+            sent_today: 17,
+            queued: 3,
+            failed_last_hour: 5,
+            failed_today: 12,
+            worst_source: Some("203.0.113.7".to_owned()),
+            ..Glance::default()
+        })
+    }
+
+    async fn panel(&self) -> Result<Panel, Fault> {
+        Ok(Panel {
+            png: b"\x89PNG not really".to_vec(),
+            size: (512, 256),
+            lines: vec!["42 received".to_owned()],
+        })
+    }
+
+    async fn failed_logins(&self, before: Option<u64>, limit: usize) -> Result<FailedLogins, Fault> {
+        let rows = self.lock().failed.clone();
+        let start = before.unwrap_or(0) as usize;
+        let older = (start + limit < rows.len()).then_some((start + limit) as u64);
+        Ok(FailedLogins {
+            rows: rows.into_iter().skip(start).take(limit).collect(),
+            older,
+        })
+    }
+
+    async fn accounts(&self) -> Result<Vec<Account>, Fault> {
+        Ok(self.lock().accounts.clone())
+    }
+
+    async fn create_account(
+        &self,
+        address: Address,
+        password: Secret,
+        admin: bool,
+    ) -> Result<AccountId, Fault> {
+        if self.lock().accounts.iter().any(|a| a.address == address) {
+            return Err(Fault::Refused("There is such an account already.".to_owned()));
+        }
+        let mut inner = self.change("create account");
+        let id = inner.accounts.len() as u64 + 1;
+        inner.passwords.push((address.to_string(), password));
+        inner.accounts.push(Account {
+            admin,
+            ..account(id, &address.to_string())
+        });
+        Ok(AccountId(id))
+    }
+
+    async fn set_account_password(&self, id: AccountId, password: Secret) -> Result<(), Fault> {
+        self.change("account password")
+            .passwords
+            .push((id.to_string(), password));
+        Ok(())
+    }
+
+    async fn freeze(&self, id: AccountId, reason: String) -> Result<(), Fault> {
+        let mut inner = self.change("freeze");
+        let account = inner
+            .accounts
+            .iter_mut()
+            .find(|a| a.id == id)
+            .ok_or(Fault::Gone)?;
+        account.state = AccountState::Frozen {
+            since: Timestamp(1_764_000_000),
+            reason,
+        };
+        Ok(())
+    }
+
+    async fn unfreeze(&self, id: AccountId) -> Result<(), Fault> {
+        let mut inner = self.change("unfreeze");
+        let account = inner
+            .accounts
+            .iter_mut()
+            .find(|a| a.id == id)
+            .ok_or(Fault::Gone)?;
+        account.state = AccountState::Active;
+        Ok(())
+    }
+}
+
+/// What came back.
+pub struct Seen {
+    pub status: StatusCode,
+    pub headers: axum::http::HeaderMap,
+    pub text: String,
+}
+
+impl Seen {
+    pub fn to(&self) -> &str {
+        self.headers
+            .get(header::LOCATION)
+            .map_or("", |l| l.to_str().unwrap())
+    }
+}
+
+/// A browser at an address, with at most one cookie, following nothing by itself.
+#[derive(Clone)]
+pub struct Browser {
+    router: Router,
+    pub ip: IpAddr,
+    pub cookie: Option<String>,
+}
+
+impl Browser {
+    pub fn new(desk: &Desk) -> Self {
+        Self {
+            router: web_setup::router(desk.clone()),
+            ip: "192.168.1.50".parse().unwrap(),
+            cookie: None,
+        }
+    }
+
+    pub async fn send(&mut self, request: axum::http::request::Builder, body: impl Into<Body>) -> Seen {
+        let mut request = request
+            .header(header::HOST, "pillarbox.local")
+            .body(body.into())
+            .unwrap();
+        if let Some(cookie) = &self.cookie {
+            request
+                .headers_mut()
+                .insert(header::COOKIE, cookie.parse().unwrap());
+        }
+        request.extensions_mut().insert(Peer(self.ip));
+        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        if let Some(set) = parts.headers.get(header::SET_COOKIE) {
+            let set = set.to_str().unwrap();
+            let pair = set.split(';').next().unwrap().to_owned();
+            self.cookie = (!set.contains("Max-Age=0")).then_some(pair);
+        }
+        let text = String::from_utf8_lossy(&to_bytes(body, 1 << 20).await.unwrap()).into_owned();
+        Seen {
+            status: parts.status,
+            headers: parts.headers,
+            text,
+        }
+    }
+
+    pub async fn get(&mut self, path: &str) -> Seen {
+        self.send(Request::get(path), Body::empty()).await
+    }
+
+    pub async fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Seen {
+        let form: Vec<String> = form.iter().map(|(k, v)| format!("{k}={}", encode(v))).collect();
+        let request = Request::post(path)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(header::ORIGIN, "https://pillarbox.local");
+        self.send(request, form.join("&")).await
+    }
+
+    /// Signs in as admin.
+    pub async fn signed_in(desk: &Desk) -> Self {
+        let mut browser = Self::new(desk);
+        let seen = browser
+            .post("/login", &[("name", "admin"), ("password", ADMIN_PASSWORD)])
+            .await;
+        assert_eq!((seen.status, seen.to()), (StatusCode::SEE_OTHER, "/overview"));
+        browser
+    }
+
+    /// Enters the claim code.
+    pub async fn claimed(desk: &Desk) -> Self {
+        let mut browser = Self::new(desk);
+        let seen = browser.post("/claim", &[("code", CODE)]).await;
+        assert_eq!((seen.status, seen.to()), (StatusCode::SEE_OTHER, "/"));
+        browser
+    }
+}
+
+fn encode(text: &str) -> String {
+    text.bytes()
+        .map(|b| {
+            if b.is_ascii_alphanumeric() {
+                (b as char).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
+        .collect()
+}

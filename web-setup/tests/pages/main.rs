@@ -1,0 +1,15 @@
+//! The pages, through the router, against a box in memory.
+
+// A failed step fails the test, in the double and the browser too.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![allow(clippy::cast_possible_truncation, missing_docs)]
+
+mod access;
+mod admin;
+mod desk;
+mod setup;
