@@ -1,6 +1,8 @@
 //! Every "no" the box can say, in one place: what the peer hears in each protocol.
 
+use crate::message::date;
 use crate::types::Timestamp;
+use std::fmt;
 
 /// Why something was refused. Whose fault it is decides the kind of code.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,7 +12,10 @@ pub enum Refusal {
     /// A password without TLS.
     TlsRequired,
     /// The account is frozen: it cannot send or read, but still receives.
-    Frozen,
+    Frozen {
+        /// Why, in the admin's words or the box's.
+        reason: String,
+    },
     /// The account was switched off by the admin.
     Disabled,
     /// Over a sending limit until the given time.
@@ -49,4 +54,255 @@ pub enum Refusal {
     Temporary,
     /// The box is going down.
     Shutdown,
+}
+
+/// An SMTP reply (RFC 5321 4.2, RFC 3463).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SmtpReply {
+    /// Three digits; 421 means that the connection ends.
+    pub code: u16,
+    /// Enhanced status code.
+    pub status: &'static str,
+    /// One line of ASCII.
+    pub text: String,
+}
+
+/// `550 5.1.1 text`
+impl fmt::Display for SmtpReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.code, self.status, self.text)
+    }
+}
+
+/// A text with a response code before it, as IMAP (RFC 9051 7.1) and POP3 (RFC 2449 8) have them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodedText {
+    /// The code without its brackets.
+    pub code: Option<&'static str>,
+    /// One line of ASCII.
+    pub text: String,
+}
+
+/// `[CODE] text`
+impl fmt::Display for CodedText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.code {
+            Some(code) => write!(f, "[{code}] {}", self.text),
+            None => f.write_str(&self.text),
+        }
+    }
+}
+
+impl Refusal {
+    /// The reply in SMTP.
+    #[must_use]
+    pub fn smtp(&self) -> SmtpReply {
+        let (code, status) = match self {
+            Self::BadCredentials => (535, "5.7.8"), // RFC 4954 6
+            Self::TlsRequired => (538, "5.7.11"),
+            Self::Frozen { .. } | Self::Disabled => (525, "5.7.13"), // RFC 5248's registry
+            Self::Limited { .. } => (452, "4.7.1"),
+            Self::Throttled => (451, "4.7.0"),
+            Self::UnknownRecipient => (550, "5.1.1"),
+            Self::RelayDenied | Self::NotYourSender => (550, "5.7.1"),
+            Self::TooBig { .. } => (552, "5.3.4"), // RFC 1870 6
+            Self::BadMessage(_) => (554, "5.6.0"),
+            Self::Loop => (554, "5.4.6"),
+            Self::NoSuchMailbox | Self::MailboxExists | Self::CannotChange(_) => (554, "5.3.0"),
+            Self::InUse | Self::Temporary => (451, "4.3.0"),
+            Self::NoSpace => (452, "4.3.1"),
+            Self::Shutdown => (421, "4.3.2"),
+        };
+        SmtpReply {
+            code,
+            status,
+            text: self.text(),
+        }
+    }
+
+    /// The text of a NO or BYE in IMAP, with its response code (RFC 5530, RFC 9051 7.1).
+    #[must_use]
+    pub fn imap(&self) -> CodedText {
+        let code = match self {
+            Self::BadCredentials => Some("AUTHENTICATIONFAILED"),
+            Self::TlsRequired => Some("PRIVACYREQUIRED"),
+            Self::Frozen { .. } | Self::Disabled => Some("CONTACTADMIN"),
+            Self::Limited { .. } | Self::Throttled | Self::TooBig { .. } => Some("LIMIT"),
+            Self::UnknownRecipient | Self::NoSuchMailbox => Some("NONEXISTENT"),
+            Self::RelayDenied | Self::NotYourSender => Some("NOPERM"),
+            Self::MailboxExists => Some("ALREADYEXISTS"),
+            Self::CannotChange(_) => Some("CANNOT"),
+            Self::InUse => Some("INUSE"),
+            Self::NoSpace => Some("OVERQUOTA"),
+            Self::Temporary | Self::Shutdown => Some("UNAVAILABLE"),
+            Self::BadMessage(_) | Self::Loop => None,
+        };
+        CodedText {
+            code,
+            text: self.text(),
+        }
+    }
+
+    /// The text of a -ERR in POP3, with its response code (RFC 2449 8, RFC 3206).
+    #[must_use]
+    pub fn pop3(&self) -> CodedText {
+        let code = match self {
+            // RFC 3206 5: the credentials are at fault, nothing else.
+            Self::BadCredentials => Some("AUTH"),
+            Self::Frozen { .. } | Self::Disabled => Some("SYS/PERM"),
+            Self::InUse => Some("IN-USE"),
+            Self::Limited { .. } | Self::Throttled | Self::NoSpace | Self::Temporary | Self::Shutdown => {
+                Some("SYS/TEMP")
+            }
+            _ => None,
+        };
+        CodedText {
+            code,
+            text: self.text(),
+        }
+    }
+
+    /// What to do and whom to ask, in one line of ASCII.
+    fn text(&self) -> String {
+        let text = match self {
+            Self::BadCredentials => "The name or the password is wrong. Check both and try again.",
+            Self::TlsRequired => {
+                "Turn on TLS (SSL or STARTTLS) in your mail program; no password is taken without it."
+            }
+            Self::Frozen { reason } => {
+                let reason = plain(reason);
+                let reason = reason.trim_end_matches('.');
+                if reason.is_empty() {
+                    return "This account is frozen. Ask your administrator.".to_owned();
+                }
+                return format!("This account is frozen: {reason}. Ask your administrator.");
+            }
+            Self::Disabled => "This account is switched off. Ask your administrator.",
+            Self::Limited { until } => {
+                return format!(
+                    "This account has sent its share for now; it may send again at {}. Ask your administrator if that is too little.",
+                    date::format(*until)
+                );
+            }
+            Self::Throttled => "Too many attempts from your address. Wait some minutes and try again.",
+            Self::UnknownRecipient => "There is no such mailbox here. Check the address.",
+            Self::RelayDenied => {
+                "We take mail for others only after a login. Turn on authentication in your mail program."
+            }
+            Self::NotYourSender => {
+                "Your login may not send from that address. Choose one of your own, or ask your administrator."
+            }
+            Self::TooBig { limit } => {
+                return format!(
+                    "The message is too big; at most {} MB are taken.",
+                    limit.div_ceil(1_000_000)
+                );
+            }
+            Self::BadMessage(what) | Self::CannotChange(what) => return plain(what),
+            Self::Loop => {
+                "The message goes round in circles: it has passed too many servers, or this one before."
+            }
+            Self::NoSuchMailbox => "There is no such mailbox.",
+            Self::MailboxExists => "There is a mailbox of that name already.",
+            Self::InUse => "Another program is reading this mailbox over POP3. Try again when it is done.",
+            Self::NoSpace => "There is no room left. Tell your administrator, and try again later.",
+            Self::Temporary => "Something is wrong here for the moment. Try again later.",
+            Self::Shutdown => "The mail server is restarting. Try again in a minute.",
+        };
+        text.to_owned()
+    }
+}
+
+/// Characters of a free text that a peer gets to see.
+const PLAIN: usize = 200;
+
+/// One line of ASCII, whatever was put in; no bracket that could be taken for a response code.
+fn plain(text: &str) -> String {
+    let fits = |c: char| c == ' ' || (c.is_ascii_graphic() && c != '[' && c != ']');
+    text.trim()
+        .chars()
+        .take(PLAIN)
+        .map(|c| if fits(c) { c } else { '?' })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> Vec<Refusal> {
+        vec![
+            Refusal::BadCredentials,
+            Refusal::TlsRequired,
+            Refusal::Frozen {
+                reason: "too many\r\n250 messages, gr\u{fc}\u{df}e [X]".to_owned(),
+            },
+            Refusal::Disabled,
+            Refusal::Limited {
+                until: Timestamp(86_400),
+            },
+            Refusal::Throttled,
+            Refusal::UnknownRecipient,
+            Refusal::RelayDenied,
+            Refusal::NotYourSender,
+            Refusal::TooBig { limit: 50_000_000 },
+            Refusal::BadMessage("a bare LF"),
+            Refusal::Loop,
+            Refusal::NoSuchMailbox,
+            Refusal::MailboxExists,
+            Refusal::CannotChange("INBOX stays."),
+            Refusal::InUse,
+            Refusal::NoSpace,
+            Refusal::Temporary,
+            Refusal::Shutdown,
+        ]
+    }
+
+    #[test]
+    fn every_text_is_one_short_line_of_ascii_and_codes_agree() {
+        for refusal in all() {
+            let reply = refusal.smtp();
+            let line = reply.to_string();
+            assert!(line.is_ascii() && !line.contains(['\r', '\n', '[']), "{line}");
+            assert!(line.len() < 400, "{line}");
+            // RFC 2034 4: the class of both codes is the same
+            assert_eq!(
+                reply.code / 100,
+                u16::from(reply.status.as_bytes()[0] - b'0'),
+                "{line}"
+            );
+            assert!(refusal.imap().to_string().ends_with(&reply.text));
+            assert!(refusal.pop3().to_string().ends_with(&reply.text));
+        }
+    }
+
+    #[test]
+    fn the_peer_learns_why_until_when_and_whom_to_ask() {
+        let frozen = Refusal::Frozen {
+            reason: "61 messages in an hour from a new network.".to_owned(),
+        };
+        assert_eq!(
+            frozen.smtp().to_string(),
+            "525 5.7.13 This account is frozen: 61 messages in an hour from a new network. Ask your administrator."
+        );
+        assert!(
+            frozen
+                .imap()
+                .to_string()
+                .starts_with("[CONTACTADMIN] This account is frozen: 61")
+        );
+        assert!(frozen.pop3().to_string().starts_with("[SYS/PERM] "));
+        assert!(
+            Refusal::Limited {
+                until: Timestamp(86_400)
+            }
+            .smtp()
+            .text
+            .contains("at Fri, 2 Jan 1970 00:00:00 +0000")
+        );
+        assert_eq!(
+            Refusal::BadCredentials.pop3().to_string(),
+            "[AUTH] The name or the password is wrong. Check both and try again."
+        );
+    }
 }

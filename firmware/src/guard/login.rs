@@ -212,7 +212,10 @@ impl std::fmt::Debug for Logins {
 pub(super) fn shut(state: &AccountState) -> Option<(&'static str, Refusal)> {
     match state {
         AccountState::Active | AccountState::Limited { .. } => None,
-        AccountState::Frozen { .. } => Some(("account frozen", Refusal::Frozen)),
+        AccountState::Frozen { reason, .. } => {
+            let reason = reason.clone();
+            Some(("account frozen", Refusal::Frozen { reason }))
+        }
         AccountState::Disabled => Some(("account disabled", Refusal::Disabled)),
     }
 }

@@ -180,12 +180,13 @@ mod tests {
         let (anna, berta) = (sessions.enter(), sessions.enter());
         anna.belongs_to(Some(AccountId(1)));
         berta.belongs_to(Some(AccountId(2)));
-        sessions.cut(AccountId(1), &Refusal::Frozen);
+        let frozen = Refusal::Frozen { reason: "spam".to_owned() };
+        sessions.cut(AccountId(1), &frozen);
         anna.bell().rung(false).await;
-        assert_eq!(anna.bell().cut(), Some(Refusal::Frozen));
+        assert_eq!(anna.bell().cut(), Some(frozen.clone()));
         assert_eq!(berta.bell().cut(), None);
         sessions.cut_all(&Refusal::Shutdown);
-        assert_eq!(anna.bell().cut(), Some(Refusal::Frozen));
+        assert_eq!(anna.bell().cut(), Some(frozen));
         assert_eq!(berta.bell().cut(), Some(Refusal::Shutdown));
         drop((anna, berta));
         assert_eq!(sessions.count(), 0);
