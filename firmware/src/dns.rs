@@ -12,19 +12,23 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{RData, RecordType};
 use hickory_resolver::system_conf::parse_resolv_conf;
 use proto::types::Domain;
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Longest wait for one answer, retries included.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Longest wait for the name of a client: it decorates the Received header, no more.
-const PTR_PATIENCE: Duration = Duration::from_secs(3);
+const NAME_PATIENCE: Duration = Duration::from_secs(3);
 /// Most mail hosts of a domain that are looked at.
 const MAX_HOSTS: usize = 16;
 /// Most addresses of one host that are looked at.
 const MAX_ADDRESSES: usize = 8;
+/// How long the name of a client is remembered, and for how many.
+const REMEMBERED: Duration = Duration::from_secs(600);
+const MAX_NAMES: usize = 1000;
 /// Answers kept in memory.
 const CACHE_ANSWERS: u64 = 256;
 
@@ -89,6 +93,7 @@ pub enum MailHost {
 pub struct Dns {
     servers: Arc<NameServers>,
     current: Arc<Mutex<Option<Current>>>,
+    names: Arc<Names>,
 }
 
 struct Current {
@@ -104,6 +109,7 @@ impl Dns {
         Self {
             servers: Arc::new(servers),
             current: Arc::new(Mutex::new(None)),
+            names: Arc::default(),
         }
     }
 
@@ -175,16 +181,30 @@ impl Dns {
         }
     }
 
-    /// The name of an address by its PTR record, within three seconds; not confirmed forward.
-    pub async fn name_of(&self, address: IpAddr) -> Option<Domain> {
-        let resolver = self.resolver().ok()?;
-        let lookup = tokio::time::timeout(PTR_PATIENCE, resolver.reverse_lookup(address));
-        let lookup = lookup.await.ok()?.ok()?;
+    /// The name of a client by its PTR record, confirmed by the name's own addresses. Takes three
+    /// seconds at most and remembers the answer, or that there was none, for ten minutes.
+    pub async fn name_of(&self, client: IpAddr) -> Option<Domain> {
+        if client.is_loopback() || client.is_unspecified() {
+            return None;
+        }
+        if let Some(known) = self.names.get(client) {
+            return known;
+        }
+        let name = tokio::time::timeout(NAME_PATIENCE, self.confirmed_name(client));
+        let name = name.await.ok().flatten();
+        self.names.put(client, name.clone());
+        name
+    }
+
+    async fn confirmed_name(&self, client: IpAddr) -> Option<Domain> {
+        let lookup = self.resolver().ok()?.reverse_lookup(client).await.ok()?;
         let name = lookup.answers().iter().find_map(|record| match &record.data {
             RData::PTR(name) => Some(name.to_ascii()),
             _ => None,
         })?;
-        Domain::parse(&name).ok()
+        let name = Domain::parse(&name).ok()?;
+        let addresses = self.addresses(name.as_str()).await.ok()?;
+        addresses.contains(&client).then_some(name)
     }
 
     async fn ask(&self, name: &str, kind: RecordType) -> Result<Vec<RData>, Silence> {
@@ -211,10 +231,7 @@ impl Dns {
             NameServers::Fixed(_) => None,
             NameServers::File(path) => std::fs::metadata(path).and_then(|m| m.modified()).ok(),
         };
-        let mut current = match self.current.lock() {
-            Ok(current) => current,
-            Err(poisoned) => poisoned.into_inner(),
-        };
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(current) = current.as_ref().filter(|c| c.changed == changed) {
             return Ok(current.resolver.clone());
         }
@@ -224,6 +241,29 @@ impl Dns {
             resolver: resolver.clone(),
         });
         Ok(resolver)
+    }
+}
+
+// The names of clients that called lately.
+#[derive(Default)]
+struct Names(Mutex<HashMap<IpAddr, (Instant, Option<Domain>)>>);
+
+impl Names {
+    fn get(&self, client: IpAddr) -> Option<Option<Domain>> {
+        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, name) = names.get(&client)?;
+        (at.elapsed() < REMEMBERED).then(|| name.clone())
+    }
+
+    fn put(&self, client: IpAddr, name: Option<Domain>) {
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if names.len() >= MAX_NAMES {
+            names.retain(|_, (at, _)| at.elapsed() < REMEMBERED);
+        }
+        if names.len() >= MAX_NAMES {
+            names.clear(); // more callers than anyone needs to remember
+        }
+        names.insert(client, (Instant::now(), name));
     }
 }
 

@@ -44,6 +44,13 @@ impl ConnectionFacts {
         }
     }
 
+    /// Version and cipher suite in the words of a Received field, when there is TLS.
+    #[must_use]
+    pub fn tls_words(&self) -> Option<String> {
+        let tls = self.tls.as_ref()?;
+        Some(format!("{} {}", tls.version, tls.cipher))
+    }
+
     /// The caller's address.
     #[must_use]
     pub const fn ip(&self) -> IpAddr {

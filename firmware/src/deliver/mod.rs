@@ -1,13 +1,25 @@
 //! Mail on its way: in from the world, out from our own people, through the queue.
 
+mod attempt;
+mod backoff;
+mod fixed;
+mod inbound;
+mod notice;
 pub mod people;
+mod pieces;
+pub mod queue;
+mod relay;
+mod submit;
+
+pub use inbound::inbound;
+pub use submit::submit;
 
 use crate::clock::Clock;
 use crate::dns::Dns;
+use crate::ledger::Ledger;
 use proto::refusal::Refusal;
 use proto::types::Timestamp;
-use std::sync::Arc;
-use store::{EventKind, Store, StoreError};
+use store::{Store, StoreError};
 
 /// What delivery needs of the box. Clones share it.
 #[derive(Clone)]
@@ -18,10 +30,10 @@ pub struct Post {
     pub dns: Dns,
     /// The time that everything here goes by.
     pub clock: Clock,
+    /// Where everything that happens is recorded.
+    pub ledger: Ledger,
     /// The port of other domains' mail servers: 25 everywhere but in tests.
     pub relay_port: u16,
-    /// Takes an event to the ledger; never blocks, never fails.
-    pub record: Arc<dyn Fn(EventKind) + Send + Sync>,
 }
 
 impl Post {

@@ -11,8 +11,9 @@ pub struct Received<'a> {
     pub helo: &'a str,
     /// Whether it said EHLO.
     pub esmtp: bool,
-    /// Where it came from; `None` for a login over a protocol without a peer.
-    pub peer: IpAddr,
+    /// Where it came from; `None` where that is nobody's business: what our own people use in the
+    /// office. Then nothing of the client is told, its greeting included.
+    pub peer: Option<IpAddr>,
     /// The peer's forward-confirmed reverse DNS name.
     pub name: Option<&'a str>,
     /// Our host name.
@@ -34,27 +35,31 @@ impl Received<'_> {
     /// The field, folded, with its line end.
     #[must_use]
     pub fn field(&self) -> String {
-        let name = self
-            .name
-            .map_or_else(|| "unknown".to_owned(), |name| clean(name, 255));
-        let peer = match self.peer.to_canonical() {
-            IpAddr::V4(peer) => format!("[{peer}]"),
-            IpAddr::V6(peer) => format!("[IPv6:{peer}]"),
-        };
+        let from = self.peer.map(|peer| self.from(peer)).unwrap_or_default();
         let tls = self
             .tls
             .map(|tls| format!(" ({})", clean(tls, 100)))
             .unwrap_or_default();
         let recipient = self.recipient.map(|r| format!(" for <{r}>")).unwrap_or_default();
         let field = format!(
-            "Received: from {} ({name} {peer}) by {} with {}{tls} id {}{recipient}; {}",
-            clean(self.helo, 255),
+            "Received: {from}by {} with {}{tls} id {}{recipient}; {}",
             clean(self.by, 255),
             self.with(),
             clean(self.id, 100),
             date::format(self.at)
         );
         header::fold(&field) + "\r\n"
+    }
+
+    fn from(&self, peer: IpAddr) -> String {
+        let name = self
+            .name
+            .map_or_else(|| "unknown".to_owned(), |name| clean(name, 255));
+        let peer = match peer.to_canonical() {
+            IpAddr::V4(peer) => format!("[{peer}]"),
+            IpAddr::V6(peer) => format!("[IPv6:{peer}]"),
+        };
+        format!("from {} ({name} {peer}) ", clean(self.helo, 255))
     }
 
     // RFC 3848: S for TLS, A for a login.
@@ -101,7 +106,7 @@ mod tests {
         Received {
             helo: "mail.example.org",
             esmtp: true,
-            peer: IpAddr::from([192, 0, 2, 1]),
+            peer: Some(IpAddr::from([192, 0, 2, 1])),
             name: Some("mail.example.org"),
             by: "mx.example.com",
             tls: None,
@@ -153,7 +158,7 @@ mod tests {
         let field = Received {
             helo: "x) by evil\r\nSubject: forged",
             name: None,
-            peer: "::ffff:192.0.2.1".parse().unwrap(),
+            peer: "::ffff:192.0.2.1".parse().ok(),
             ..facts()
         }
         .field();
@@ -164,13 +169,27 @@ mod tests {
         );
         let v6 = Received {
             helo: "",
-            peer: "2001:db8::1".parse().unwrap(),
+            peer: "2001:db8::1".parse().ok(),
             ..facts()
         }
         .field();
         assert!(
             v6.starts_with("Received: from unknown (mail.example.org [IPv6:2001:db8::1])"),
             "{v6}"
+        );
+    }
+
+    #[test]
+    fn a_client_that_is_nobodys_business_is_not_told() {
+        let hidden = Received {
+            helo: "[192.168.1.7]",
+            peer: None,
+            ..facts()
+        };
+        let field = hidden.field().replace("\r\n", "");
+        assert_eq!(
+            field,
+            "Received: by mx.example.com with ESMTP id AB12; Thu, 1 Jan 1970 00:00:00 +0000"
         );
     }
 

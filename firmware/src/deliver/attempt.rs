@@ -1,0 +1,191 @@
+//! One try: a message and some of its recipients go one way, and the queue learns how it ended.
+//!
+//! What a crash leaves: the rows stay as they are until `settle` commits. Between the other side's
+//! 250 and that commit lies the one moment in which a crash makes us send a second time.
+
+use super::relay::{self, End, Errand, Outcome, Pieces, Way};
+use super::{Post, backoff, notice};
+use crate::blocking::blocking;
+use crate::settings::Office;
+use proto::types::Timestamp;
+use std::time::Duration;
+use store::{EventKind, QueueItem, Settlement, Snapshot, StoreError};
+
+/// Longest wait before a settlement that the store could not take is tried again.
+const STORE_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Sends one message to the recipients in `items` (same body, same sender, same way) and settles
+/// them. Returns only when the store knows: a row that was delivered must never be due again.
+pub async fn attempt(post: &Post, office: &Office, way: Way, items: Vec<QueueItem>) {
+    let Some(first) = items.first() else {
+        return;
+    };
+    let outcomes = match blocking(|| Pieces::open(post.store.clone(), first.blob)) {
+        Ok(Some(body)) => {
+            let errand = Errand {
+                way,
+                helo: office.hostname.clone(),
+                from: first.from.clone(),
+                to: items.iter().map(|item| item.to.clone()).collect(),
+                body,
+            };
+            relay::send(post, errand).await
+        }
+        Ok(None) => alike(
+            &items,
+            End::Never,
+            "the message is not in the store any more".to_owned(),
+        ),
+        Err(error) => alike(&items, End::Later, error.to_string()),
+    };
+    let ended: Vec<(QueueItem, Outcome)> = items.into_iter().zip(outcomes).collect();
+    settle(post, office, &ended).await;
+}
+
+fn alike(items: &[QueueItem], end: End, words: String) -> Vec<Outcome> {
+    tracing::error!(words, "a queued message cannot be read");
+    let outcome = Outcome {
+        end,
+        host: None,
+        words,
+    };
+    vec![outcome; items.len()]
+}
+
+// Commits the outcomes, and the notice about those that failed, for as long as it takes.
+async fn settle(post: &Post, office: &Office, ended: &[(QueueItem, Outcome)]) {
+    let mut pause = Duration::from_secs(1);
+    loop {
+        match try_settle(post, office, ended).await {
+            Ok(settled) => return report(post, ended, &settled),
+            // All rows are gone: the admin discarded them meanwhile.
+            Err(StoreError::NotFound) if blocking(|| are_gone(post, ended)) => return,
+            Err(error) => tracing::error!(%error, "the queue could not be brought up to date"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(STORE_PATIENCE);
+    }
+}
+
+fn are_gone(post: &Post, ended: &[(QueueItem, Outcome)]) -> bool {
+    let is_gone = |snapshot: &Snapshot, item: &QueueItem| matches!(snapshot.queue_item(item.id), Ok(None));
+    match post.store.snapshot() {
+        Ok(snapshot) => ended.iter().all(|(item, _)| is_gone(&snapshot, item)),
+        Err(_) => false,
+    }
+}
+
+async fn try_settle(
+    post: &Post,
+    office: &Office,
+    ended: &[(QueueItem, Outcome)],
+) -> Result<Vec<Settlement>, StoreError> {
+    let now = post.now();
+    let settled: Vec<Settlement> = ended
+        .iter()
+        .map(|(item, outcome)| settlement(item, outcome, now))
+        .collect();
+    let failed: Vec<(&QueueItem, &Outcome)> = ended
+        .iter()
+        .zip(&settled)
+        .filter(|(_, settled)| matches!(settled, Settlement::Failed { .. }))
+        .map(|((item, outcome), _)| (item, outcome))
+        .collect();
+    let bounce = blocking(|| notice::of_failure(&post.store.snapshot()?, office, &failed, now))?;
+    let rows = ended.iter().zip(&settled);
+    let rows = rows
+        .map(|((item, _), settled)| (item.id, settled.clone()))
+        .collect();
+    post.store.settle(rows, bounce).await?;
+    Ok(settled)
+}
+
+fn settlement(item: &QueueItem, outcome: &Outcome, now: Timestamp) -> Settlement {
+    let words = match &outcome.host {
+        Some(host) => format!("{host}: {}", outcome.words),
+        None => outcome.words.clone(),
+    };
+    let tries = item.attempts.saturating_add(1);
+    match outcome.end {
+        End::Delivered => Settlement::Delivered { words },
+        End::Later if !backoff::gives_up(item.created, now, tries) => Settlement::Retry {
+            at: backoff::next_try(now, tries, getrandom::u32().unwrap_or(0)),
+            words,
+        },
+        End::Later | End::Never => Settlement::Failed { words },
+    }
+}
+
+fn report(post: &Post, ended: &[(QueueItem, Outcome)], settled: &[Settlement]) {
+    for ((item, outcome), settled) in ended.iter().zip(settled) {
+        let (queue, to) = (item.id, item.to.clone());
+        let event = match settled {
+            Settlement::Delivered { .. } => EventKind::Relayed {
+                queue,
+                to,
+                host: outcome.host.clone().unwrap_or_default(),
+                words: outcome.words.clone(),
+            },
+            Settlement::Retry { at, words } => EventKind::Deferred {
+                queue,
+                to,
+                words: words.clone(),
+                next: *at,
+            },
+            Settlement::Failed { words } => EventKind::Bounced {
+                queue,
+                from: item.from.clone(),
+                to,
+                words: words.clone(),
+            },
+        };
+        tracing::info!(queue = item.id.0, outcome = ?outcome.end, words = outcome.words, "queue");
+        post.ledger.record(event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::DAY;
+    use proto::types::{Address, BlobId, QueueId};
+
+    #[test]
+    fn outcomes_become_settlements_by_age_and_kind() {
+        let now = Timestamp(100 * DAY);
+        let item = |age_days: i64, attempts| QueueItem {
+            id: QueueId(1),
+            blob: BlobId(1),
+            owner: None,
+            from: None,
+            to: Address::parse("a@example.net").unwrap(),
+            created: now.plus(-age_days * DAY),
+            next_attempt: now,
+            attempts,
+            last_words: None,
+            held: false,
+        };
+        let outcome = |end| Outcome {
+            end,
+            host: Some("mx.example.net".to_owned()),
+            words: "words".to_owned(),
+        };
+        let settle = |age, attempts, end| settlement(&item(age, attempts), &outcome(end), now);
+        let words = "mx.example.net: words".to_owned();
+        assert_eq!(
+            settle(0, 0, End::Delivered),
+            Settlement::Delivered { words: words.clone() }
+        );
+        assert_eq!(
+            settle(0, 0, End::Never),
+            Settlement::Failed { words: words.clone() }
+        );
+        assert_eq!(settle(5, 20, End::Later), Settlement::Failed { words });
+        let Settlement::Retry { at, .. } = settle(0, 0, End::Later) else {
+            panic!("given up at once")
+        };
+        assert!((300..=330).contains(&(at.0 - now.0)));
+        assert!(matches!(settle(4, 20, End::Later), Settlement::Retry { .. }));
+        assert!(matches!(settle(9, 2, End::Later), Settlement::Retry { .. }));
+    }
+}

@@ -1,0 +1,66 @@
+//! When to try again, and when to give up (RFC 5321 4.5.4.1).
+
+use crate::clock::DAY;
+use proto::types::Timestamp;
+
+/// Minutes to wait after the first, second, ... try; the last one repeats.
+const MINUTES: [i64; 7] = [5, 15, 30, 60, 120, 240, 360];
+/// How long mail is tried: RFC 5321 4.5.4.1 asks for four to five days.
+const PATIENCE: i64 = 5 * DAY;
+/// Tries before giving up, however old the mail seems: a clock that was wrong must not bounce it.
+const LEAST_TRIES: u32 = 8;
+
+/// When to try again after the `tries`th try failed at `now`. `random` spreads what came together
+/// by up to a tenth, so that it does not return together.
+#[must_use]
+pub fn next_try(now: Timestamp, tries: u32, random: u32) -> Timestamp {
+    let index = usize::try_from(tries.saturating_sub(1)).unwrap_or(usize::MAX);
+    let minutes = MINUTES.get(index).or(MINUTES.last()).copied().unwrap_or(60);
+    let seconds = minutes * 60;
+    now.plus(seconds + seconds / 10 * i64::from(random % 1000) / 1000)
+}
+
+/// Whether mail taken at `created` is given up after its `tries`th try failed at `now`.
+#[must_use]
+pub const fn gives_up(created: Timestamp, now: Timestamp, tries: u32) -> bool {
+    tries >= LEAST_TRIES && now.0.saturating_sub(created.0) >= PATIENCE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_from_minutes_to_hours() {
+        let waits: Vec<i64> = (1..=9)
+            .map(|tries| next_try(Timestamp(0), tries, 0).0 / 60)
+            .collect();
+        assert_eq!(waits, [5, 15, 30, 60, 120, 240, 360, 360, 360]);
+    }
+
+    #[test]
+    fn five_days_of_failures_are_about_25_tries() {
+        let (mut now, mut tries) = (Timestamp(1_000_000), 1);
+        while !gives_up(Timestamp(1_000_000), now, tries) {
+            now = next_try(now, tries, 500);
+            tries += 1;
+        }
+        assert!((20..30).contains(&tries), "{tries}");
+        assert!(now.0 - 1_000_000 < PATIENCE + 7 * 3600);
+    }
+
+    #[test]
+    fn a_clock_that_jumps_does_not_give_mail_up_early() {
+        let fifty_years = Timestamp(50 * 365 * DAY);
+        assert!(!gives_up(Timestamp(0), fifty_years, 1));
+        assert!(!gives_up(Timestamp(0), fifty_years, 7));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_next_try_is_later_but_within_seven_hours(tries: u32, random: u32) {
+            let wait = next_try(Timestamp(0), tries, random).0;
+            proptest::prop_assert!((300..7 * 3600).contains(&wait));
+        }
+    }
+}

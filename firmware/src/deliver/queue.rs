@@ -1,0 +1,272 @@
+//! The queue at work: picks what is due, a few tries at a time, and sleeps until something changes.
+//!
+//! | a row is | a crash leaves it |
+//! |---|---|
+//! | waiting | waiting |
+//! | being tried | due, as before the try |
+//! | taken by the other side, not yet settled | due: sent a second time |
+//! | settled | gone, or due later, with the notice committed beside it |
+
+use super::Post;
+use super::attempt::attempt;
+use super::relay::Way;
+use crate::blocking::blocking;
+use crate::settings::{self, Office, Smarthost};
+use proto::types::QueueId;
+use std::collections::{HashMap, HashSet};
+use std::pin::pin;
+use std::time::Duration;
+use store::{Change, QueueItem, StoreError};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::task::{Id, JoinSet};
+
+/// Tries at once, in all.
+const TRIES: usize = 20;
+/// Tries at once at one domain.
+const TRIES_AT_DOMAIN: usize = 2;
+/// Tries at once at the smarthost, which gets everything.
+const TRIES_AT_SMARTHOST: usize = 5;
+/// Recipients of one transaction (RFC 5321 4.5.3.1.8).
+const RECIPIENTS: usize = 100;
+/// Due rows looked at in one go.
+const DUE: usize = 1000;
+/// Longest sleep, in seconds: the clock may be set while we sleep.
+const SLEEP: i64 = 60;
+/// How long running tries may take to finish when the box goes down.
+const LAST_TRIES: Duration = Duration::from_secs(5);
+
+/// Works until `stop` is ready. What is under way then gets a few seconds to finish; the rest stays
+/// queued.
+pub async fn run(post: Post, stop: impl Future<Output = ()>) {
+    let mut changes = post.store.subscribe();
+    let mut runner = Runner::new(post);
+    let mut stop = pin!(stop);
+    loop {
+        let sleep = runner.start_due();
+        tokio::select! {
+            () = &mut stop => break,
+            () = runner.one_ended(), if !runner.tries.is_empty() => {}
+            () = queue_changed(&mut changes) => {}
+            () = tokio::time::sleep(sleep) => {}
+        }
+    }
+    let last = async {
+        while !runner.tries.is_empty() {
+            runner.one_ended().await;
+        }
+    };
+    // Cut off in the middle, the other side drops the message or we send it again.
+    let _ = tokio::time::timeout(LAST_TRIES, last).await;
+}
+
+/// Tries everything that is due at this moment of the clock, once, and returns when it is settled.
+pub async fn turn(post: &Post) {
+    let mut runner = Runner::new(post.clone());
+    loop {
+        runner.start_due();
+        if runner.tries.is_empty() {
+            return;
+        }
+        runner.one_ended().await;
+    }
+}
+
+async fn queue_changed(changes: &mut Receiver<Change>) {
+    loop {
+        match changes.recv().await {
+            Ok(Change::Queue | Change::Account(_) | Change::Settings) | Err(RecvError::Lagged(_)) => return,
+            Ok(_) => {}
+            // The store is gone: nothing will ever change.
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+struct Runner {
+    post: Post,
+    tries: JoinSet<()>,
+    // What each running try holds.
+    held: HashMap<Id, (String, Vec<QueueId>)>,
+    busy: HashSet<QueueId>,
+}
+
+impl Runner {
+    fn new(post: Post) -> Self {
+        Self {
+            post,
+            tries: JoinSet::new(),
+            held: HashMap::new(),
+            busy: HashSet::new(),
+        }
+    }
+
+    // Starts what is due and may start; says how long nothing more will be due.
+    fn start_due(&mut self) -> Duration {
+        match blocking(|| self.start()) {
+            Ok(seconds) => Duration::from_secs(seconds.clamp(1, SLEEP).unsigned_abs()),
+            Err(error) => {
+                tracing::error!(%error, "the queue cannot be read");
+                Duration::from_secs(SLEEP.unsigned_abs())
+            }
+        }
+    }
+
+    fn start(&mut self) -> Result<i64, StoreError> {
+        let now = self.post.now();
+        let snapshot = self.post.store.snapshot()?;
+        let Some(office) = settings::read::<Office>(&snapshot, settings::OFFICE)? else {
+            return Ok(SLEEP);
+        };
+        let smarthost = settings::read::<Smarthost>(&snapshot, settings::SMARTHOST)?;
+        let mut due = snapshot.queue_due(now, DUE)?;
+        due.retain(|item| !self.busy.contains(&item.id));
+        for (way, items) in group(due, smarthost.as_ref()) {
+            if self.tries.len() >= TRIES {
+                break;
+            }
+            let limit = match way {
+                Way::Direct(_) => TRIES_AT_DOMAIN,
+                Way::Smarthost(_) => TRIES_AT_SMARTHOST,
+            };
+            let running = self
+                .held
+                .values()
+                .filter(|(place, _)| place == way.place())
+                .count();
+            if running < limit {
+                self.start_try(office.clone(), way, items);
+            }
+        }
+        // What is due but must wait is looked at again when a try ends.
+        Ok(match snapshot.next_due()? {
+            Some(next) if next > now => next.0.saturating_sub(now.0),
+            _ => SLEEP,
+        })
+    }
+
+    fn start_try(&mut self, office: Office, way: Way, items: Vec<QueueItem>) {
+        let ids: Vec<QueueId> = items.iter().map(|item| item.id).collect();
+        self.busy.extend(&ids);
+        let place = way.place().to_owned();
+        let post = self.post.clone();
+        let id = self
+            .tries
+            .spawn(async move { attempt(&post, &office, way, items).await })
+            .id();
+        self.held.insert(id, (place, ids));
+    }
+
+    // Waits until a running try ends, however it does.
+    async fn one_ended(&mut self) {
+        let id = match self.tries.join_next_with_id().await {
+            Some(Ok((id, ()))) => id,
+            Some(Err(error)) => {
+                tracing::error!(%error, "a try ended badly");
+                error.id()
+            }
+            None => return,
+        };
+        if let Some((_, ids)) = self.held.remove(&id) {
+            for id in ids {
+                self.busy.remove(&id);
+            }
+        }
+    }
+}
+
+// One group for each message and way, in the order in which they became due.
+fn group(due: Vec<QueueItem>, smarthost: Option<&Smarthost>) -> Vec<(Way, Vec<QueueItem>)> {
+    let mut groups: Vec<(Way, Vec<QueueItem>)> = Vec::new();
+    let mut known = HashMap::new();
+    for item in due {
+        let way = match smarthost {
+            Some(smarthost) => Way::Smarthost(Box::new(smarthost.clone())),
+            None => Way::Direct(item.to.domain().clone()),
+        };
+        let key = (way.place().to_owned(), item.blob, item.from.clone());
+        let open = known
+            .get(&key)
+            .and_then(|index: &usize| groups.get_mut(*index))
+            .filter(|(_, items)| items.len() < RECIPIENTS);
+        if let Some((_, items)) = open {
+            items.push(item);
+        } else {
+            known.insert(key, groups.len());
+            groups.push((way, vec![item]));
+        }
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::SmarthostTls;
+    use proto::types::{Address, BlobId, Timestamp};
+
+    fn item(id: u64, blob: u64, from: Option<&str>, to: &str) -> QueueItem {
+        QueueItem {
+            id: QueueId(id),
+            blob: BlobId(blob),
+            owner: None,
+            from: from.map(|from| Address::parse(from).unwrap()),
+            to: Address::parse(to).unwrap(),
+            created: Timestamp(0),
+            next_attempt: Timestamp(0),
+            attempts: 0,
+            last_words: None,
+            held: false,
+        }
+    }
+
+    fn ids(groups: &[(Way, Vec<QueueItem>)]) -> Vec<(String, Vec<u64>)> {
+        let ids = |items: &[QueueItem]| items.iter().map(|item| item.id.0).collect();
+        groups
+            .iter()
+            .map(|(way, items)| (way.place().to_owned(), ids(items)))
+            .collect()
+    }
+
+    #[test]
+    fn recipients_of_one_message_at_one_domain_go_together() {
+        let ann = Some("ann@example.com");
+        let due = vec![
+            item(1, 1, ann, "a@one.example"),
+            item(2, 1, ann, "b@two.example"),
+            item(3, 1, ann, "c@One.Example"),
+            item(4, 2, ann, "a@one.example"),
+            item(5, 1, None, "d@one.example"),
+        ];
+        let groups = group(due.clone(), None);
+        let place = |name: &str, ids: &[u64]| (name.to_owned(), ids.to_vec());
+        assert_eq!(
+            ids(&groups),
+            [
+                place("one.example", &[1, 3]),
+                place("two.example", &[2]),
+                place("one.example", &[4]),
+                place("one.example", &[5]),
+            ]
+        );
+        let smarthost = Smarthost {
+            host: "relay.example".to_owned(),
+            port: 465,
+            tls: SmarthostTls::Implicit,
+            user: None,
+            password: None,
+            trust_any_certificate: false,
+        };
+        let groups = group(due, Some(&smarthost));
+        let relay = |ids: &[u64]| place("relay.example", ids);
+        assert_eq!(ids(&groups), [relay(&[1, 2, 3]), relay(&[4]), relay(&[5])]);
+    }
+
+    #[test]
+    fn no_transaction_has_more_than_a_hundred_recipients() {
+        let due = (0..250)
+            .map(|n| item(n, 1, None, &format!("u{n}@one.example")))
+            .collect();
+        let sizes: Vec<usize> = group(due, None).iter().map(|(_, items)| items.len()).collect();
+        assert_eq!(sizes, [100, 100, 50]);
+    }
+}

@@ -1,0 +1,417 @@
+//! One conversation with one server (RFC 5321 3), from its greeting to QUIT.
+
+use super::body::Pieces;
+use super::problem::{Problem, Then};
+use super::stuff::Stuffer;
+use super::trust::{self, Protection};
+use super::wire::{self, Reply, Wire};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use proto::types::{Address, ReversePath, Secret};
+
+/// What became of one recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// How it ended.
+    pub end: End,
+    /// The server that said so; `None` when none was reached.
+    pub host: Option<String>,
+    /// Its reply, or what went wrong.
+    pub words: String,
+}
+
+/// How a try ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The server took it.
+    Delivered,
+    /// Not now.
+    Later,
+    /// Never.
+    Never,
+}
+
+/// What the server can do (RFC 5321 4.1.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Features {
+    pipelining: bool,
+    starttls: bool,
+    eight_bit: bool,
+    utf8: bool,
+    // RFC 1870: 0 or no number means no fixed limit.
+    size: Option<u64>,
+    plain: bool,
+    login: bool,
+}
+
+impl Features {
+    fn parse(reply: &Reply) -> Self {
+        let mut features = Self::default();
+        for line in reply.lines.iter().skip(1) {
+            let line = line.to_ascii_uppercase();
+            let mut words = line.split([' ', '=']).filter(|word| !word.is_empty());
+            match words.next() {
+                Some("PIPELINING") => features.pipelining = true,
+                Some("STARTTLS") => features.starttls = true,
+                Some("8BITMIME") => features.eight_bit = true,
+                Some("SMTPUTF8") => features.utf8 = true,
+                Some("SIZE") => features.size = words.next().and_then(|size| size.parse().ok()).or(Some(0)),
+                Some("AUTH") => {
+                    for mechanism in words {
+                        features.plain |= mechanism == "PLAIN";
+                        features.login |= mechanism == "LOGIN";
+                    }
+                }
+                _ => {}
+            }
+        }
+        features
+    }
+}
+
+/// A message for some recipients behind one server.
+pub struct Mail<'a> {
+    /// MAIL FROM.
+    pub from: &'a ReversePath,
+    /// RCPT TO, at most 100 (RFC 5321 4.5.3.1.8).
+    pub to: &'a [Address],
+    /// The message.
+    pub body: &'a mut Pieces,
+}
+
+/// A server that has greeted us.
+pub struct Client {
+    wire: Wire,
+    // Its name, as we looked it up.
+    host: String,
+    // Ours.
+    helo: String,
+    features: Features,
+    /// What protects the connection.
+    pub protection: Protection,
+}
+
+impl Client {
+    /// Hears the greeting and introduces us as `helo`.
+    ///
+    /// # Errors
+    /// The server does not want to talk to us.
+    pub async fn greet(
+        mut wire: Wire,
+        host: &str,
+        helo: &str,
+        protection: Protection,
+    ) -> Result<Self, Problem> {
+        let greeting = wire.reply(wire::COMMAND).await?;
+        if !greeting.is_yes() {
+            return Err(Problem::host(greeting.words()));
+        }
+        let mut client = Self {
+            wire,
+            host: host.to_owned(),
+            helo: helo.to_owned(),
+            features: Features::default(),
+            protection,
+        };
+        client.hello().await?;
+        Ok(client)
+    }
+
+    /// Whether the server offers TLS.
+    #[must_use]
+    pub const fn offers_tls(&self) -> bool {
+        self.features.starttls
+    }
+
+    /// Turns the connection into a protected one (RFC 3207).
+    ///
+    /// # Errors
+    /// The server or the handshake refuses; the connection is then of no use any more.
+    pub async fn starttls(mut self, strict: bool) -> Result<Self, Problem> {
+        let reply = self.command("STARTTLS").await?;
+        if !reply.is_yes() {
+            return Err(Problem::tls(reply.words()));
+        }
+        let (wire, protection) = trust::handshake(self.wire, &self.host, strict).await?;
+        self.wire = wire;
+        self.protection = protection;
+        // RFC 3207 4.2: what was said in clear is forgotten.
+        self.hello().await?;
+        Ok(self)
+    }
+
+    /// Logs in (RFC 4954), by PLAIN or, where only that is offered, LOGIN.
+    ///
+    /// # Errors
+    /// A refused login is for the admin to mend, so the mail waits.
+    pub async fn login(&mut self, user: &str, password: &Secret) -> Result<(), Problem> {
+        let refused = |reply: &Reply| Problem::later(format!("login refused: {}", reply.words()));
+        let mut reply;
+        if self.features.plain {
+            let mut plain = [b"\0", user.as_bytes(), b"\0"].concat();
+            plain.extend_from_slice(password.expose());
+            let plain = zeroize::Zeroizing::new(plain);
+            let command = zeroize::Zeroizing::new(format!("AUTH PLAIN {}", BASE64.encode(&*plain)));
+            reply = self.command(&command).await?;
+        } else if self.features.login {
+            reply = self.command("AUTH LOGIN").await?;
+            for answer in [user.as_bytes(), password.expose()] {
+                if reply.code != 334 {
+                    return Err(refused(&reply));
+                }
+                let answer = zeroize::Zeroizing::new(BASE64.encode(answer));
+                reply = self.command(&answer).await?;
+            }
+        } else {
+            return Err(Problem::later(
+                "the server offers no login that we know".to_owned(),
+            ));
+        }
+        if reply.is_yes() {
+            Ok(())
+        } else {
+            Err(refused(&reply))
+        }
+    }
+
+    /// Sends one message. The outcomes are in the order of `mail.to`.
+    ///
+    /// # Errors
+    /// Something that concerns all recipients alike.
+    pub async fn send(&mut self, mail: Mail<'_>) -> Result<Vec<Outcome>, Problem> {
+        let opening = self.opening(&mail)?;
+        let replies = self.transact(&opening).await?;
+        let Some((from, recipients)) = replies.split_first() else {
+            return Err(Problem::host("the server says nothing".to_owned()));
+        };
+        if !from.is_yes() {
+            return Err(judge(from));
+        }
+        if recipients.iter().any(Reply::is_yes) {
+            let reply = self.data(mail.body).await?;
+            if !reply.is_yes() {
+                return Err(judge(&reply));
+            }
+            let last = self.outcome(End::Delivered, &reply);
+            return Ok(recipients
+                .iter()
+                .map(|reply| match reply.is_yes() {
+                    true => last.clone(),
+                    false => self.outcome(refused(reply), reply),
+                })
+                .collect());
+        }
+        let outcome = |reply: &Reply| self.outcome(refused(reply), reply);
+        Ok(recipients.iter().map(outcome).collect())
+    }
+
+    /// Says goodbye, without insisting on an answer.
+    pub async fn quit(mut self) {
+        if self.wire.send(b"QUIT\r\n", wire::GOODBYE).await.is_ok() {
+            let _ = self.wire.reply(wire::GOODBYE).await;
+        }
+    }
+
+    async fn hello(&mut self) -> Result<(), Problem> {
+        let ehlo = format!("EHLO {}", self.helo);
+        let reply = self.command(&ehlo).await?;
+        if reply.is_yes() {
+            self.features = Features::parse(&reply);
+            return Ok(());
+        }
+        // RFC 5321 3.2: an old server gets HELO.
+        self.features = Features::default();
+        let helo = format!("HELO {}", self.helo);
+        let reply = self.command(&helo).await?;
+        if reply.is_yes() {
+            Ok(())
+        } else {
+            Err(Problem::host(reply.words()))
+        }
+    }
+
+    async fn command(&mut self, line: &str) -> Result<Reply, Problem> {
+        let line = zeroize::Zeroizing::new(format!("{line}\r\n"));
+        self.wire.send(line.as_bytes(), wire::COMMAND).await?;
+        self.wire.reply(wire::COMMAND).await
+    }
+
+    // MAIL and RCPT commands, or why the server cannot take this message at all.
+    fn opening(&self, mail: &Mail<'_>) -> Result<Vec<String>, Problem> {
+        let size = mail.body.size();
+        if let Some(limit) = self.features.size.filter(|limit| *limit > 0 && *limit < size) {
+            // RFC 1870 6.1
+            return Err(Problem::never(format!(
+                "552 5.3.4 the message has {size} octets, {} takes {limit}",
+                self.host
+            )));
+        }
+        let path = mail.from.as_ref().map(ToString::to_string).unwrap_or_default();
+        let mut line = format!("MAIL FROM:<{path}>");
+        if self.features.size.is_some() {
+            line.push_str(&format!(" SIZE={size}"));
+        }
+        if self.features.eight_bit {
+            line.push_str(" BODY=8BITMIME"); // RFC 6152: takes seven bits as well
+        }
+        if !path.is_ascii() || mail.to.iter().any(|to| !to.to_string().is_ascii()) {
+            if !self.features.utf8 {
+                // RFC 6531 3.2, 3.5
+                return Err(Problem::never(format!(
+                    "553 5.6.7 {} does not take addresses in other than Latin letters",
+                    self.host
+                )));
+            }
+            line.push_str(" SMTPUTF8");
+        }
+        let recipients = mail.to.iter().map(|to| format!("RCPT TO:<{to}>"));
+        Ok(std::iter::once(line).chain(recipients).collect())
+    }
+
+    // Sends the commands, all at once where the server can take that (RFC 2920).
+    async fn transact(&mut self, commands: &[String]) -> Result<Vec<Reply>, Problem> {
+        let mut replies = Vec::with_capacity(commands.len());
+        if self.features.pipelining {
+            let all = commands.join("\r\n") + "\r\n";
+            self.wire.send(all.as_bytes(), wire::COMMAND).await?;
+            for _ in commands {
+                replies.push(self.wire.reply(wire::COMMAND).await?);
+            }
+            return Ok(replies);
+        }
+        for command in commands {
+            let reply = self.command(command).await?;
+            let stop = replies.is_empty() && !reply.is_yes();
+            replies.push(reply);
+            if stop {
+                break;
+            }
+        }
+        Ok(replies)
+    }
+
+    // DATA and the message; the reply to its end.
+    async fn data(&mut self, body: &mut Pieces) -> Result<Reply, Problem> {
+        self.wire.send(b"DATA\r\n", wire::COMMAND).await?;
+        let reply = self.wire.reply(wire::DATA).await?;
+        if reply.code != 354 {
+            return if reply.is_yes() {
+                Err(Problem::host(format!("an odd answer to DATA: {}", reply.words())))
+            } else {
+                Ok(reply)
+            };
+        }
+        let mut stuffer = Stuffer::new();
+        let mut stuffed = Vec::new();
+        while let Some(piece) = body.next().await? {
+            stuffed.clear();
+            stuffer.piece(&piece, &mut stuffed);
+            if let Err(problem) = self.wire.send(&stuffed, wire::PIECE).await {
+                return Err(self.last_words(problem).await);
+            }
+        }
+        stuffed.clear();
+        stuffer.finish(&mut stuffed);
+        // From here on the server may have the message whatever we hear: no other host now.
+        let later = |problem: Problem| Problem::later(problem.words);
+        self.wire.send(&stuffed, wire::PIECE).await.map_err(later)?;
+        self.wire.reply(wire::FINAL).await.map_err(later)
+    }
+
+    // What a server said before it hung up in the middle of a message.
+    async fn last_words(&mut self, problem: Problem) -> Problem {
+        match self.wire.reply(wire::GOODBYE).await {
+            Ok(reply) => Problem::host(reply.words()),
+            Err(_) => problem,
+        }
+    }
+
+    fn outcome(&self, end: End, reply: &Reply) -> Outcome {
+        Outcome {
+            end,
+            host: Some(self.host.clone()),
+            words: reply.words(),
+        }
+    }
+}
+
+// A refusal that concerns the whole message.
+fn judge(reply: &Reply) -> Problem {
+    let then = match reply.code {
+        // RFC 5321 4.2.1: the server is going away.
+        421 => Then::NextHost,
+        // RFC 4954 6: a login is missing or wrong; the admin mends that.
+        530 | 534 | 535 | 538 => Then::Later,
+        500..=599 => Then::Never,
+        // RFC 5321 4.2.1: everything else is worth another try.
+        _ => Then::Later,
+    };
+    Problem {
+        then,
+        words: reply.words(),
+    }
+}
+
+// A refusal that concerns one recipient.
+const fn refused(reply: &Reply) -> End {
+    match reply.code {
+        // RFC 5321 4.5.3.1.10: to RCPT this means "too many recipients", worth another try.
+        552 => End::Later,
+        500..=599 => End::Never,
+        _ => End::Later,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_are_read_whatever_their_case() {
+        let reply = Reply {
+            code: 250,
+            lines: [
+                "mx",
+                "size 1000",
+                "Pipelining",
+                "8BITMIME",
+                "AUTH=LOGIN",
+                "AUTH PLAIN XOAUTH2",
+                "STARTTLS",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+        };
+        let features = Features::parse(&reply);
+        assert_eq!(features.size, Some(1000));
+        assert!(features.pipelining && features.eight_bit && features.starttls);
+        assert!(features.plain && features.login && !features.utf8);
+        let name_only = Reply {
+            code: 250,
+            lines: vec!["STARTTLS".to_owned()],
+        };
+        assert_eq!(Features::parse(&name_only), Features::default());
+    }
+
+    #[test]
+    fn replies_are_judged_by_their_codes() {
+        let reply = |code| Reply {
+            code,
+            lines: vec!["x".to_owned()],
+        };
+        for (code, then) in [
+            (421, Then::NextHost),
+            (451, Then::Later),
+            (530, Then::Later),
+            (535, Then::Later),
+            (550, Then::Never),
+            (552, Then::Never),
+            (354, Then::Later),
+        ] {
+            assert_eq!(judge(&reply(code)).then, then, "{code}");
+        }
+        assert_eq!(refused(&reply(550)), End::Never);
+        assert_eq!(refused(&reply(450)), End::Later);
+        assert_eq!(refused(&reply(552)), End::Later);
+    }
+}

@@ -1,0 +1,299 @@
+//! Sending one message to one place: which servers, in which order, with which protection.
+
+mod body;
+mod client;
+mod problem;
+#[path = "../../driver/stuff.rs"]
+mod stuff;
+mod trust;
+mod wire;
+
+pub use body::Pieces;
+pub use client::{End, Outcome};
+
+use super::Post;
+use crate::dns::{MailHost, NoRoute};
+use crate::settings::{Smarthost, SmarthostTls};
+use client::{Client, Mail};
+use problem::{Problem, Then};
+use proto::types::{Address, Domain, ReversePath, Secret};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+use trust::Protection;
+use wire::Wire;
+
+/// Longest time for one message at one place, all its servers together.
+const WHOLE: Duration = Duration::from_secs(3600);
+
+/// Where a message goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// To the servers of this domain.
+    Direct(Domain),
+    /// To the server that takes everything.
+    Smarthost(Box<Smarthost>),
+}
+
+impl Way {
+    /// What connections are counted by.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        match self {
+            Self::Direct(domain) => domain.as_str(),
+            Self::Smarthost(smarthost) => &smarthost.host,
+        }
+    }
+}
+
+/// One message for recipients that share a way.
+pub struct Errand {
+    /// Where to.
+    pub way: Way,
+    /// The name we give ourselves.
+    pub helo: Domain,
+    /// MAIL FROM.
+    pub from: ReversePath,
+    /// RCPT TO, at most 100.
+    pub to: Vec<Address>,
+    /// The message.
+    pub body: Pieces,
+}
+
+/// Runs the errand: one outcome for each recipient, in their order.
+pub async fn send(post: &Post, mut errand: Errand) -> Vec<Outcome> {
+    let mut host = None; // the server that was asked last
+    let problem = match tokio::time::timeout(WHOLE, try_hosts(post, &mut errand, &mut host)).await {
+        Ok(Ok(outcomes)) => return outcomes,
+        Ok(Err(problem)) => problem,
+        Err(_) => Problem::later("the transfer took too long".to_owned()),
+    };
+    let end = match problem.then {
+        Then::Never => End::Never,
+        Then::NextHost | Then::WithoutTls | Then::Later => End::Later,
+    };
+    let outcome = Outcome {
+        end,
+        host,
+        words: problem.words,
+    };
+    vec![outcome; errand.to.len()]
+}
+
+// How a server is to be treated.
+struct Manner {
+    implicit_tls: bool,
+    // Whether the mail may go in clear when TLS is not there or does not work.
+    clear: bool,
+    starttls: bool,
+    // Whether the certificate has to be verified.
+    strict: bool,
+    login: Option<(String, Secret)>,
+}
+
+impl Manner {
+    // Other domains' servers: TLS where it can be had (RFC 3207 4.1, RFC 7435).
+    const fn of_servers() -> Self {
+        Self {
+            implicit_tls: false,
+            clear: true,
+            starttls: true,
+            strict: false,
+            login: None,
+        }
+    }
+
+    fn of_smarthost(smarthost: &Smarthost) -> Result<Self, Problem> {
+        let login = match (&smarthost.user, &smarthost.password) {
+            (Some(user), Some(password)) => Some((user.clone(), Secret::new(password.clone().into_bytes()))),
+            _ => None,
+        };
+        if login.is_some() && smarthost.tls == SmarthostTls::None {
+            let words = "the smarthost's password is not sent without TLS: choose STARTTLS or TLS";
+            return Err(Problem::later(words.to_owned()));
+        }
+        Ok(Self {
+            implicit_tls: smarthost.tls == SmarthostTls::Implicit,
+            clear: smarthost.tls == SmarthostTls::None,
+            starttls: smarthost.tls == SmarthostTls::Starttls,
+            strict: login.is_some() && !smarthost.trust_any_certificate,
+            login,
+        })
+    }
+}
+
+async fn try_hosts(
+    post: &Post,
+    errand: &mut Errand,
+    asked: &mut Option<String>,
+) -> Result<Vec<Outcome>, Problem> {
+    let (hosts, port, manner) = match &errand.way {
+        Way::Smarthost(smarthost) => {
+            let host = match smarthost.host.parse() {
+                Ok(address) => MailHost::Literal(address),
+                Err(_) => MailHost::Name(smarthost.host.clone()),
+            };
+            (vec![host], smarthost.port, Manner::of_smarthost(smarthost)?)
+        }
+        Way::Direct(domain) => {
+            let hosts = post.dns.mail_hosts(domain).await.map_err(no_route)?;
+            let hosts = before_ourselves(hosts, errand.helo.as_str());
+            if hosts.is_empty() {
+                let words = format!("5.4.6 the mail servers of {domain} lead back to this box");
+                return Err(Problem::never(words));
+            }
+            (hosts, post.relay_port, Manner::of_servers())
+        }
+    };
+    let mut last = Problem::later("no mail server could be reached".to_owned());
+    for host in hosts {
+        let (name, addresses) = match addresses(post, host, &errand.way).await {
+            Ok(found) => found,
+            Err(problem) if problem.then == Then::Never => return Err(problem),
+            Err(problem) => {
+                last = problem;
+                continue;
+            }
+        };
+        for address in addresses {
+            let server = SocketAddr::new(address, port);
+            *asked = Some(name.clone());
+            match try_server(errand, &name, server, &manner).await {
+                Ok(outcomes) => return Ok(outcomes),
+                Err(problem) => {
+                    let words = &problem.words;
+                    tracing::info!(host = name, %server, words, "a mail server did not take a message");
+                    match problem.then {
+                        Then::NextHost | Then::WithoutTls => last = problem,
+                        Then::Later | Then::Never => return Err(problem),
+                    }
+                }
+            }
+        }
+    }
+    Err(last)
+}
+
+// RFC 5321 5.1: our own name among the hosts, and all that are not better, would make a loop.
+fn before_ourselves(hosts: Vec<MailHost>, ourselves: &str) -> Vec<MailHost> {
+    let is_other = |host: &MailHost| match host {
+        MailHost::Name(name) => name != ourselves,
+        MailHost::Literal(_) => true,
+    };
+    hosts.into_iter().take_while(is_other).collect()
+}
+
+async fn addresses(post: &Post, host: MailHost, way: &Way) -> Result<(String, Vec<IpAddr>), Problem> {
+    match host {
+        MailHost::Literal(address) => Ok((address.to_string(), vec![address])),
+        MailHost::Name(name) => match post.dns.addresses(&name).await {
+            Ok(addresses) => Ok((name, addresses)),
+            Err(route) => {
+                // A domain that is its own mail host and has no address has no mail at all. Any
+                // other name without one is somebody's mistake that may be mended in time.
+                let itself = matches!(way, Way::Direct(domain) if domain.as_str() == name);
+                let problem = no_route(route);
+                Err(if itself {
+                    problem
+                } else {
+                    Problem::host(problem.words)
+                })
+            }
+        },
+    }
+}
+
+fn no_route(route: NoRoute) -> Problem {
+    let words = format!("{} {route}", route.status());
+    if route.is_temporary() {
+        Problem::later(words)
+    } else {
+        Problem::never(words)
+    }
+}
+
+// One server; a second time in clear if TLS fails and need not be.
+async fn try_server(
+    errand: &mut Errand,
+    name: &str,
+    server: SocketAddr,
+    manner: &Manner,
+) -> Result<Vec<Outcome>, Problem> {
+    match converse(errand, name, server, manner, manner.starttls).await {
+        Err(problem) if problem.then == Then::WithoutTls && manner.clear => {
+            tracing::info!(host = name, why = problem.words, "TLS failed, sending in clear");
+            converse(errand, name, server, manner, false).await
+        }
+        other => other,
+    }
+}
+
+async fn converse(
+    errand: &mut Errand,
+    name: &str,
+    server: SocketAddr,
+    manner: &Manner,
+    starttls: bool,
+) -> Result<Vec<Outcome>, Problem> {
+    let mut wire = Wire::connect(server).await?;
+    let mut protection = Protection::None;
+    if manner.implicit_tls {
+        (wire, protection) = trust::handshake(wire, name, manner.strict).await?;
+    }
+    let mut client = Client::greet(wire, name, errand.helo.as_str(), protection).await?;
+    if starttls && client.offers_tls() {
+        client = client.starttls(manner.strict).await?;
+    }
+    if client.protection == Protection::None && !manner.clear {
+        return Err(Problem::later("the server offers no TLS".to_owned()));
+    }
+    if let Some((user, password)) = &manner.login {
+        client.login(user, password).await?;
+    }
+    errand.body.rewind();
+    let mail = Mail {
+        from: &errand.from,
+        to: &errand.to,
+        body: &mut errand.body,
+    };
+    let outcomes = client.send(mail).await?;
+    tracing::info!(host = name, protection = client.protection.as_str(), "sent");
+    tokio::spawn(client.quit()); // what was heard is settled first
+    Ok(outcomes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_from_our_own_name_on_are_left_out() {
+        let names =
+            |names: &[&str]| -> Vec<_> { names.iter().map(|n| MailHost::Name((*n).to_owned())).collect() };
+        let hosts = names(&["a.example", "mail.example.com", "c.example"]);
+        assert_eq!(
+            before_ourselves(hosts.clone(), "mail.example.com"),
+            names(&["a.example"])
+        );
+        assert_eq!(before_ourselves(hosts.clone(), "a.example"), names(&[]));
+        assert_eq!(before_ourselves(hosts.clone(), "other.example"), hosts);
+    }
+
+    #[test]
+    fn a_password_needs_tls_with_a_certificate_that_holds() {
+        let smarthost = |tls, user: Option<&str>, trust_any_certificate| Smarthost {
+            host: "relay.example.net".to_owned(),
+            port: 587,
+            tls,
+            user: user.map(str::to_owned),
+            password: user.map(|_| "secret".to_owned()),
+            trust_any_certificate,
+        };
+        assert!(Manner::of_smarthost(&smarthost(SmarthostTls::None, Some("u"), true)).is_err());
+        let manner = Manner::of_smarthost(&smarthost(SmarthostTls::Starttls, Some("u"), false)).unwrap();
+        assert!(manner.strict && !manner.clear && manner.starttls);
+        let manner = Manner::of_smarthost(&smarthost(SmarthostTls::Implicit, Some("u"), true)).unwrap();
+        assert!(!manner.strict && !manner.clear && manner.implicit_tls);
+        let manner = Manner::of_smarthost(&smarthost(SmarthostTls::None, None, false)).unwrap();
+        assert!(manner.clear && manner.login.is_none());
+    }
+}

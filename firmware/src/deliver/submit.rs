@@ -1,0 +1,200 @@
+//! A message from one of our own people (RFC 6409).
+
+use super::inbound::{only, unreadable};
+use super::people::{self, Recipient, recipient};
+use super::{Post, fixed, fresh_id, pieces, refusal};
+use crate::blocking::blocking;
+use crate::dkim::{Keys, Signer};
+use crate::facts::ConnectionFacts;
+use crate::settings::{self, Office, Submission};
+use crate::spool::Spool;
+use proto::ask::{Envelope, Identity};
+use proto::limits::message::HEADER;
+use proto::message::received::Received;
+use proto::refusal::Refusal;
+use proto::types::{Flags, Timestamp};
+use std::io;
+use store::{Account, AccountState, Delivery, EventKind, MailCopy, Outgoing, Place, Snapshot, StoreError};
+
+/// Takes a message over from `identity`, who logged in and may send as the envelope says. Once this
+/// returns its id, the copies for people here and the queue rows for all others are on the card.
+///
+/// # Errors
+/// What the client has to hear. The message is then not ours.
+pub async fn submit(
+    post: &Post,
+    facts: &ConnectionFacts,
+    identity: &Identity,
+    envelope: &Envelope,
+    spool: Spool,
+) -> Result<String, Refusal> {
+    let id = fresh_id();
+    let now = post.now();
+    let delivery = blocking(|| {
+        let desk = Desk::open(post, identity)?;
+        desk.prepare(post, facts, envelope, spool, &id, now)
+    })?;
+    let size = delivery.body.size();
+    post.store
+        .deliver(vec![delivery])
+        .await
+        .map_err(|error| refusal(&error))?;
+    tracing::info!(
+        connection = facts.number,
+        id,
+        size,
+        account = identity.account.0,
+        "submitted"
+    );
+    post.ledger.record(EventKind::Sent {
+        id: id.clone(),
+        ip: facts.ip(),
+        account: identity.account,
+        from: envelope.from.clone(),
+        to: envelope.to.clone(),
+        size,
+    });
+    Ok(id)
+}
+
+// The account may have lost its right to send since the login.
+fn may_send(state: &AccountState, now: Timestamp) -> Result<(), Refusal> {
+    match state {
+        AccountState::Active => Ok(()),
+        AccountState::Limited { until, .. } if *until <= now => Ok(()),
+        AccountState::Limited { until, .. } => Err(Refusal::Limited { until: *until }),
+        AccountState::Frozen { reason, .. } => Err(Refusal::Frozen {
+            reason: reason.clone(),
+        }),
+        AccountState::Disabled => Err(Refusal::Disabled),
+    }
+}
+
+// What is on the desk of the one who makes a message ready: one state of the store.
+struct Desk {
+    snapshot: Snapshot,
+    office: Office,
+    account: Account,
+    submission: Submission,
+    signer: Option<Signer>,
+}
+
+impl Desk {
+    fn open(post: &Post, identity: &Identity) -> Result<Self, Refusal> {
+        let open = || -> Result<_, StoreError> {
+            let snapshot = post.store.snapshot()?;
+            let office = settings::read::<Office>(&snapshot, settings::OFFICE)?;
+            let account = snapshot.account(identity.account)?;
+            let (Some(office), Some(account)) = (office, account) else {
+                return Err(StoreError::NotFound);
+            };
+            let keys = settings::read::<Keys>(&snapshot, settings::DKIM)?;
+            let signer = keys.map(|keys| Signer::new(&keys, &office.domain)).transpose();
+            Ok(Self {
+                submission: settings::read(&snapshot, settings::SUBMISSION)?.unwrap_or_default(),
+                signer: signer.map_err(|error| StoreError::Internal(error.to_string()))?,
+                snapshot,
+                office,
+                account,
+            })
+        };
+        open().map_err(|error| refusal(&error))
+    }
+
+    fn prepare(
+        &self,
+        post: &Post,
+        facts: &ConnectionFacts,
+        envelope: &Envelope,
+        spool: Spool,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<Delivery, Refusal> {
+        may_send(&self.account.state, now)?;
+        let original = pieces::header_of(&spool).map_err(|error| unreadable(&error))?;
+        if original.len() >= HEADER {
+            return Err(Refusal::BadMessage("the header is too long"));
+        }
+        for author in fixed::authors(&original)? {
+            if !people::owns(&self.account, &self.office, &author) {
+                return Err(Refusal::NotYourSender);
+            }
+        }
+        // A Date that we are not sure of is worse than none.
+        let date = post.clock.is_known().then_some(now);
+        let header = fixed::header(&original, date, id, self.office.hostname.as_str());
+        let (copies, outgoing) = self.address(envelope, now)?;
+        let skip = original.len() as u64;
+        let finish = || -> io::Result<Delivery> {
+            let mut prefix = self.received(facts, envelope, id, now).into_bytes();
+            if let Some(signer) = &self.signer {
+                let body = pieces::skip(spool.reader(), skip)?;
+                prefix.extend(signer.sign(&header, body).map_err(io::Error::other)?);
+            }
+            prefix.extend_from_slice(&header);
+            let structure = pieces::structure(&prefix, pieces::skip(spool.reader(), skip)?)?;
+            Ok(Delivery {
+                body: spool.into_body(prefix, skip)?,
+                structure,
+                copies,
+                outgoing,
+                received_at: now,
+            })
+        };
+        finish().map_err(|error| unreadable(&error))
+    }
+
+    // Where it goes: one copy for each account here, one queue row for each address elsewhere.
+    fn address(
+        &self,
+        envelope: &Envelope,
+        now: Timestamp,
+    ) -> Result<(Vec<MailCopy>, Vec<Outgoing>), Refusal> {
+        let mut accounts = Vec::new();
+        let mut elsewhere = Vec::new();
+        for address in &envelope.to {
+            match recipient(&self.snapshot, &self.office, address).map_err(|error| refusal(&error))? {
+                Recipient::Here(found) => accounts.extend(found),
+                Recipient::Unknown => return Err(Refusal::UnknownRecipient),
+                Recipient::Elsewhere => elsewhere.push(address.clone()),
+            }
+        }
+        accounts.sort_unstable();
+        accounts.dedup();
+        elsewhere.sort_unstable();
+        elsewhere.dedup();
+        let copy = |account| MailCopy {
+            into: Place::Inbox(account),
+            flags: Flags::new(),
+            date: now,
+        };
+        let outgoing = |to| Outgoing {
+            owner: Some(self.account.id),
+            from: envelope.from.clone(),
+            to,
+            next_attempt: now,
+        };
+        Ok((
+            accounts.into_iter().map(copy).collect(),
+            elsewhere.into_iter().map(outgoing).collect(),
+        ))
+    }
+
+    // The client's name and address are the office's business, unless the admin wants them shown.
+    fn received(&self, facts: &ConnectionFacts, envelope: &Envelope, id: &str, now: Timestamp) -> String {
+        let shown = self.submission.show_client_address;
+        Received {
+            helo: &envelope.helo,
+            esmtp: envelope.esmtp,
+            peer: shown.then(|| facts.ip()),
+            name: None,
+            by: self.office.hostname.as_str(),
+            tls: facts.tls_words().as_deref(),
+            authenticated: true,
+            id,
+            recipient: only(&envelope.to),
+            at: now,
+        }
+        .field()
+    }
+}
