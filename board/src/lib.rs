@@ -3,4 +3,5 @@
 pub mod layout;
 pub mod panel;
 pub mod screen;
+pub mod slots;
 pub mod wire;

@@ -1,0 +1,272 @@
+//! The card image on QEMU's Raspberry Pi 3, through the card's own U-Boot.
+
+use crate::build::first_stage;
+use crate::tool;
+use anyhow::{Context, Result, bail};
+use board::wire::LISTENERS;
+use serde_json::{Value, json};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How to boot.
+#[derive(clap::Args, Debug)]
+pub struct Options {
+    /// The card image; it is only read.
+    #[arg(long, default_value = "out/pillarbox.img")]
+    pub card: PathBuf,
+    /// Keeps what the emulated board writes, from run to run of the same image.
+    #[arg(long, default_value = "out/pi")]
+    pub state: PathBuf,
+    /// Forget what the emulated board wrote.
+    #[arg(long)]
+    pub fresh: bool,
+    /// The board's port N is this number plus N here.
+    #[arg(long, default_value_t = 10_000)]
+    pub port_base: u16,
+}
+
+const QEMU: &str = "qemu-system-aarch64";
+/// Earlier ones have no working USB Ethernet and panel on this board.
+const QEMU_OLDEST: u32 = 10;
+/// An emulated card's size must be a power of two; this one also shows that the data partition grows.
+const CARD_SIZE: &str = "1G";
+/// QEMU's name for the panel.
+const PANEL: &str = "panel";
+const MONITOR_PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running emulated board. Dropping it pulls the plug.
+pub struct Emulator {
+    qemu: Child,
+    state: PathBuf,
+}
+
+impl Emulator {
+    /// Puts the card in, unless `state` has it from a run before, and switches on.
+    pub fn start(options: &Options) -> Result<Emulator> {
+        check_version()?;
+        fs::create_dir_all(&options.state)?;
+        let state = fs::canonicalize(&options.state)?;
+        let overlay = insert_card(&options.card, &state, options.fresh)?;
+        let (u_boot, tree) = first_stage(&options.card)?;
+        let in_state = |name: &str| state.join(name);
+        fs::write(in_state("u-boot.bin"), u_boot)?;
+        fs::write(in_state("board.dtb"), tree)?;
+        drop(fs::remove_file(in_state("monitor")));
+
+        let forwards: String = LISTENERS
+            .iter()
+            .map(|(_, port)| format!(",hostfwd=tcp:127.0.0.1:{}-:{port}", options.port_base + port))
+            .collect();
+        let mut qemu = Command::new(QEMU);
+        qemu.args(["-M", "raspi3b", "-display", "none", "-parallel", "none"]);
+        qemu.arg("-kernel")
+            .arg(in_state("u-boot.bin"))
+            .arg("-dtb")
+            .arg(in_state("board.dtb"));
+        qemu.arg("-drive")
+            .arg(format!("if=sd,format=qcow2,file={}", overlay.display()));
+        qemu.arg("-netdev").arg(format!("user,id=lan{forwards}"));
+        qemu.args(["-device", "usb-net,netdev=lan"]);
+        qemu.args([
+            "-device",
+            &format!("ssd0303,id={PANEL},bus=i2c-bus.1,address=0x3c"),
+        ]);
+        // UART0 is the Bluetooth chip's; UART1 is on the header.
+        qemu.args(["-serial", "null"]);
+        qemu.arg("-serial")
+            .arg(format!("file:{}", in_state("serial.log").display()));
+        qemu.arg("-qmp").arg(format!(
+            "unix:{},server=on,wait=off",
+            in_state("monitor").display()
+        ));
+        qemu.stdin(Stdio::null()).stdout(Stdio::null());
+        qemu.stderr(File::create(in_state("qemu.log"))?);
+        let qemu = qemu
+            .spawn()
+            .with_context(|| format!("{QEMU} cannot be started"))?;
+        Ok(Emulator { qemu, state })
+    }
+
+    /// The file with what the serial pins of the header said since it was switched on.
+    pub fn serial_log(&self) -> PathBuf {
+        self.state.join("serial.log")
+    }
+
+    /// What is in that file so far.
+    pub fn serial(&self) -> String {
+        fs::read(self.serial_log())
+            .map(|log| String::from_utf8_lossy(&log).into_owned())
+            .unwrap_or_default()
+    }
+
+    /// The panel's picture, as a portable pixmap (PPM).
+    pub fn panel(&self) -> Result<Vec<u8>> {
+        let to = self.state.join("panel.ppm");
+        drop(fs::remove_file(&to));
+        self.monitor("screendump", &json!({ "filename": to, "device": PANEL }))?;
+        fs::read(&to).with_context(|| to.display().to_string())
+    }
+
+    /// Whether it has ended, and how: it does when the board powers off.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.qemu.try_wait()?)
+    }
+
+    /// Pulls the plug: no flush, no warning, in whatever it is doing.
+    pub fn pull_the_plug(mut self) -> Result<()> {
+        self.qemu.kill()?;
+        self.qemu.wait()?;
+        Ok(())
+    }
+
+    fn monitor(&self, command: &str, arguments: &Value) -> Result<Value> {
+        let socket = UnixStream::connect(self.state.join("monitor")).context("QEMU's monitor")?;
+        socket.set_read_timeout(Some(MONITOR_PATIENCE))?;
+        let mut replies = BufReader::new(socket.try_clone()?).lines();
+        let mut ask = |question: Value| -> Result<Value> {
+            (&socket).write_all(format!("{question}\n").as_bytes())?;
+            // Events and the greeting come in between.
+            for line in replies.by_ref() {
+                let reply: Value = serde_json::from_str(&line?)?;
+                if let Some(error) = reply.get("error") {
+                    bail!("QEMU refuses {command}: {error}");
+                }
+                if let Some(result) = reply.get("return") {
+                    return Ok(result.clone());
+                }
+            }
+            bail!("QEMU closed its monitor")
+        };
+        ask(json!({ "execute": "qmp_capabilities" }))?;
+        ask(json!({ "execute": command, "arguments": arguments }))
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        drop(self.qemu.kill());
+        drop(self.qemu.wait());
+    }
+}
+
+/// Boots and shows what the serial pins say, until the board powers off. Ctrl-C ends QEMU too: it is
+/// in the same process group.
+#[allow(clippy::print_stdout)] // the serial line is this command's output
+pub fn run(options: &Options) -> Result<()> {
+    let mut emulator = Emulator::start(options)?;
+    let log = emulator.serial_log();
+    println!(
+        "Wizard: https://127.0.0.1:{}/ as soon as the board is up",
+        options.port_base + 443
+    );
+    println!(
+        "The claim code is on the panel and in the lines below, which are kept in {}",
+        log.display()
+    );
+    println!(
+        "Ctrl-C pulls the plug; what the board wrote stays in {}",
+        options.state.display()
+    );
+    let mut shown = 0;
+    loop {
+        let ended = emulator.ended()?;
+        shown += show_from(&log, shown)?;
+        if let Some(status) = ended {
+            let words = fs::read_to_string(options.state.join("qemu.log")).unwrap_or_default();
+            if status.success() {
+                println!("\nThe board has powered off.");
+                return Ok(());
+            }
+            bail!("QEMU ended: {status}\n{words}");
+        }
+        sleep(Duration::from_millis(100));
+    }
+}
+
+fn show_from(log: &Path, from: u64) -> Result<u64> {
+    let Ok(mut file) = File::open(log) else {
+        return Ok(0);
+    };
+    file.seek(SeekFrom::Start(from))?;
+    let mut new = Vec::new();
+    file.read_to_end(&mut new)?;
+    let mut out = std::io::stdout().lock();
+    out.write_all(&new)?;
+    out.flush()?;
+    Ok(new.len() as u64)
+}
+
+/// The card as the board sees it: the image below, its own writes above.
+fn insert_card(card: &Path, state: &Path, fresh: bool) -> Result<PathBuf> {
+    let card = fs::canonicalize(card)
+        .with_context(|| format!("no card image at {}; scripts/image builds it", card.display()))?;
+    let overlay = state.join("card.qcow2");
+    let made = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    if fresh || made(&overlay).is_none_or(|at| Some(at) < made(&card)) {
+        drop(fs::remove_file(&overlay));
+        let mut create = Command::new("qemu-img");
+        create
+            .args(["create", "-q", "-f", "qcow2", "-F", "raw", "-b"])
+            .arg(card)
+            .arg(&overlay);
+        tool::output(create.arg(CARD_SIZE))?;
+    }
+    Ok(overlay)
+}
+
+fn check_version() -> Result<()> {
+    let text = tool::text(Command::new(QEMU).arg("--version"))?;
+    match version(&text) {
+        Some(major) if major >= QEMU_OLDEST => Ok(()),
+        _ => bail!("{QEMU} {QEMU_OLDEST} or newer is needed; scripts/run --pi installs it: {text}"),
+    }
+}
+
+/// `QEMU emulator version 10.0.2 (..)` is 10.
+fn version(text: &str) -> Option<u32> {
+    text.split_once("version ")?.1.split('.').next()?.parse().ok()
+}
+
+/// Waits until `found` gives something. `what` is for the error.
+pub fn wait_for<T>(
+    what: &str,
+    patience: Duration,
+    mut found: impl FnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    let started = Instant::now();
+    loop {
+        if let Some(value) = found()? {
+            return Ok(value);
+        }
+        if started.elapsed() > patience {
+            bail!("waited {} s in vain for {what}", patience.as_secs());
+        }
+        sleep(Duration::from_millis(100));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_read_from_what_qemu_says() {
+        assert_eq!(
+            version("QEMU emulator version 10.0.2 (Debian 1:10.0.2+ds-2)\nCopyright"),
+            Some(10)
+        );
+        assert_eq!(version("QEMU emulator version 7.2.17"), Some(7));
+        assert_eq!(version("something else"), None);
+    }
+
+    #[test]
+    fn waiting_ends_with_what_was_missed() {
+        let error = wait_for::<()>("nothing", Duration::ZERO, || Ok(None)).unwrap_err();
+        assert!(error.to_string().contains("nothing"));
+    }
+}
