@@ -9,5 +9,6 @@ pub mod frame;
 pub mod limits;
 pub mod message;
 pub mod refusal;
+pub mod sasl;
 pub mod session;
 pub mod types;

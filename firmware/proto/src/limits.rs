@@ -21,3 +21,13 @@ pub mod message {
     /// Addresses read from one field.
     pub const ADDRESSES: usize = 2000;
 }
+
+/// Logins.
+pub mod sasl {
+    /// Octets of a login name.
+    pub const LOGIN: usize = 320;
+    /// Octets of a password.
+    pub const PASSWORD: usize = 1024;
+    /// Octets of a line in an exchange, CRLF included: RFC 4954 4 asks for 12288.
+    pub const LINE: usize = 12_288;
+}
