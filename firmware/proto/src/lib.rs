@@ -11,4 +11,5 @@ pub mod message;
 pub mod refusal;
 pub mod sasl;
 pub mod session;
+pub mod smtp;
 pub mod types;

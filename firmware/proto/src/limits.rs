@@ -31,3 +31,25 @@ pub mod sasl {
     /// Octets of a line in an exchange, CRLF included: RFC 4954 4 asks for 12288.
     pub const LINE: usize = 12_288;
 }
+
+/// SMTP sessions. The right-hand comment is what RFC 5321 4.5.3.1 asks for at least.
+pub mod smtp {
+    /// Octets of a command line, CRLF included.
+    pub const COMMAND: usize = 2048; // 512, and 26 + 17 + 500 for MAIL's parameters
+    /// Octets of the name in HELO and EHLO.
+    pub const HELO: usize = 255; // 255
+    /// Recipients of one message, unless the configuration says more.
+    pub const RECIPIENTS: usize = 100; // 100
+    /// Seconds that the client may be silent.
+    pub const SILENCE: u32 = 300; // 5 minutes (4.5.3.2.7)
+    /// Commands in a row that were refused; then the connection ends.
+    pub const ERRORS: u32 = 20;
+    /// Wrong logins; then the connection ends.
+    pub const LOGINS: u32 = 5;
+    /// Octets of a reply line from another server, CRLF included.
+    pub const REPLY_LINE: usize = 4096; // 512
+    /// Lines of a reply from another server.
+    pub const REPLY_LINES: usize = 100;
+    /// Octets kept of a whole reply from another server.
+    pub const REPLY_KEPT: usize = 8192;
+}
