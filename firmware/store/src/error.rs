@@ -67,3 +67,51 @@ pub enum OpenError {
         source: std::io::Error,
     },
 }
+
+impl StoreError {
+    /// Whether the file or the code failed, as opposed to a question that had "no" for an answer.
+    pub(crate) const fn is_failure(&self) -> bool {
+        matches!(self, Self::NoSpace | Self::Io(_) | Self::Internal(_))
+    }
+}
+
+impl From<redb::StorageError> for StoreError {
+    fn from(error: redb::StorageError) -> Self {
+        match error {
+            redb::StorageError::Io(e) if e.kind() == std::io::ErrorKind::StorageFull => Self::NoSpace,
+            redb::StorageError::Io(e) => Self::Io(e),
+            // After a failed write redb refuses everything until it is opened again.
+            redb::StorageError::PreviousIo | redb::StorageError::DatabaseClosed => {
+                Self::Io(std::io::Error::other("an earlier write failed"))
+            }
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<redb::TableError> for StoreError {
+    fn from(error: redb::TableError) -> Self {
+        match error {
+            redb::TableError::Storage(e) => e.into(),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<redb::TransactionError> for StoreError {
+    fn from(error: redb::TransactionError) -> Self {
+        match error {
+            redb::TransactionError::Storage(e) => e.into(),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<redb::CommitError> for StoreError {
+    fn from(error: redb::CommitError) -> Self {
+        match error {
+            redb::CommitError::Storage(e) => e.into(),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}

@@ -1,15 +1,30 @@
 //! The only crate that names redb: typed operations with one writer, snapshots for reading.
+//!
+//! A write goes [`Store`] -> `writer` (one thread, group commit) -> `write` (the operations) ->
+//! redb, and its news come back as a [`Change`] after the commit. A read is a [`Snapshot`].
+//! `schema` says what is in the file, `rows` how a row is written, `migrate` how older files
+//! become new ones, `check` what must always be true.
 
 mod change;
+mod check;
+mod database;
 mod error;
+mod migrate;
+mod names;
+mod rows;
+mod schema;
 mod snapshot;
 mod store;
+mod trial;
 mod values;
+mod write;
+mod writer;
 
 pub use change::Change;
+pub use check::CheckReport;
 pub use error::{OpenError, StoreError};
 pub use snapshot::{BodyReader, Snapshot};
-pub use store::{CheckReport, Options, Store};
+pub use store::{Options, Store};
 pub use values::{
     Account, AccountCounts, AccountState, Body, Delivered, Delivery, Event, EventKind, MailCopy, NewAccount,
     Outgoing, Place, QueueItem, Settlement,

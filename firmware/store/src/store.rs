@@ -1,12 +1,20 @@
 //! The door: opening a data folder and its named operations.
 
+use crate::database::{self, Shared};
+use crate::names::MailboxName;
+use crate::write::{Prepared, Write};
+use crate::writer::{Job, Operation, WAITING, Writer};
 use crate::{
-    AccountState, Change, Delivered, Delivery, Event, NewAccount, OpenError, Settlement, Snapshot, StoreError,
+    AccountState, Change, CheckReport, Delivered, Delivery, Event, NewAccount, OpenError, Settlement,
+    Snapshot, StoreError,
 };
 use proto::ask::{FlagChange, SpecialUse};
 use proto::types::{AccountId, Flags, MailboxId, ModSeq, QueueId, Uid, UidValidity};
-use std::path::{Path, PathBuf};
-use tokio::sync::broadcast;
+use redb::ReadableDatabase;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tokio::sync::{broadcast, mpsc};
 
 /// How to open.
 #[derive(Debug, Clone)]
@@ -23,48 +31,116 @@ impl Default for Options {
     }
 }
 
-/// What [`Store::check`] found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct CheckReport {
-    pub accounts: u64,
-    pub mailboxes: u64,
-    pub messages: u64,
-    pub blobs: u64,
-    pub queued: u64,
-    /// What is wrong, in words; at most 100 are kept.
-    pub faults: Vec<String>,
-}
-
-impl CheckReport {
-    /// Whether nothing is wrong.
-    #[must_use]
-    pub const fn is_clean(&self) -> bool {
-        self.faults.is_empty()
-    }
-}
-
 /// An open data folder. Clones share it; the file is closed when the last one is dropped.
 #[derive(Clone)]
-pub struct Store {
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    database: Arc<Shared>,
+    /// Taken when the last `Store` goes: the writer then finishes and ends.
+    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
+    writer: Option<JoinHandle<()>>,
     changes: broadcast::Sender<Change>,
 }
 
-fn not_yet<T>() -> Result<T, StoreError> {
-    Err(StoreError::Internal("not built yet".to_owned()))
+impl Drop for Inner {
+    /// Waits for the writer, so that the file is closed when the last `Store` is gone (a snapshot
+    /// still alive fails from then on).
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the store's writer died");
+        }
+    }
 }
 
-#[allow(clippy::unused_async)]
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Store(..)")
+    }
+}
+
+/// Changes that a slow subscriber may be behind before it lags.
+const NEWS: usize = 1024;
+
 impl Store {
     /// Opens the folder's `pillarbox.redb` (mode 0600), made with the folder (0700) where missing.
     ///
     /// # Errors
     /// See [`OpenError`]; the folder is then untouched.
-    pub fn open(dir: &Path, _options: &Options) -> Result<Self, OpenError> {
-        Err(OpenError::Damaged {
-            path: PathBuf::from(dir),
-            why: "not built yet".to_owned(),
-        })
+    pub fn open(dir: &Path, options: &Options) -> Result<Self, OpenError> {
+        Self::start(Shared::open(dir, options)?)
+    }
+
+    /// Opens a store in another place than a folder, for tests that break the place on purpose.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    #[doc(hidden)]
+    pub fn open_with_backend(
+        backend: impl redb::StorageBackend,
+        options: &Options,
+    ) -> Result<Self, OpenError> {
+        Self::start(Shared::open_backend(backend, options)?)
+    }
+
+    /// Checks a folder that nobody has open: what [`Store::check`] does, and every checksum in
+    /// the file. Changes nothing.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; faults that leave the file readable are in the report.
+    pub fn check_folder(dir: &Path, options: &Options) -> Result<CheckReport, OpenError> {
+        let (database, sound) = database::verify(dir, options)?;
+        let checked = database.begin_read().map_err(StoreError::from);
+        let checked = checked.and_then(|transaction| crate::check::check(&Snapshot { transaction }));
+        let mut report = checked.unwrap_or_else(|error| {
+            let mut report = CheckReport::default();
+            report.fault(|| error.to_string());
+            report
+        });
+        if !sound {
+            report.fault(|| "the file's checksums or page allocation are wrong".to_owned());
+        }
+        Ok(report)
+    }
+
+    fn start(database: Shared) -> Result<Self, OpenError> {
+        let database = Arc::new(database);
+        let (changes, _) = broadcast::channel(NEWS);
+        let (jobs, waiting) = mpsc::channel(WAITING);
+        let writer = Writer {
+            database: database.clone(),
+            jobs: waiting,
+            changes: changes.clone(),
+        };
+        let writer = std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(|| writer.run());
+        let writer = writer.map_err(|source| OpenError::Io {
+            path: "the writer thread".into(),
+            source,
+        })?;
+        Ok(Self(Arc::new(Inner {
+            database,
+            jobs: Some(jobs),
+            writer: Some(writer),
+            changes,
+        })))
+    }
+
+    /// Has the writer do `work`, in a commit that it may share with others.
+    async fn ask<T: Send + 'static>(
+        &self,
+        octets: u64,
+        work: impl FnMut(&mut Write<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let ended = || StoreError::Internal("the store's writer has ended".to_owned());
+        let (operation, answer) = Operation::new(octets, work);
+        let jobs = self.0.jobs.as_ref().ok_or_else(ended)?;
+        jobs.send(Box::new(operation)).await.map_err(|_| ended())?;
+        answer.await.map_err(|_| ended())?
     }
 
     /// The state of this moment. Cheap; blocks nobody. Do not keep it while waiting for a peer:
@@ -73,13 +149,15 @@ impl Store {
     /// # Errors
     /// The file failed.
     pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        not_yet()
+        Ok(Snapshot {
+            transaction: self.0.database.read()?,
+        })
     }
 
     /// News of commits from now on.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Change> {
-        self.changes.subscribe()
+        self.0.changes.subscribe()
     }
 
     /// Proves the invariants over one snapshot. Reads every row, so run it off the async threads.
@@ -87,15 +165,20 @@ impl Store {
     /// # Errors
     /// The file failed; faults are in the report.
     pub fn check(&self) -> Result<CheckReport, StoreError> {
-        not_yet()
+        crate::check::check(&self.snapshot()?)
     }
 
     /// Takes messages over, all in one commit. An empty copy and recipient list stores nothing.
     ///
     /// # Errors
     /// `NotFound`: an account or mailbox; `NoSpace`.
-    pub async fn deliver(&self, _deliveries: Vec<Delivery>) -> Result<Vec<Delivered>, StoreError> {
-        not_yet()
+    pub async fn deliver(&self, deliveries: Vec<Delivery>) -> Result<Vec<Delivered>, StoreError> {
+        let deliveries = deliveries
+            .into_iter()
+            .map(Prepared::new)
+            .collect::<Result<Vec<_>, _>>()?;
+        let octets = deliveries.iter().map(Prepared::octets).sum();
+        self.ask(octets, move |write| write.deliver(&deliveries)).await
     }
 
     /// Ends a try to send one message to some of its recipients. With `bounce`, that is delivered
@@ -105,10 +188,13 @@ impl Store {
     /// `NotFound`: none of the rows is there any more, or the bounce's place is not.
     pub async fn settle(
         &self,
-        _outcomes: Vec<(QueueId, Settlement)>,
-        _bounce: Option<Delivery>,
+        outcomes: Vec<(QueueId, Settlement)>,
+        bounce: Option<Delivery>,
     ) -> Result<(), StoreError> {
-        not_yet()
+        let bounce = bounce.map(Prepared::new).transpose()?;
+        let octets = bounce.as_ref().map_or(0, Prepared::octets);
+        self.ask(octets, move |write| write.settle(&outcomes, bounce.as_ref()))
+            .await
     }
 
     /// Removes queue rows unsent (the admin discards held mail); those that are gone are left out.
@@ -116,8 +202,8 @@ impl Store {
     ///
     /// # Errors
     /// The file failed.
-    pub async fn discard_queued(&self, _ids: Vec<QueueId>) -> Result<usize, StoreError> {
-        not_yet()
+    pub async fn discard_queued(&self, ids: Vec<QueueId>) -> Result<usize, StoreError> {
+        self.ask(0, move |write| write.discard_queued(&ids)).await
     }
 
     /// Changes flags; messages that are gone are left out. Returns those that `unchanged_since`
@@ -127,13 +213,16 @@ impl Store {
     /// `NotFound`: the mailbox.
     pub async fn set_flags(
         &self,
-        _mailbox: MailboxId,
-        _uids: Vec<Uid>,
-        _change: FlagChange,
-        _flags: Flags,
-        _unchanged_since: Option<ModSeq>,
+        mailbox: MailboxId,
+        uids: Vec<Uid>,
+        change: FlagChange,
+        flags: Flags,
+        unchanged_since: Option<ModSeq>,
     ) -> Result<Vec<Uid>, StoreError> {
-        not_yet()
+        self.ask(0, move |write| {
+            write.set_flags(mailbox, &uids, change, &flags, unchanged_since)
+        })
+        .await
     }
 
     /// Removes messages: `uids` or all, of these only those with `\Deleted` if `only_deleted`.
@@ -143,11 +232,14 @@ impl Store {
     /// `NotFound`: the mailbox.
     pub async fn expunge(
         &self,
-        _mailbox: MailboxId,
-        _uids: Option<Vec<Uid>>,
-        _only_deleted: bool,
+        mailbox: MailboxId,
+        uids: Option<Vec<Uid>>,
+        only_deleted: bool,
     ) -> Result<Vec<Uid>, StoreError> {
-        not_yet()
+        self.ask(0, move |write| {
+            write.expunge(mailbox, uids.as_deref(), only_deleted)
+        })
+        .await
     }
 
     /// Copies messages with flags and dates; with `remove` they leave `from` (RFC 6851). Those
@@ -157,12 +249,13 @@ impl Store {
     /// `NotFound`: a mailbox.
     pub async fn copy_messages(
         &self,
-        _from: MailboxId,
-        _uids: Vec<Uid>,
-        _to: MailboxId,
-        _remove: bool,
+        from: MailboxId,
+        uids: Vec<Uid>,
+        to: MailboxId,
+        remove: bool,
     ) -> Result<(UidValidity, Vec<(Uid, Uid)>), StoreError> {
-        not_yet()
+        self.ask(0, move |write| write.copy_messages(from, &uids, to, remove))
+            .await
     }
 
     /// Makes a mailbox and its missing parents.
@@ -171,19 +264,23 @@ impl Store {
     /// `Exists`; `NotFound`: the account; `CannotChange`: a bad name or too many mailboxes.
     pub async fn create_mailbox(
         &self,
-        _account: AccountId,
-        _name: &str,
-        _special: Option<SpecialUse>,
+        account: AccountId,
+        name: &str,
+        special: Option<SpecialUse>,
     ) -> Result<MailboxId, StoreError> {
-        not_yet()
+        let name = MailboxName::parse(name)?;
+        self.ask(0, move |write| write.create_mailbox(account, &name, special))
+            .await
     }
 
     /// Deletes a mailbox and its messages.
     ///
     /// # Errors
     /// `NotFound`; `CannotChange`: INBOX, or it has children (RFC 9051 6.3.5).
-    pub async fn delete_mailbox(&self, _account: AccountId, _name: &str) -> Result<(), StoreError> {
-        not_yet()
+    pub async fn delete_mailbox(&self, account: AccountId, name: &str) -> Result<(), StoreError> {
+        let name = MailboxName::parse(name).map_err(|_| StoreError::NotFound)?;
+        self.ask(0, move |write| write.delete_mailbox(account, &name))
+            .await
     }
 
     /// Renames a mailbox and its children. Renaming INBOX moves its messages to a new mailbox
@@ -191,13 +288,11 @@ impl Store {
     ///
     /// # Errors
     /// `NotFound`; `Exists`; `CannotChange`.
-    pub async fn rename_mailbox(
-        &self,
-        _account: AccountId,
-        _from: &str,
-        _to: &str,
-    ) -> Result<(), StoreError> {
-        not_yet()
+    pub async fn rename_mailbox(&self, account: AccountId, from: &str, to: &str) -> Result<(), StoreError> {
+        let from = MailboxName::parse(from).map_err(|_| StoreError::NotFound)?;
+        let to = MailboxName::parse(to)?;
+        self.ask(0, move |write| write.rename_mailbox(account, &from, &to))
+            .await
     }
 
     /// Subscribes or unsubscribes.
@@ -206,58 +301,63 @@ impl Store {
     /// `NotFound`.
     pub async fn subscribe_mailbox(
         &self,
-        _account: AccountId,
-        _name: &str,
-        _on: bool,
+        account: AccountId,
+        name: &str,
+        on: bool,
     ) -> Result<(), StoreError> {
-        not_yet()
+        let name = MailboxName::parse(name).map_err(|_| StoreError::NotFound)?;
+        self.ask(0, move |write| write.subscribe_mailbox(account, &name, on))
+            .await
     }
 
     /// Makes an account with INBOX, Drafts, Sent, Junk, Trash and Archive.
     ///
     /// # Errors
     /// `Exists`: the address.
-    pub async fn create_account(&self, _account: NewAccount) -> Result<AccountId, StoreError> {
-        not_yet()
+    pub async fn create_account(&self, account: NewAccount) -> Result<AccountId, StoreError> {
+        self.ask(0, move |write| write.create_account(&account)).await
     }
 
     /// Sets the state; queued mail of the account is held or released with it.
     ///
     /// # Errors
     /// `NotFound`.
-    pub async fn set_account_state(&self, _id: AccountId, _state: AccountState) -> Result<(), StoreError> {
-        not_yet()
+    pub async fn set_account_state(&self, id: AccountId, state: AccountState) -> Result<(), StoreError> {
+        self.ask(0, move |write| write.set_account_state(id, &state))
+            .await
     }
 
     /// Sets the password's hash (PHC string).
     ///
     /// # Errors
     /// `NotFound`.
-    pub async fn set_password(&self, _id: AccountId, _hash: String) -> Result<(), StoreError> {
-        not_yet()
+    pub async fn set_password(&self, id: AccountId, hash: String) -> Result<(), StoreError> {
+        self.ask(0, move |write| write.set_password(id, &hash)).await
     }
 
     /// Puts a setting: key up to 100, JSON up to 256 KiB.
     ///
     /// # Errors
     /// `CannotChange`: too long.
-    pub async fn put_setting(&self, _key: &str, _value: serde_json::Value) -> Result<(), StoreError> {
-        not_yet()
+    pub async fn put_setting(&self, key: &str, value: serde_json::Value) -> Result<(), StoreError> {
+        let key = key.to_owned();
+        self.ask(0, move |write| write.put_setting(&key, &value)).await
     }
 
     /// Removes a setting, if it is there.
     ///
     /// # Errors
     /// The file failed.
-    pub async fn remove_setting(&self, _key: &str) -> Result<(), StoreError> {
-        not_yet()
+    pub async fn remove_setting(&self, key: &str) -> Result<(), StoreError> {
+        let key = key.to_owned();
+        self.ask(0, move |write| write.remove_setting(&key)).await
     }
 
     /// Records events. The ledger keeps the newest 100,000.
     ///
     /// # Errors
     /// The file failed.
-    pub async fn record(&self, _events: Vec<Event>) -> Result<(), StoreError> {
-        not_yet()
+    pub async fn record(&self, events: Vec<Event>) -> Result<(), StoreError> {
+        self.ask(0, move |write| write.record(&events)).await
     }
 }

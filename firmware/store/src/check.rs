@@ -1,0 +1,307 @@
+//! Proving the invariants over one snapshot, table by table.
+
+use crate::rows::{MailboxRow, MessageRow, QueueRow, Row, StructureRow};
+use crate::schema::{
+    ACCOUNTS, ADDRESSES, BLOBS, CHANGES, CHUNKS, EVENTS, HASHES, MAILBOX_NAMES, MAILBOXES, MESSAGES, META,
+    QUEUE, QUEUE_DUE,
+};
+use crate::write::{EVENTS as MOST_EVENTS, chunks, hash_key};
+use crate::{Snapshot, StoreError};
+use proto::types::AccountId;
+use redb::{ReadableTable, ReadableTableMetadata};
+use std::collections::BTreeMap;
+
+/// Most faults that a report keeps.
+const FAULTS: usize = 100;
+
+/// What a check found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(missing_docs)] // the names say it
+pub struct CheckReport {
+    pub accounts: u64,
+    pub mailboxes: u64,
+    pub messages: u64,
+    pub blobs: u64,
+    pub queued: u64,
+    /// What is wrong, in words; at most 100 are kept.
+    pub faults: Vec<String>,
+}
+
+impl CheckReport {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub const fn is_clean(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    pub(crate) fn fault(&mut self, words: impl FnOnce() -> String) {
+        if self.faults.len() < FAULTS {
+            self.faults.push(words());
+        }
+    }
+
+    fn demand(&mut self, holds: bool, words: impl FnOnce() -> String) {
+        if !holds {
+            self.fault(words);
+        }
+    }
+}
+
+/// Goes through everything. Memory: one number for each blob.
+pub(crate) fn check(snapshot: &Snapshot) -> Result<CheckReport, StoreError> {
+    let mut report = CheckReport::default();
+    let mut references = BTreeMap::new();
+    accounts(snapshot, &mut report)?;
+    mailboxes(snapshot, &mut report, &mut references)?;
+    queue(snapshot, &mut report, &mut references)?;
+    blobs(snapshot, &mut report, &references)?;
+    stored_chunks(snapshot, &mut report)?;
+    let events = snapshot.transaction.open_table(EVENTS)?.len()?;
+    report.demand(events <= MOST_EVENTS, || {
+        format!("the ledger holds {events} events")
+    });
+    Ok(report)
+}
+
+type References = BTreeMap<u64, u32>;
+
+fn accounts(snapshot: &Snapshot, report: &mut CheckReport) -> Result<(), StoreError> {
+    let last = counter(snapshot, "last_account")?;
+    for account in snapshot.accounts()? {
+        let id = account.id;
+        report.accounts += 1;
+        report.demand(id.0 <= last, || {
+            format!("account {id} has a number that was not given out")
+        });
+        let found = snapshot
+            .account_by_address(&account.address)?
+            .map(|found| found.id);
+        report.demand(found == Some(id), || {
+            format!("account {id} is not found by its address")
+        });
+        let inbox = snapshot.mailbox(id, crate::names::INBOX)?;
+        report.demand(inbox.is_some(), || format!("account {id} has no inbox"));
+    }
+    let addresses = snapshot.transaction.open_table(ADDRESSES)?.len()?;
+    let accounts = snapshot.transaction.open_table(ACCOUNTS)?.len()?;
+    report.demand(addresses == accounts, || {
+        format!("{accounts} accounts have {addresses} addresses")
+    });
+    Ok(())
+}
+
+fn mailboxes(
+    snapshot: &Snapshot,
+    report: &mut CheckReport,
+    references: &mut References,
+) -> Result<(), StoreError> {
+    let names = snapshot.transaction.open_table(MAILBOX_NAMES)?;
+    let rows = snapshot.transaction.open_table(MAILBOXES)?;
+    let (last, last_validity) = (
+        counter(snapshot, "last_mailbox")?,
+        counter(snapshot, "last_uid_validity")?,
+    );
+    let mut known = BTreeMap::new();
+    for entry in rows.iter()? {
+        let (id, bytes) = entry?;
+        let (id, row) = (id.value(), MailboxRow::decode(bytes.value())?);
+        report.mailboxes += 1;
+        report.demand(id <= last, || {
+            format!("mailbox {id} has a number that was not given out")
+        });
+        report.demand(u64::from(row.uid_validity.0) <= last_validity, || {
+            format!("mailbox {id}: UIDVALIDITY")
+        });
+        let named = names
+            .get((row.account.0, row.name.as_str()))?
+            .map(|id| id.value());
+        report.demand(named == Some(id), || {
+            format!("mailbox {id} is not found by its name")
+        });
+        let account = snapshot.account(AccountId(row.account.0))?;
+        report.demand(account.is_some(), || format!("mailbox {id} belongs to nobody"));
+        known.insert(id, row);
+    }
+    let (named, there) = (names.len()?, rows.len()?);
+    report.demand(named == there, || format!("{there} mailboxes have {named} names"));
+    messages(snapshot, report, references, &known)?;
+    changes(snapshot, report, &known)
+}
+
+/// Counts every mailbox again. Keys are in order, so each mailbox's messages stand together.
+fn messages(
+    snapshot: &Snapshot,
+    report: &mut CheckReport,
+    references: &mut References,
+    known: &BTreeMap<u64, MailboxRow>,
+) -> Result<(), StoreError> {
+    let index = snapshot.transaction.open_table(CHANGES)?;
+    let mut counted: BTreeMap<u64, MailboxRow> = known.clone();
+    for row in counted.values_mut() {
+        (row.messages, row.unseen, row.deleted, row.size) = (0, 0, 0, 0);
+    }
+    for entry in snapshot.transaction.open_table(MESSAGES)?.iter()? {
+        let (key, bytes) = entry?;
+        let (mailbox, uid) = key.value();
+        let message = MessageRow::decode(bytes.value())?;
+        report.messages += 1;
+        *references.entry(message.blob.0).or_default() += 1;
+        let Some(row) = counted.get_mut(&mailbox) else {
+            report.fault(|| format!("message {uid} is in mailbox {mailbox}, which is gone"));
+            continue;
+        };
+        row.add(&message);
+        report.demand(uid > 0 && uid < row.uid_next.0, || {
+            format!("mailbox {mailbox}: UID {uid} was not given out")
+        });
+        report.demand(message.modseq <= row.modseq, || {
+            format!("mailbox {mailbox}: UID {uid} is from the future")
+        });
+        let listed = index
+            .get((mailbox, message.modseq.0, uid))?
+            .map(|vanished| vanished.value());
+        report.demand(listed == Some(false), || {
+            format!("mailbox {mailbox}: UID {uid} is not among the changes")
+        });
+        let size = snapshot.body(message.blob)?.map(|body| body.size());
+        report.demand(size == Some(message.size), || {
+            format!("mailbox {mailbox}: UID {uid} has a wrong size")
+        });
+    }
+    for (id, row) in &counted {
+        report.demand(known.get(id) == Some(row), || {
+            format!("mailbox {id} counts wrong: {row:?}")
+        });
+    }
+    Ok(())
+}
+
+fn changes(
+    snapshot: &Snapshot,
+    report: &mut CheckReport,
+    known: &BTreeMap<u64, MailboxRow>,
+) -> Result<(), StoreError> {
+    let messages = snapshot.transaction.open_table(MESSAGES)?;
+    let mut listed = 0;
+    for entry in snapshot.transaction.open_table(CHANGES)?.iter()? {
+        let (key, vanished) = entry?;
+        let (mailbox, modseq, uid) = key.value();
+        let words = |what| move || format!("mailbox {mailbox}: change {modseq} of UID {uid} {what}");
+        let row = known.get(&mailbox);
+        report.demand(row.is_some(), words("is of a mailbox that is gone"));
+        report.demand(
+            row.is_none_or(|row| modseq <= row.modseq.0),
+            words("is from the future"),
+        );
+        let there = messages.get((mailbox, uid))?.is_some();
+        report.demand(there != vanished.value(), words("disagrees with the mailbox"));
+        listed += u64::from(!vanished.value());
+    }
+    let there = messages.len()?;
+    report.demand(listed == there, || {
+        format!("{there} messages have {listed} entries among the changes")
+    });
+    Ok(())
+}
+
+fn queue(
+    snapshot: &Snapshot,
+    report: &mut CheckReport,
+    references: &mut References,
+) -> Result<(), StoreError> {
+    let due = snapshot.transaction.open_table(QUEUE_DUE)?;
+    let last = counter(snapshot, "last_queue")?;
+    let mut waiting = 0;
+    for entry in snapshot.transaction.open_table(QUEUE)?.iter()? {
+        let (id, bytes) = entry?;
+        let (id, row) = (id.value(), QueueRow::decode(bytes.value())?);
+        report.queued += 1;
+        *references.entry(row.blob.0).or_default() += 1;
+        waiting += u64::from(!row.held);
+        report.demand(id <= last, || {
+            format!("queue row {id} has a number that was not given out")
+        });
+        let indexed = due.get((row.next_attempt.0, id))?.is_some();
+        report.demand(indexed != row.held, || {
+            format!("queue row {id} is wrong in the index by time")
+        });
+    }
+    let indexed = due.len()?;
+    report.demand(indexed == waiting, || {
+        format!("{waiting} waiting queue rows have {indexed} times")
+    });
+    Ok(())
+}
+
+fn blobs(snapshot: &Snapshot, report: &mut CheckReport, references: &References) -> Result<(), StoreError> {
+    let hashes = snapshot.transaction.open_table(HASHES)?;
+    let blobs = snapshot.transaction.open_table(BLOBS)?;
+    let last = counter(snapshot, "last_blob")?;
+    for entry in blobs.iter()? {
+        let (id, value) = entry?;
+        let (id, (count, size, header, _, structure)) = (id.value(), value.value());
+        report.blobs += 1;
+        let counted = references.get(&id).copied().unwrap_or(0);
+        report.demand(count == counted, || {
+            format!("blob {id} counts {count} references and has {counted}")
+        });
+        report.demand(id <= last, || {
+            format!("blob {id} has a number that was not given out")
+        });
+        report.demand(header <= size, || format!("blob {id}'s header is longer than it"));
+        report.demand(StructureRow::decode(structure).is_ok(), || {
+            format!("blob {id}'s structure cannot be read")
+        });
+    }
+    for id in references.keys() {
+        report.demand(blobs.get(id)?.is_some(), || format!("blob {id} is missing"));
+    }
+    for entry in hashes.iter()? {
+        let (key, id) = entry?;
+        let agrees = blobs
+            .get(id.value())?
+            .is_some_and(|blob| hash_key(blob.value().3) == key.value());
+        report.demand(agrees, || {
+            format!("a hash leads to blob {}, which is another", id.value())
+        });
+    }
+    Ok(())
+}
+
+/// Reads every body: chunks in order, of the right length, with the right hash, and no others.
+fn stored_chunks(snapshot: &Snapshot, report: &mut CheckReport) -> Result<(), StoreError> {
+    let table = snapshot.transaction.open_table(CHUNKS)?;
+    let mut expected = 0;
+    for entry in snapshot.transaction.open_table(BLOBS)?.iter()? {
+        let (id, value) = entry?;
+        let (id, (_, size, _, hash, _)) = (id.value(), value.value());
+        let mut hasher = blake3::Hasher::new();
+        for (index, length) in chunks(size)? {
+            expected += 1;
+            let Some(chunk) = table.get((id, index))? else {
+                report.fault(|| format!("blob {id} lacks chunk {index}"));
+                continue;
+            };
+            report.demand(chunk.value().len() == length, || {
+                format!("blob {id}: chunk {index} has a wrong length")
+            });
+            hasher.update(chunk.value());
+        }
+        report.demand(hasher.finalize().as_bytes() == hash, || {
+            format!("blob {id} is not what was delivered")
+        });
+    }
+    let there = table.len()?;
+    report.demand(there == expected, || {
+        format!("there are {there} chunks for {expected}")
+    });
+    Ok(())
+}
+
+fn counter(snapshot: &Snapshot, key: &str) -> Result<u64, StoreError> {
+    Ok(snapshot
+        .transaction
+        .open_table(META)?
+        .get(key)?
+        .map_or(0, |n| n.value()))
+}

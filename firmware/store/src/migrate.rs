@@ -1,0 +1,36 @@
+//! From an older version of the data to this one: one function a step.
+
+use crate::StoreError;
+use crate::schema::{META, OLDEST_READER, Tables, VERSION};
+use redb::{ReadableTable, WriteTransaction};
+
+type Step = fn(&WriteTransaction) -> Result<(), StoreError>;
+
+/// `STEPS[n]` leads from version n to n + 1. A step must also do right by rows that an older
+/// version wrote after a rollback, so it looks at the data, not at the version.
+const STEPS: &[Step] = &[make_tables];
+
+const _: () = assert!(STEPS.len() as u64 == VERSION);
+
+/// Brings the data up to this version. A file without tables is version 0.
+pub(crate) fn migrate(transaction: &WriteTransaction) -> Result<(), StoreError> {
+    let found = transaction
+        .open_table(META)?
+        .get("version")?
+        .map_or(0, |v| v.value());
+    // Data of a later version that we can read has `found` above every step; its version is set
+    // back, so that the later one looks again at what we write.
+    let done = usize::try_from(found).unwrap_or(usize::MAX);
+    for step in STEPS.iter().skip(done) {
+        step(transaction)?;
+    }
+    let mut meta = transaction.open_table(META)?;
+    meta.insert("version", VERSION)?;
+    meta.insert("oldest_reader", OLDEST_READER)?;
+    Ok(())
+}
+
+fn make_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
+    Tables::open(transaction)?;
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! What is in the file. Types of a table never change: a new shape is a new table and a step in
+//! `migrate`. Rows carry a version of their own (see `rows`).
+
+use redb::{ReadTransaction, TableDefinition, TableError, WriteTransaction};
+
+/// The version that this code writes.
+pub(crate) const VERSION: u64 = 1;
+/// The oldest version that can read and write what this code writes. An update that was rolled
+/// back must find its data usable, so this is at most `VERSION - 1` once there was a release.
+pub(crate) const OLDEST_READER: u64 = 1;
+
+/// Octets of a body in one value. With key and page header just under 64 KiB, so that a full chunk
+/// fills its pages.
+pub(crate) const CHUNK: usize = 65_000;
+
+type Bytes = &'static [u8];
+
+/// `version`, `oldest_reader` and the counters (see `write::Counter`).
+pub(crate) const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
+/// Account -> `AccountRow`, JSON.
+pub(crate) const ACCOUNTS: TableDefinition<'static, u64, Bytes> = TableDefinition::new("accounts");
+/// `Address::key` -> account.
+pub(crate) const ADDRESSES: TableDefinition<'static, &str, u64> = TableDefinition::new("addresses");
+/// Mailbox -> `MailboxRow`.
+pub(crate) const MAILBOXES: TableDefinition<'static, u64, Bytes> = TableDefinition::new("mailboxes");
+/// (Account, mailbox name) -> mailbox.
+pub(crate) const MAILBOX_NAMES: TableDefinition<'static, (u64, &str), u64> =
+    TableDefinition::new("mailbox_names");
+/// (Mailbox, UID) -> `MessageRow`.
+pub(crate) const MESSAGES: TableDefinition<'static, (u64, u32), Bytes> = TableDefinition::new("messages");
+/// (Mailbox, modseq, UID) -> whether it vanished then. A message that is there has exactly one
+/// entry, with its own modseq.
+pub(crate) const CHANGES: TableDefinition<'static, (u64, u64, u32), bool> = TableDefinition::new("changes");
+/// Blob -> (references, octets, octets of the header, BLAKE3, `StructureRow`).
+pub(crate) const BLOBS: TableDefinition<'static, u64, BlobValue> = TableDefinition::new("blobs");
+/// First eight octets of the BLAKE3 hash -> blob. Short, because every delivery changes a random
+/// page of this table. Of two bodies that agree in these only the first is shared.
+pub(crate) const HASHES: TableDefinition<'static, u64, u64> = TableDefinition::new("hashes");
+/// (Blob, chunk from 0) -> octets; every chunk but the last is full.
+pub(crate) const CHUNKS: TableDefinition<'static, (u64, u32), Bytes> = TableDefinition::new("chunks");
+/// Queue row -> `QueueRow`.
+pub(crate) const QUEUE: TableDefinition<'static, u64, Bytes> = TableDefinition::new("queue");
+/// (Next attempt, queue row), for rows that are not held.
+pub(crate) const QUEUE_DUE: TableDefinition<'static, (i64, u64), ()> = TableDefinition::new("queue_due");
+/// Sequence number -> `Event`, JSON.
+pub(crate) const EVENTS: TableDefinition<'static, u64, Bytes> = TableDefinition::new("events");
+/// Key -> JSON.
+pub(crate) const SETTINGS: TableDefinition<'static, &str, Bytes> = TableDefinition::new("settings");
+
+/// See [`BLOBS`].
+pub(crate) type BlobValue = (u32, u64, u64, &'static [u8; 32], Bytes);
+
+/// Every table, open for writing in one transaction.
+#[allow(missing_docs)]
+pub(crate) struct Tables<'t> {
+    pub meta: redb::Table<'t, &'static str, u64>,
+    pub accounts: redb::Table<'t, u64, Bytes>,
+    pub addresses: redb::Table<'t, &'static str, u64>,
+    pub mailboxes: redb::Table<'t, u64, Bytes>,
+    pub mailbox_names: redb::Table<'t, (u64, &'static str), u64>,
+    pub messages: redb::Table<'t, (u64, u32), Bytes>,
+    pub changes: redb::Table<'t, (u64, u64, u32), bool>,
+    pub blobs: redb::Table<'t, u64, BlobValue>,
+    pub hashes: redb::Table<'t, u64, u64>,
+    pub chunks: redb::Table<'t, (u64, u32), Bytes>,
+    pub queue: redb::Table<'t, u64, Bytes>,
+    pub queue_due: redb::Table<'t, (i64, u64), ()>,
+    pub events: redb::Table<'t, u64, Bytes>,
+    pub settings: redb::Table<'t, &'static str, Bytes>,
+}
+
+impl<'t> Tables<'t> {
+    /// Opens them; those that are missing are made.
+    pub(crate) fn open(transaction: &'t WriteTransaction) -> Result<Self, TableError> {
+        Ok(Self {
+            meta: transaction.open_table(META)?,
+            accounts: transaction.open_table(ACCOUNTS)?,
+            addresses: transaction.open_table(ADDRESSES)?,
+            mailboxes: transaction.open_table(MAILBOXES)?,
+            mailbox_names: transaction.open_table(MAILBOX_NAMES)?,
+            messages: transaction.open_table(MESSAGES)?,
+            changes: transaction.open_table(CHANGES)?,
+            blobs: transaction.open_table(BLOBS)?,
+            hashes: transaction.open_table(HASHES)?,
+            chunks: transaction.open_table(CHUNKS)?,
+            queue: transaction.open_table(QUEUE)?,
+            queue_due: transaction.open_table(QUEUE_DUE)?,
+            events: transaction.open_table(EVENTS)?,
+            settings: transaction.open_table(SETTINGS)?,
+        })
+    }
+}
+
+/// Whether every table is there with the types above.
+pub(crate) fn probe(transaction: &ReadTransaction) -> Result<(), TableError> {
+    transaction.open_table(META)?;
+    transaction.open_table(ACCOUNTS)?;
+    transaction.open_table(ADDRESSES)?;
+    transaction.open_table(MAILBOXES)?;
+    transaction.open_table(MAILBOX_NAMES)?;
+    transaction.open_table(MESSAGES)?;
+    transaction.open_table(CHANGES)?;
+    transaction.open_table(BLOBS)?;
+    transaction.open_table(HASHES)?;
+    transaction.open_table(CHUNKS)?;
+    transaction.open_table(QUEUE)?;
+    transaction.open_table(QUEUE_DUE)?;
+    transaction.open_table(EVENTS)?;
+    transaction.open_table(SETTINGS)?;
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! Reading: one state of everything.
+
+mod body;
+mod mail;
+mod queue;
+
+pub use body::BodyReader;
+
+use crate::rows::{AccountRow, from_json};
+use crate::schema::{ACCOUNTS, ADDRESSES, SETTINGS};
+use crate::{Account, AccountCounts, AccountState, StoreError};
+use proto::types::{AccountId, Address};
+use redb::{ReadTransaction, ReadableTable};
+
+/// One state of the store. Every read blocks on cached pages or the card. Do not keep it while
+/// waiting for a peer: the pages that it sees cannot be reused meanwhile, so the file grows.
+///
+/// Every method fails if the file does; other errors are named where there are some.
+#[allow(missing_debug_implementations)]
+pub struct Snapshot {
+    pub(crate) transaction: ReadTransaction,
+}
+
+#[allow(clippy::missing_errors_doc)] // said above, once
+impl Snapshot {
+    /// An account.
+    pub fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
+        let row = self.transaction.open_table(ACCOUNTS)?.get(id.0)?;
+        row.map(|row| Ok(from_json::<AccountRow>(row.value())?.show(id)))
+            .transpose()
+    }
+
+    /// The account with this address, whatever the case.
+    pub fn account_by_address(&self, address: &Address) -> Result<Option<Account>, StoreError> {
+        match self
+            .transaction
+            .open_table(ADDRESSES)?
+            .get(address.key().as_str())?
+        {
+            Some(id) => self.account(AccountId(id.value())),
+            None => Ok(None),
+        }
+    }
+
+    /// All accounts, oldest first.
+    pub fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        let table = self.transaction.open_table(ACCOUNTS)?;
+        let accounts = table.iter()?.map(|entry| {
+            let (id, row) = entry?;
+            Ok(from_json::<AccountRow>(row.value())?.show(AccountId(id.value())))
+        });
+        accounts.collect()
+    }
+
+    /// How many accounts are in which state.
+    pub fn account_counts(&self) -> Result<AccountCounts, StoreError> {
+        let mut counts = AccountCounts::default();
+        for account in self.accounts()? {
+            match account.state {
+                AccountState::Active => counts.active += 1,
+                AccountState::Limited { .. } => counts.limited += 1,
+                AccountState::Frozen { .. } => counts.frozen += 1,
+                AccountState::Disabled => counts.disabled += 1,
+            }
+        }
+        Ok(counts)
+    }
+
+    /// A setting.
+    pub fn setting(&self, key: &str) -> Result<Option<serde_json::Value>, StoreError> {
+        let value = self.transaction.open_table(SETTINGS)?.get(key)?;
+        value.map(|json| from_json(json.value())).transpose()
+    }
+}

@@ -1,0 +1,121 @@
+//! Bodies: one copy each, in chunks, with counted references.
+
+use super::{Counter, Write};
+use crate::schema::CHUNK;
+use crate::{Body, StoreError};
+use proto::types::BlobId;
+use redb::ReadableTable;
+use std::io::Read;
+
+/// A body ready to be stored; the structure is encoded before the writer is asked.
+pub(crate) struct NewBlob<'a> {
+    pub body: &'a Body,
+    pub structure: &'a [u8],
+    /// Octets of the message header.
+    pub header: u64,
+}
+
+impl Write<'_> {
+    /// Stores a body, or finds it, and adds `references` (at least one).
+    pub(super) fn keep_blob(&mut self, new: &NewBlob<'_>, references: u32) -> Result<BlobId, StoreError> {
+        let key = hash_key(new.body.hash());
+        let known = self.read().hashes.get(key)?.map(|id| BlobId(id.value()));
+        if let Some(id) = known
+            && self.is_blob(id, new.body)?
+        {
+            self.add_references(id, references)?;
+            return Ok(id);
+        }
+        let id = self.next(Counter::Blob)?;
+        let tables = self.edit();
+        if known.is_none() {
+            tables.hashes.insert(key, id)?;
+        }
+        let size = new.body.size();
+        tables
+            .blobs
+            .insert(id, (references, size, new.header, new.body.hash(), new.structure))?;
+        let mut reader = new.body.reader().map_err(unreadable)?;
+        for (index, length) in chunks(size)? {
+            // Straight into the page: no second copy of the body in memory.
+            let mut chunk = tables.chunks.insert_reserve((id, index), length)?;
+            reader.read_exact(chunk.as_mut()).map_err(unreadable)?;
+        }
+        Ok(BlobId(id))
+    }
+
+    /// Adds references to a blob that has some.
+    pub(super) fn add_references(&mut self, id: BlobId, count: u32) -> Result<(), StoreError> {
+        self.change_references(id, |old| old.checked_add(count)).map(drop)
+    }
+
+    /// Takes one reference away; with the last one the body goes.
+    pub(super) fn drop_reference(&mut self, id: BlobId) -> Result<(), StoreError> {
+        let (left, size, key) = self.change_references(id, |old| old.checked_sub(1))?;
+        if left > 0 {
+            return Ok(());
+        }
+        let indexed = self
+            .read()
+            .hashes
+            .get(key)?
+            .is_some_and(|indexed| indexed.value() == id.0);
+        let tables = self.edit();
+        tables.blobs.remove(id.0)?;
+        if indexed {
+            tables.hashes.remove(key)?;
+        }
+        for (index, _) in chunks(size)? {
+            tables.chunks.remove((id.0, index))?;
+        }
+        Ok(())
+    }
+
+    /// Returns the references now, the size, and the key in the hash index.
+    fn change_references(
+        &mut self,
+        id: BlobId,
+        change: impl FnOnce(u32) -> Option<u32>,
+    ) -> Result<(u32, u64, u64), StoreError> {
+        let wrong = || StoreError::Internal(format!("blob {id}'s references are wrong"));
+        let blob = self.read().blobs.get(id.0)?.ok_or_else(wrong)?;
+        let (references, size, header, hash, structure) = blob.value();
+        let references = change(references).ok_or_else(wrong)?;
+        let (hash, structure) = (*hash, structure.to_vec());
+        drop(blob);
+        self.edit()
+            .blobs
+            .insert(id.0, (references, size, header, &hash, structure.as_slice()))?;
+        Ok((references, size, hash_key(&hash)))
+    }
+
+    fn is_blob(&self, id: BlobId, body: &Body) -> Result<bool, StoreError> {
+        let blob = self.read().blobs.get(id.0)?;
+        Ok(blob.is_some_and(|blob| {
+            let (_, size, _, hash, _) = blob.value();
+            size == body.size() && hash == body.hash()
+        }))
+    }
+}
+
+/// See [`crate::schema::HASHES`].
+pub(crate) fn hash_key(hash: &[u8; 32]) -> u64 {
+    let (first, _) = hash.split_first_chunk().unwrap_or((&[0; 8], &[]));
+    u64::from_be_bytes(*first)
+}
+
+/// Number and length of each chunk of a body.
+pub(crate) fn chunks(size: u64) -> Result<impl Iterator<Item = (u32, usize)>, StoreError> {
+    let full = CHUNK as u64;
+    let count = u32::try_from(size.div_ceil(full))
+        .map_err(|_| StoreError::CannotChange("the message is too big to be stored"))?;
+    Ok((0..count).map(move |index| {
+        let left = size - u64::from(index) * full;
+        (index, usize::try_from(left.min(full)).unwrap_or(CHUNK))
+    }))
+}
+
+/// The spool failed, not the store.
+fn unreadable(error: std::io::Error) -> StoreError {
+    StoreError::Internal(format!("a body could not be read: {error}"))
+}

@@ -1,0 +1,33 @@
+//! Settings: JSON under a key.
+
+use super::Write;
+use crate::rows::to_json;
+use crate::{Change, StoreError};
+use redb::ReadableTable;
+
+/// Most octets of a key.
+const KEY: usize = 100;
+/// Most octets of a value.
+const VALUE: usize = 256 * 1024;
+
+impl Write<'_> {
+    /// See [`crate::Store::put_setting`].
+    pub(crate) fn put_setting(&mut self, key: &str, value: &serde_json::Value) -> Result<(), StoreError> {
+        let value = to_json(value)?;
+        if key.len() > KEY || value.len() > VALUE {
+            return Err(StoreError::CannotChange("the setting is too long"));
+        }
+        self.edit().settings.insert(key, value.as_slice())?;
+        self.tell(Change::Settings);
+        Ok(())
+    }
+
+    /// See [`crate::Store::remove_setting`].
+    pub(crate) fn remove_setting(&mut self, key: &str) -> Result<(), StoreError> {
+        if self.read().settings.get(key)?.is_some() {
+            self.edit().settings.remove(key)?;
+            self.tell(Change::Settings);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,195 @@
+//! The one thread that writes. Operations that wait share a commit, because on an SD card the
+//! commit is what costs; each is still all or nothing.
+
+use crate::database::Shared;
+use crate::write::Write;
+use crate::{Change, StoreError};
+use redb::{Database, Durability};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+/// Most operations that wait; further callers wait for a place.
+pub(crate) const WAITING: usize = 256;
+/// Most operations in one commit.
+const GROUP_OPERATIONS: usize = 128;
+/// A commit takes no further operation once its bodies have this many octets.
+const GROUP_OCTETS: u64 = 4 * 1024 * 1024;
+/// Octets of the partition that deliveries leave free, so that flags, expunging and the queue
+/// still work when mail no longer fits.
+const RESERVE: u64 = 16 * 1024 * 1024;
+
+/// An operation with its caller.
+pub(crate) trait Job: Send {
+    /// Octets that it will add, roughly.
+    fn octets(&self) -> u64;
+    /// Does it, perhaps again after a group failed. `Err`: what it wrote must not be committed.
+    fn run(&mut self, write: &mut Write<'_>) -> Result<(), StoreError>;
+    /// Answers the caller with the outcome of the last run, now committed.
+    fn finish(self: Box<Self>);
+    /// Answers the caller that nothing was done.
+    fn fail(self: Box<Self>, error: StoreError);
+}
+
+/// The only job: a function, the outcome of its last run, and who waits for it.
+pub(crate) struct Operation<T, F> {
+    octets: u64,
+    work: F,
+    outcome: Option<Result<T, StoreError>>,
+    caller: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Operation<T, F> {
+    pub(crate) fn new(octets: u64, work: F) -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
+        let (caller, answer) = oneshot::channel();
+        (
+            Self {
+                octets,
+                work,
+                outcome: None,
+                caller,
+            },
+            answer,
+        )
+    }
+}
+
+impl<T, F> Job for Operation<T, F>
+where
+    T: Send,
+    F: FnMut(&mut Write<'_>) -> Result<T, StoreError> + Send,
+{
+    fn octets(&self) -> u64 {
+        self.octets
+    }
+
+    fn run(&mut self, write: &mut Write<'_>) -> Result<(), StoreError> {
+        match (self.work)(write) {
+            // A "no" that came before any change leaves the others' work in the transaction alone.
+            Err(error) if error.is_failure() || write.is_changed() => Err(error),
+            outcome => {
+                self.outcome = Some(outcome);
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(self: Box<Self>) {
+        let lost = || Err(StoreError::Internal("the operation did not run".to_owned()));
+        // A caller that no longer waits has its answer all the same: it is in the store.
+        let _ = self.caller.send(self.outcome.unwrap_or_else(lost));
+    }
+
+    fn fail(self: Box<Self>, error: StoreError) {
+        let _ = self.caller.send(Err(error));
+    }
+}
+
+/// The writer thread's state.
+pub(crate) struct Writer {
+    pub database: Arc<Shared>,
+    pub jobs: mpsc::Receiver<Box<dyn Job>>,
+    pub changes: broadcast::Sender<Change>,
+}
+
+impl Writer {
+    /// Runs until every sender is gone and the last job is done.
+    pub(crate) fn run(mut self) {
+        while let Some(first) = self.jobs.blocking_recv() {
+            let group = self.gather(first);
+            self.commit(group);
+        }
+    }
+
+    fn gather(&mut self, first: Box<dyn Job>) -> Vec<Box<dyn Job>> {
+        let mut octets = first.octets();
+        let mut group = vec![first];
+        while group.len() < GROUP_OPERATIONS && octets < GROUP_OCTETS {
+            let Ok(next) = self.jobs.try_recv() else { break };
+            octets = octets.saturating_add(next.octets());
+            group.push(next);
+        }
+        group
+    }
+
+    fn commit(&self, mut group: Vec<Box<dyn Job>>) {
+        if self.attempt(&mut group).is_ok() {
+            group.into_iter().for_each(Job::finish);
+            return;
+        }
+        // One of them spoiled it: each for itself.
+        for job in group {
+            let mut alone = [job];
+            let outcome = self.attempt(&mut alone);
+            let [job] = alone;
+            match outcome {
+                Ok(()) => job.finish(),
+                Err(error) => {
+                    tracing::error!(%error, "a write failed");
+                    job.fail(error);
+                }
+            }
+        }
+    }
+
+    /// Runs the jobs in one transaction and publishes what changed once that is on the card.
+    fn attempt(&self, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+        let octets = group.iter().map(|job| job.octets()).sum();
+        let outcome = self
+            .room(octets)
+            .and_then(|()| self.database.with(|database| transact(database, group)));
+        match outcome {
+            Ok(news) => {
+                for change in news {
+                    let _ = self.changes.send(change); // nobody may be listening
+                }
+                Ok(())
+            }
+            Err(error) => {
+                if matches!(error, StoreError::Io(_) | StoreError::NoSpace) {
+                    self.database.reopen();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// A write that finds no room stops redb for good, so deliveries are refused before that.
+    fn room(&self, octets: u64) -> Result<(), StoreError> {
+        match self.database.free_octets() {
+            Some(free) if octets > 0 && free < octets.saturating_mul(2).saturating_add(RESERVE) => {
+                Err(StoreError::NoSpace)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn transact(database: &Database, group: &mut [Box<dyn Job>]) -> Result<Vec<Change>, StoreError> {
+    let mut transaction = database.begin_write()?;
+    transaction
+        .set_durability(Durability::Immediate)
+        .map_err(|e| StoreError::Internal(e.to_string()))?;
+    // Two-phase commit, and opening after a power cut in milliseconds instead of a walk.
+    transaction.set_quick_repair(true);
+    let mut write = Write::new(&transaction)?;
+    let mut ran = Ok(());
+    for job in group {
+        write.begin();
+        let run = catch_unwind(AssertUnwindSafe(|| job.run(&mut write)));
+        ran = run.unwrap_or_else(|_| Err(StoreError::Internal("an operation panicked".to_owned())));
+        if ran.is_err() {
+            break;
+        }
+    }
+    let (changed, news) = write.end();
+    match ran {
+        Ok(()) if changed => transaction.commit()?,
+        Ok(()) => transaction.abort()?,
+        Err(error) => {
+            transaction.abort()?;
+            return Err(error);
+        }
+    }
+    Ok(news)
+}
