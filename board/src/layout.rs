@@ -22,3 +22,23 @@ pub const MAIL_DIR: &str = "/data/mail";
 pub const SERVE_UID: u32 = 800;
 /// The host name announced by mDNS, without `.local`.
 pub const HOST_NAME: &str = "pillarbox";
+/// Uid and gid of `link` on the board.
+pub const LINK_UID: u32 = 801;
+/// Where `link` writes the name servers; `/etc/resolv.conf` points here.
+pub const RESOLV_CONF: &str = "/run/link/resolv.conf";
+/// In the initramfs: the kernel modules to load, in order, one path a line, below
+/// `/lib/modules/<release>/` unless absolute. Options may follow after a blank.
+pub const MODULES: &str = "/etc/pillarbox/modules";
+/// In the initramfs: when the image was built, in Unix seconds. The clock never starts earlier.
+pub const BUILT: &str = "/etc/pillarbox/built";
+/// The time when it was last known, in Unix seconds.
+pub const SAVED_CLOCK: &str = "/data/clock";
+
+/// Options on the kernel's command line.
+pub mod option {
+    /// `96x16`, `128x64` or `none`; without it the panel is asked.
+    pub const PANEL: &str = "pillarbox.panel";
+    /// `on` or `off`. Without it the watchdog is used on boards that have a serial number: an emulated
+    /// one has none, and resets at once when its watchdog is opened.
+    pub const WATCHDOG: &str = "pillarbox.watchdog";
+}

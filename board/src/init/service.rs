@@ -1,0 +1,156 @@
+//! One supervised process: started, listened to, restarted, remembered.
+
+use super::backoff::Backoff;
+use super::child::Child;
+use super::journal;
+use nix::sys::signal::Signal;
+use nix::sys::wait::WaitStatus;
+use std::io;
+use std::time::{Duration, Instant};
+
+/// A process that is kept running.
+#[derive(Debug)]
+pub(super) struct Service {
+    pub name: &'static str,
+    state: State,
+    backoff: Backoff,
+    last_line: String,
+}
+
+#[derive(Debug)]
+enum State {
+    Due(Instant),
+    Running(Child),
+}
+
+impl Service {
+    /// To be started at the next occasion.
+    pub fn new(name: &'static str) -> Service {
+        Service {
+            name,
+            state: State::Due(Instant::now()),
+            backoff: Backoff::new(),
+            last_line: String::new(),
+        }
+    }
+
+    pub fn child(&mut self) -> Option<&mut Child> {
+        match &mut self.state {
+            State::Running(child) => Some(child),
+            State::Due(_) => None,
+        }
+    }
+
+    pub fn running(&self) -> Option<&Child> {
+        match &self.state {
+            State::Running(child) => Some(child),
+            State::Due(_) => None,
+        }
+    }
+
+    pub fn is_due(&self) -> bool {
+        matches!(self.state, State::Due(at) if Instant::now() >= at)
+    }
+
+    /// Starts it; a failure to start counts like an end.
+    ///
+    /// # Errors
+    /// Why it did not start, in words.
+    pub fn start(&mut self, start: impl FnOnce() -> io::Result<Child>) -> Result<(), String> {
+        match start() {
+            Ok(child) => {
+                journal::note(format!("{} started as process {}", self.name, child.pid));
+                self.state = State::Running(child);
+                Ok(())
+            }
+            Err(error) => {
+                let wait = self.backoff.after(Duration::ZERO);
+                self.state = State::Due(Instant::now() + wait);
+                let words = format!("{} does not start: {error}", self.name);
+                journal::warn(&words);
+                Err(words)
+            }
+        }
+    }
+
+    /// Passes its log on.
+    pub fn log(&mut self) {
+        let name = self.name;
+        let Some(child) = self.child() else { return };
+        for line in child.log_lines().into_iter().filter(|line| !line.is_empty()) {
+            journal::write(name, journal::rank_of(&line), &line);
+            self.last_line = line;
+        }
+    }
+
+    /// Takes note of its end, if `status` is of this process; gives the reason in words.
+    pub fn ended(&mut self, status: WaitStatus) -> Option<String> {
+        let child = self.running()?;
+        if status.pid() != Some(child.pid) {
+            return None;
+        }
+        let ran = child.started.elapsed();
+        self.log();
+        let wait = self.backoff.after(ran);
+        self.state = State::Due(Instant::now() + wait);
+        let words = in_words(status, &self.last_line)?;
+        journal::warn(format!(
+            "{} ended: {words}; starting again in {} s",
+            self.name,
+            wait.as_secs()
+        ));
+        self.last_line.clear();
+        Some(words)
+    }
+}
+
+/// Exit status or signal, and the last log line, which usually says why.
+fn in_words(status: WaitStatus, last_line: &str) -> Option<String> {
+    let how = match status {
+        WaitStatus::Exited(_, code) => format!("exit status {code}"),
+        WaitStatus::Signaled(_, signal, _) => match signal {
+            Signal::SIGKILL => "killed (out of memory?)".into(),
+            Signal::SIGSEGV | Signal::SIGBUS | Signal::SIGILL | Signal::SIGABRT => {
+                format!("crashed ({signal})")
+            }
+            other => format!("ended by {other}"),
+        },
+        _ => return None,
+    };
+    Some(if last_line.is_empty() {
+        how
+    } else {
+        format!("{how}: {last_line}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::unistd::Pid;
+
+    #[test]
+    fn ends_are_told_in_words() {
+        let pid = Pid::from_raw(7);
+        for (status, last, words) in [
+            (
+                WaitStatus::Exited(pid, 1),
+                "data folder is damaged",
+                "exit status 1: data folder is damaged",
+            ),
+            (
+                WaitStatus::Signaled(pid, Signal::SIGABRT, false),
+                "",
+                "crashed (SIGABRT)",
+            ),
+            (
+                WaitStatus::Signaled(pid, Signal::SIGKILL, false),
+                "x",
+                "killed (out of memory?): x",
+            ),
+        ] {
+            assert_eq!(in_words(status, last).as_deref(), Some(words));
+        }
+        assert_eq!(in_words(WaitStatus::StillAlive, ""), None);
+    }
+}
