@@ -1,5 +1,9 @@
 //! Where things are on the card and in the running system. The image builder and `init` share these.
 
+pub mod slots;
+
+pub use crate::wire::LISTENERS;
+
 /// Partition sizes and places, in bytes unless said.
 pub mod card {
     /// Everything is aligned to this.

@@ -6,5 +6,4 @@ pub mod layout;
 pub mod oled;
 pub mod panel;
 pub mod screen;
-pub mod slots;
 pub mod wire;

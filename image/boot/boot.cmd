@@ -1,5 +1,5 @@
 # Started by U-Boot. Picks the slot, counts a try down, starts its kernel; falls back to the other
-# slot when the kernel cannot be loaded. The block it reads is described in board/src/slots.rs.
+# slot when the kernel cannot be loaded. The block it reads is described in board/src/layout/slots.rs.
 #
 # devtype and devnum are set by whoever loaded this script. Memory: the kernel unpacks to 45 MB, and
 # the smallest board has 448 MB that are not the graphics part's.

@@ -135,11 +135,11 @@ mod tests {
 
     #[test]
     fn script_reads_the_state_where_the_board_writes_it() {
-        let [first, second] = board::slots::COPIES.map(|at| format!("0x{:x} 1", at / 512));
+        let [first, second] = board::layout::slots::COPIES.map(|at| format!("0x{:x} 1", at / 512));
         assert!(SCRIPT.contains(&format!("read ${{state_1}} {first}")));
         assert!(SCRIPT.contains(&format!("read ${{state_2}} {second}")));
-        assert!(SCRIPT.contains(&format!("0x{:x}", board::slots::BLOCK - 4)));
-        let magic = &board::slots::BootState::AS_BUILT.encode()[..8];
+        assert!(SCRIPT.contains(&format!("0x{:x}", board::layout::slots::BLOCK - 4)));
+        let magic = &board::layout::slots::BootState::AS_BUILT.encode()[..8];
         for half in magic.chunks(4) {
             let word = u32::from_le_bytes(half.try_into().unwrap());
             assert!(SCRIPT.contains(&format!("0x{word:08x}")), "{word:08x}");

@@ -13,6 +13,7 @@ use flate2::write::GzEncoder;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What to build from, and where to.
 #[derive(clap::Args, Debug)]
@@ -167,7 +168,7 @@ fn slot_files(parts: &Parts, binary: &[u8]) -> Result<Files> {
     files.insert("kernel.gz".to_owned(), compressed(&kernel)?);
     files.insert(
         "initramfs.gz".to_owned(),
-        initramfs::pack(release, &modules, binary, &e2fsck)?,
+        initramfs::pack(release, &modules, binary, &e2fsck, built_at()?)?,
     );
     for (name, tree) in device_trees(parts)? {
         files.insert(format!("dtbs/broadcom/{name}"), tree);
@@ -175,6 +176,16 @@ fn slot_files(parts: &Parts, binary: &[u8]) -> Result<Files> {
     let manifest = Manifest::new(release, &parts.packages, &files).encode()?;
     files.insert(manifest::NAME.to_owned(), manifest);
     Ok(files)
+}
+
+/// Now, or what `SOURCE_DATE_EPOCH` says: the one thing that differs from build to build.
+fn built_at() -> Result<u64> {
+    match std::env::var("SOURCE_DATE_EPOCH") {
+        Ok(seconds) => seconds
+            .parse()
+            .context("SOURCE_DATE_EPOCH is not a number of seconds"),
+        Err(_) => Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs()),
+    }
 }
 
 fn firmware_files(parts: &Parts) -> Result<Files> {

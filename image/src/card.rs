@@ -4,7 +4,7 @@ use crate::fat::{self, Files};
 use crate::tool;
 use anyhow::{Context, Result, bail};
 use board::layout::card::{ALIGN, DATA, DATA_LABEL, FIRMWARE, SLOT};
-use board::slots::{BLOCK, BootState, COPIES};
+use board::layout::slots::{BLOCK, BootState, COPIES};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;

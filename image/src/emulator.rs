@@ -3,7 +3,7 @@
 use crate::build::first_stage;
 use crate::tool;
 use anyhow::{Context, Result, bail};
-use board::wire::LISTENERS;
+use board::layout::LISTENERS;
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};

@@ -9,7 +9,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Where init finds the modules' paths, one a line, in the order to load them.
-pub const MODULE_LIST: &str = "etc/pillarbox/modules";
+const MODULE_LIST: &str = "etc/pillarbox/modules";
+/// Where init finds when the image was built: the board has no clock of its own.
+const BUILT: &str = "etc/pillarbox/built";
 
 /// Folders that init mounts on or writes to, with their permissions.
 const FOLDERS: [(&str, u32); 11] = [
@@ -26,9 +28,9 @@ const FOLDERS: [(&str, u32); 11] = [
     ("tmp", 0o1777),
 ];
 
-/// Packs them. `release` is the kernel's, as `uname -r` says it. The result is the same for the same
-/// input.
-pub fn pack(release: &str, modules: &Modules, init: &[u8], e2fsck: &[u8]) -> Result<Vec<u8>> {
+/// Packs them. `release` is the kernel's, as `uname -r` says it; `built` is in Unix seconds. The result
+/// is the same for the same input.
+pub fn pack(release: &str, modules: &Modules, init: &[u8], e2fsck: &[u8], built: u64) -> Result<Vec<u8>> {
     let ordered = modules.ordered()?;
     let folder = PathBuf::from("lib/modules").join(release);
 
@@ -61,6 +63,7 @@ pub fn pack(release: &str, modules: &Modules, init: &[u8], e2fsck: &[u8]) -> Res
         archive.file(&inside.to_string_lossy(), 0o644, &modules.read(path)?)?;
         list.push_str(&format!("/{}\n", inside.display()));
     }
+    archive.file(BUILT, 0o644, format!("{built}\n").as_bytes())?;
     archive.file(MODULE_LIST, 0o644, list.as_bytes())?;
     Ok(archive.finish()?.finish()?)
 }
