@@ -1,12 +1,13 @@
 //! The house: what every room of the running appliance shares.
 
 use crate::clock::Clock;
-use crate::guard::{Logins, Sessions};
+use crate::guard::{Callers, Logins, Sessions};
 use crate::ledger::{Ledger, Writer};
 use crate::limits;
 use crate::settings::{self, Limits, Office};
 use crate::spool::Spool;
 use crate::tls::Tls;
+use crate::world::Maildrops;
 use anyhow::{Context, Result};
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -31,6 +32,10 @@ pub struct House {
     pub logins: Logins,
     /// Every open mail session.
     pub sessions: Sessions,
+    /// How many connections there are.
+    pub callers: Callers,
+    /// Which inboxes are locked by POP3.
+    pub maildrops: Maildrops,
     spool: Arc<Path>,
 }
 
@@ -56,6 +61,8 @@ impl House {
             ledger,
             logins,
             sessions: Sessions::default(),
+            callers: Callers::default(),
+            maildrops: Maildrops::default(),
             spool: Arc::from(spool),
         };
         Ok((house, writer))

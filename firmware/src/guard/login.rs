@@ -92,6 +92,18 @@ impl Logins {
         Err(self.refuse(attempt, id, reason, refusal).await)
     }
 
+    /// Whether the account may come in, as the store has it now.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub fn may_enter(&self, account: AccountId) -> Result<(), Refusal> {
+        let snapshot = self.store.snapshot();
+        let found = snapshot.and_then(|snapshot| snapshot.account(account));
+        let found = found.map_err(|error| temporary(&error))?;
+        let state = found.map_or(AccountState::Disabled, |account| account.state);
+        shut(&state).map_or(Ok(()), |(_, refusal)| Err(refusal))
+    }
+
     /// Judges a login at the admin's pages: `admin` with the password of the setup, or an admin's
     /// mail account.
     ///

@@ -1,11 +1,13 @@
 //! The guard: who may come in, who is thrown out, who is slowed down.
 
+mod callers;
 mod freeze;
 mod login;
 mod password;
 mod sessions;
 mod turns;
 
+pub use callers::{Call, Callers};
 pub use freeze::{change_password, freeze, unfreeze, watch_accounts};
 pub use login::{Attempt, Logins};
 pub use password::{PasswordError, hash};

@@ -149,6 +149,11 @@ impl Ticket {
         &self.bell
     }
 
+    /// There are too many already: the session is ended before it begins.
+    pub fn turn_away(&self) {
+        self.bell.end(Refusal::Throttled);
+    }
+
     /// The session belongs to this account from now on: freezing it ends the session.
     pub fn belongs_to(&self, account: Option<AccountId>) {
         if let Some(entry) = self.sessions.open().get_mut(&self.number) {

@@ -1,0 +1,142 @@
+//! Attending the doors: each caller gets a session of the door's protocol, driven to its end.
+
+use crate::deliver::Post;
+use crate::driver::{Driver, End, Wire};
+use crate::facts::ConnectionFacts;
+use crate::house::House;
+use crate::limits;
+use crate::listen::Door;
+use crate::world::World;
+use anyhow::Result;
+use proto::imap::{self, Imap};
+use proto::pop3::{self, Pop3};
+use proto::session::Session;
+use proto::smtp::{self, Smtp};
+use proto::types::Protocol;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tracing::{debug, error, warn};
+
+/// How long a door waits when the system has no sockets left.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// What is behind a door.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    protocol: Protocol,
+    /// TLS from the first octet (RFC 8314).
+    implicit_tls: bool,
+}
+
+impl Kind {
+    fn of(door: &str) -> Option<Self> {
+        let (protocol, implicit_tls) = match door {
+            "smtp" => (Protocol::Smtp, false),
+            "submission" => (Protocol::Submission, false),
+            "submissions" => (Protocol::Submission, true),
+            "imap" => (Protocol::Imap, false),
+            "imaps" => (Protocol::Imap, true),
+            "pop3" => (Protocol::Pop3, false),
+            "pop3s" => (Protocol::Pop3, true),
+            _ => return None,
+        };
+        Some(Self {
+            protocol,
+            implicit_tls,
+        })
+    }
+}
+
+/// Attends a mail door until `closing` says so; then waits for its sessions' goodbyes.
+///
+/// # Errors
+/// The socket cannot be used, or the door is not a mail door.
+pub async fn attend(
+    house: Arc<House>,
+    post: Post,
+    door: Door,
+    mut closing: watch::Receiver<bool>,
+) -> Result<()> {
+    let name = door.name;
+    let kind = Kind::of(name).ok_or_else(|| anyhow::anyhow!("{name} is no mail door"))?;
+    let listener = TcpListener::from_std(door.socket)?;
+    let mut sessions = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(ended) = sessions.join_next(), if !sessions.is_empty() => {
+                report(name, ended);
+                continue;
+            }
+            _ = closing.wait_for(|closing| *closing) => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                sessions.spawn(receive(Arc::clone(&house), post.clone(), kind, stream, peer));
+            }
+            Err(error) => {
+                warn!(door = name, %error, "cannot take a connection");
+                sleep(BREATH).await;
+            }
+        }
+    }
+    drop(listener);
+    while let Some(ended) = sessions.join_next().await {
+        report(name, ended);
+    }
+    Ok(())
+}
+
+// A session that panicked is a bug of ours; the others go on.
+fn report(door: &str, ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        error!(door, %error, "a session ended badly");
+    }
+}
+
+async fn receive(house: Arc<House>, post: Post, kind: Kind, stream: TcpStream, peer: SocketAddr) {
+    let Ok(local) = stream.local_addr() else { return };
+    let _ = stream.set_nodelay(true); // replies are written whole: waiting for more would only slow them
+    let ticket = house.sessions.enter();
+    let mut facts = ConnectionFacts::new(ticket.number(), peer, local, kind.protocol);
+    debug!(connection = facts.number, %peer, protocol = %kind.protocol, "connection");
+    let call = house.callers.admit(facts.ip());
+    if call.is_none() {
+        warn!(ip = %facts.ip(), protocol = %kind.protocol, "too many connections");
+        ticket.turn_away();
+    }
+    let acceptor = TlsAcceptor::from(Arc::clone(&house.tls.mail));
+    let mut wire = Wire::Plain(stream);
+    if kind.implicit_tls {
+        if call.is_none() {
+            return; // a handshake costs more than the refusal is worth
+        }
+        match timeout(limits::HANDSHAKE, wire.start_tls(&acceptor)).await {
+            Ok(Ok(tls)) => facts.tls = Some(tls),
+            Ok(Err(error)) => {
+                debug!(connection = facts.number, %error, "no TLS");
+                return;
+            }
+            Err(_) => return,
+        }
+    }
+    let session = Greeting::new(&house, kind);
+    let world = World::new(house, post, facts, ticket);
+    match kind.protocol {
+        Protocol::Smtp | Protocol::Submission => run(wire, session.smtp(), world, acceptor).await,
+        Protocol::Imap => run(wire, session.imap(), world, acceptor).await,
+        Protocol::Pop3 => run(wire, session.pop3(), world, acceptor).await,
+        Protocol::Web => End::Closed,
+    };
+    drop(call);
+}
+
+async fn run<S: Session + Send>(wire: Wire<TcpStream>, session: S, world: World, acceptor: TlsAcceptor) -> End {
+    Driver::new(wire, session, world, acceptor).run().await
+}

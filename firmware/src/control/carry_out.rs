@@ -1,0 +1,112 @@
+//! What the command line can have done.
+
+use super::Request;
+use crate::guard;
+use crate::house::House;
+use crate::panel;
+use anyhow::{Context, Result, ensure};
+use proto::types::{Address, Secret};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use store::{Account, AccountState, CheckReport, NewAccount, StoreError};
+
+/// Who did it, in the ledger.
+const BY: &str = "command line";
+
+pub(super) async fn carry_out(house: &Arc<House>, request: &Request) -> Result<Value> {
+    match request {
+        Request::Accounts => {
+            let accounts = house.store.snapshot()?.accounts()?;
+            Ok(accounts.iter().map(shown).collect())
+        }
+        Request::CreateAccount {
+            address,
+            password,
+            admin,
+        } => create(house, address, password, *admin).await,
+        Request::SetPassword { address, password } => {
+            let account = find(house, address)?;
+            let hash = hashed(password).await?;
+            guard::change_password(&house.store, &house.sessions, account.id, hash).await?;
+            Ok(json!({ "address": address }))
+        }
+        Request::Freeze { address, reason } => {
+            let account = find(house, address)?;
+            let reason = reason.clone();
+            guard::freeze(&house.store, &house.ledger, &house.clock, account.id, reason).await?;
+            Ok(json!({ "address": address }))
+        }
+        Request::Unfreeze { address } => {
+            let account = find(house, address)?;
+            guard::unfreeze(&house.store, &house.ledger, account.id, BY.to_owned()).await?;
+            Ok(json!({ "address": address }))
+        }
+        Request::Check => {
+            let store = house.store.clone();
+            let report = tokio::task::spawn_blocking(move || store.check()).await??;
+            Ok(report_shown(&report))
+        }
+        Request::Status => Ok(serde_json::to_value(panel::screen(house, &house.board)?)?),
+        Request::Setup { .. } => anyhow::bail!("the setup is done in the browser"),
+    }
+}
+
+async fn create(house: &House, address: &Address, password: &str, admin: bool) -> Result<Value> {
+    let office = house.office()?.context("set the box up first")?;
+    ensure!(
+        *address.domain() == office.domain,
+        "the address must end with @{}",
+        office.domain
+    );
+    let account = NewAccount {
+        address: address.clone(),
+        password_hash: hashed(password).await?,
+        admin,
+        created: house.clock.now(),
+    };
+    let id = match house.store.create_account(account).await {
+        Err(StoreError::Exists) => anyhow::bail!("{address} exists already"),
+        created => created?,
+    };
+    Ok(json!({ "id": id, "address": address }))
+}
+
+async fn hashed(password: &str) -> Result<String> {
+    ensure!(!password.is_empty(), "the password is empty");
+    Ok(guard::hash(Secret::new(password.as_bytes().to_vec())).await?)
+}
+
+fn find(house: &House, address: &Address) -> Result<Account> {
+    let account = house.store.snapshot()?.account_by_address(address)?;
+    account.with_context(|| format!("there is no account {address}"))
+}
+
+fn shown(account: &Account) -> Value {
+    let (state, reason) = match &account.state {
+        AccountState::Active => ("active", None),
+        AccountState::Limited { reason, .. } => ("limited", Some(reason)),
+        AccountState::Frozen { reason, .. } => ("frozen", Some(reason)),
+        AccountState::Disabled => ("disabled", None),
+    };
+    json!({
+        "id": account.id,
+        "address": account.address,
+        "state": state,
+        "reason": reason,
+        "admin": account.admin,
+        "created": account.created,
+    })
+}
+
+/// A check's result as JSON.
+pub fn report_shown(report: &CheckReport) -> Value {
+    json!({
+        "clean": report.is_clean(),
+        "accounts": report.accounts,
+        "mailboxes": report.mailboxes,
+        "messages": report.messages,
+        "blobs": report.blobs,
+        "queued": report.queued,
+        "faults": report.faults,
+    })
+}

@@ -1,0 +1,174 @@
+//! The socket in the data folder through which the command line speaks with the running box: one
+//! JSON value a line. Whoever may open it owns the folder, so it asks for no password.
+
+mod ask;
+mod carry_out;
+
+pub use ask::{AskError, ask};
+pub use carry_out::report_shown;
+
+use crate::house::House;
+use crate::limits;
+use anyhow::{Context, Result};
+use carry_out::carry_out;
+use proto::types::Address;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tracing::{debug, warn};
+use zeroize::Zeroize;
+
+/// Name of the socket in the data folder.
+const SOCKET: &str = "control.sock";
+
+/// What the command line asks for.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub enum Request {
+    /// All accounts.
+    Accounts,
+    /// A new account.
+    CreateAccount {
+        /// Its address.
+        address: Address,
+        /// Its password.
+        password: String,
+        /// Whether it gets the mail for postmaster and may use the admin's pages.
+        admin: bool,
+    },
+    /// A new password; open sessions end.
+    SetPassword {
+        /// Whose.
+        address: Address,
+        /// The new password.
+        password: String,
+    },
+    /// No login anywhere, sessions cut, mail still accepted.
+    Freeze {
+        /// Whom.
+        address: Address,
+        /// Why, for the admin and the account's owner.
+        reason: String,
+    },
+    /// Give a frozen account back.
+    Unfreeze {
+        /// Whom.
+        address: Address,
+    },
+    /// What the wizard does, in one go.
+    Setup {
+        /// The office's mail domain.
+        domain: String,
+        /// The box's own public name.
+        hostname: String,
+        /// The first account's local part.
+        account: String,
+        /// Password of the admin's pages.
+        admin_password: String,
+        /// Password of the first account.
+        password: String,
+    },
+    /// Prove the store's invariants.
+    Check,
+    /// Numbers and troubles, as on the panel.
+    Status,
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        match self {
+            Self::CreateAccount { password, .. } | Self::SetPassword { password, .. } => password.zeroize(),
+            Self::Setup {
+                admin_password,
+                password,
+                ..
+            } => {
+                admin_password.zeroize();
+                password.zeroize();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What the box says to it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reply {
+    /// Done; what there is to show.
+    Done(serde_json::Value),
+    /// Not done; why, in words.
+    Failed(String),
+}
+
+/// The socket's path.
+#[must_use]
+pub fn path(data: &Path) -> PathBuf {
+    data.join(SOCKET)
+}
+
+/// Opens the socket. The store's lock says that no other box runs on this folder, so a socket that
+/// is there already is a dead one's.
+///
+/// # Errors
+/// The folder does not take a socket.
+pub fn open(data: &Path) -> Result<UnixListener> {
+    let path = path(data);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        Ok(()) | Err(_) => {}
+    }
+    let listener = UnixListener::bind(&path).with_context(|| format!("cannot open {}", path.display()))?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Serves the socket as long as the box runs.
+pub async fn serve(house: Arc<House>, listener: UnixListener) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let house = Arc::clone(&house);
+                tokio::spawn(async move {
+                    if let Err(error) = converse(&house, stream).await {
+                        debug!(%error, "control connection ended");
+                    }
+                });
+            }
+            Err(error) => {
+                warn!(%error, "cannot take a control connection");
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn converse(house: &Arc<House>, stream: UnixStream) -> Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut read = BufReader::new(read);
+    let mut line = zeroize::Zeroizing::new(Vec::new());
+    loop {
+        line.clear();
+        let count = (&mut read)
+            .take(limits::CONTROL_LINE)
+            .read_until(b'\n', &mut line)
+            .await?;
+        if count == 0 {
+            return Ok(());
+        }
+        let reply = match serde_json::from_slice::<Request>(&line) {
+            Ok(request) => match carry_out(house, &request).await {
+                Ok(shown) => Reply::Done(shown),
+                Err(error) => Reply::Failed(format!("{error:#}")),
+            },
+            Err(error) => Reply::Failed(format!("this is no request: {error}")),
+        };
+        let mut line = serde_json::to_vec(&reply)?;
+        line.push(b'\n');
+        write.write_all(&line).await?;
+    }
+}

@@ -1,0 +1,71 @@
+//! APPEND: a message that a mail program puts into a mailbox itself.
+
+use super::{World, refused};
+use crate::blocking::blocking;
+use crate::limits;
+use crate::spool::Spool;
+use proto::ask::Answer;
+use proto::message::scan::Scanner;
+use proto::refusal::Refusal;
+use proto::types::{Flags, Structure, Timestamp};
+use std::io::{self, Read};
+use store::{Body, Delivery, MailCopy, Place};
+use tracing::error;
+
+impl World {
+    pub(super) async fn append(
+        &mut self,
+        name: &str,
+        flags: Flags,
+        date: Option<Timestamp>,
+        spool: Option<Spool>,
+    ) -> Result<Answer, Refusal> {
+        let spool = spool.ok_or(Refusal::Temporary)?;
+        let into = Place::Mailbox(self.mailbox(name)?.id);
+        self.rest();
+        let (structure, body) = blocking(|| scan(spool)).map_err(|error| {
+            error!(%error, "cannot read the spool");
+            Refusal::Temporary
+        })?;
+        let now = self.house.clock.now();
+        let delivery = Delivery {
+            body,
+            structure,
+            copies: vec![MailCopy {
+                into,
+                flags,
+                date: date.unwrap_or(now),
+            }],
+            outgoing: Vec::new(),
+            received_at: now,
+        };
+        let delivered = self
+            .house
+            .store
+            .deliver(vec![delivery])
+            .await
+            .map_err(refused)?;
+        let placed = delivered.first().and_then(|delivered| delivered.placed.first());
+        let (_, validity, uid) = *placed.ok_or(Refusal::Temporary)?;
+        Ok(Answer::Appended { validity, uid })
+    }
+}
+
+fn scan(spool: Spool) -> io::Result<(Structure, Body)> {
+    let mut scanner = Scanner::new();
+    match spool.in_memory() {
+        Some(octets) => scanner.push(octets),
+        None => {
+            let mut reader = spool.reader();
+            let mut piece = vec![0; limits::PIECE];
+            loop {
+                let count = reader.read(&mut piece)?;
+                if count == 0 {
+                    break;
+                }
+                scanner.push(piece.get(..count).unwrap_or_default());
+            }
+        }
+    }
+    Ok((scanner.finish(), spool.into_body(Vec::new(), 0)?))
+}

@@ -1,0 +1,62 @@
+//! The questions of SMTP: who may send, who receives, and taking a message over.
+
+use super::{World, refused};
+use crate::deliver::people::{self, Recipient};
+use crate::settings::{self, Office};
+use crate::spool::Spool;
+use proto::ask::{Answer, Envelope};
+use proto::refusal::Refusal;
+use proto::types::{Address, Protocol, ReversePath};
+use store::AccountState;
+
+impl World {
+    /// May this session send as `from`?
+    pub(super) fn sender(&mut self, from: &ReversePath) -> Result<Answer, Refusal> {
+        if self.facts.protocol == Protocol::Smtp {
+            return Ok(Answer::Done);
+        }
+        let account = self.account()?;
+        let snapshot = self.snapshot().map_err(refused)?;
+        let account = snapshot
+            .account(account)
+            .map_err(refused)?
+            .ok_or(Refusal::Disabled)?;
+        if let AccountState::Limited { until, .. } = account.state {
+            return Err(Refusal::Limited { until });
+        }
+        let office: Option<Office> = settings::read(snapshot, settings::OFFICE).map_err(refused)?;
+        let office = office.ok_or(Refusal::Temporary)?;
+        match from {
+            // A mail program's reading confirmation (RFC 8098 3): its From is checked like any other.
+            None => Ok(Answer::Done),
+            Some(from) if people::owns(&account, &office, from) => Ok(Answer::Done),
+            Some(_) => Err(Refusal::NotYourSender),
+        }
+    }
+
+    /// Will we take mail for this recipient?
+    pub(super) fn recipient(&mut self, address: &Address) -> Result<Answer, Refusal> {
+        let may_relay = self.facts.identity.is_some();
+        let snapshot = self.snapshot().map_err(refused)?;
+        let office: Option<Office> = settings::read(snapshot, settings::OFFICE).map_err(refused)?;
+        // Before the setup is finished nobody can tell whose mail this is: let them come again.
+        let office = office.ok_or(Refusal::Temporary)?;
+        match people::recipient(snapshot, &office, address).map_err(refused)? {
+            Recipient::Here(_) => Ok(Answer::Done),
+            Recipient::Unknown => Err(Refusal::UnknownRecipient),
+            Recipient::Elsewhere if may_relay => Ok(Answer::Done),
+            Recipient::Elsewhere => Err(Refusal::RelayDenied),
+        }
+    }
+
+    /// Takes a message over: it is ours once this has answered.
+    pub(super) async fn accept(&mut self, envelope: Envelope, spool: Option<Spool>) -> Result<Answer, Refusal> {
+        let spool = spool.ok_or(Refusal::Temporary)?;
+        self.rest();
+        let id = match self.facts.protocol {
+            Protocol::Submission => crate::deliver::submit(&self.post, &self.facts, envelope, spool).await?,
+            _ => crate::deliver::inbound(&self.post, &self.facts, envelope, spool).await?,
+        };
+        Ok(Answer::Accepted { id })
+    }
+}

@@ -1,0 +1,200 @@
+//! What a session's questions are answered from: the store, the guard and the post.
+
+mod append;
+mod mail;
+mod maildrop;
+mod mailboxes;
+mod search;
+
+pub use maildrop::Maildrops;
+
+use crate::deliver::Post;
+use crate::facts::{ConnectionFacts, TlsFacts};
+use crate::guard::{Attempt, Bell, Ticket};
+use crate::house::House;
+use crate::spool::Spool;
+use maildrop::Lock;
+use proto::ask::{Answer, Identity, Question};
+use proto::refusal::Refusal;
+use proto::types::{AccountId, BlobId, Mechanism, Protocol, Secret, Span};
+use std::io;
+use std::sync::Arc;
+use store::{BodyReader, Snapshot, StoreError};
+use tracing::{error, warn};
+
+/// The world as one connection sees it.
+pub struct World {
+    house: Arc<House>,
+    post: Post,
+    facts: ConnectionFacts,
+    ticket: Ticket,
+    // Kept between two waits for the client, so that one command sees one state.
+    snapshot: Option<Snapshot>,
+    body: Option<(BlobId, BodyReader)>,
+    maildrop: Option<Lock>,
+}
+
+impl World {
+    /// The world for a new connection.
+    #[must_use]
+    pub const fn new(house: Arc<House>, post: Post, facts: ConnectionFacts, ticket: Ticket) -> Self {
+        Self {
+            house,
+            post,
+            facts,
+            ticket,
+            snapshot: None,
+            body: None,
+            maildrop: None,
+        }
+    }
+
+    /// What is known of the connection.
+    #[must_use]
+    pub const fn facts(&self) -> &ConnectionFacts {
+        &self.facts
+    }
+
+    /// TLS is up.
+    pub fn tls_is_up(&mut self, facts: TlsFacts) {
+        self.facts.tls = Some(facts);
+    }
+
+    /// What tells the connection that something happened.
+    #[must_use]
+    pub fn bell(&self) -> &Bell {
+        self.ticket.bell()
+    }
+
+    /// Whether the door wants a login that has not come yet.
+    #[must_use]
+    pub fn wants_login(&self) -> bool {
+        self.facts.identity.is_none() && self.facts.protocol != Protocol::Smtp
+    }
+
+    /// An empty spool.
+    #[must_use]
+    pub fn new_spool(&self) -> Spool {
+        self.house.new_spool()
+    }
+
+    /// The client is being waited for: the next question sees the store as it is then.
+    pub fn rest(&mut self) {
+        self.snapshot = None;
+        self.body = None;
+    }
+
+    /// Answers a question. `spool` is taken by the questions that need a body.
+    pub async fn answer(&mut self, question: Question, spool: &mut Option<Spool>) -> Answer {
+        let answer = match question {
+            Question::Authenticate {
+                mechanism,
+                login,
+                password,
+            } => self.authenticate(mechanism, &login, &password).await,
+            Question::Sender { from } => self.sender(&from),
+            Question::Recipient { address } => self.recipient(&address),
+            Question::Accept(envelope) => self.accept(envelope, spool.take()).await,
+            Question::Append { name, flags, date } => self.append(&name, flags, date, spool.take()).await,
+            Question::Search { mailbox, criteria } => self.search(mailbox, &criteria),
+            Question::OpenMaildrop => self.open_maildrop(),
+            Question::CloseMaildrop { deleted } => self.close_maildrop(deleted).await,
+            question => self.about_mailboxes(question).await,
+        };
+        answer.unwrap_or_else(Answer::Refused)
+    }
+
+    /// Octets of a stored body, at most `span`; may block on the card.
+    ///
+    /// # Errors
+    /// The body is gone, or the store failed.
+    pub fn octets(&mut self, blob: BlobId, span: Span) -> io::Result<Vec<u8>> {
+        let mut octets = Vec::new();
+        self.reader(blob)?
+            .read_span(span, &mut octets)
+            .map_err(io::Error::other)?;
+        Ok(octets)
+    }
+
+    fn reader(&mut self, blob: BlobId) -> io::Result<&mut BodyReader> {
+        if self.body.as_ref().is_none_or(|(open, _)| *open != blob) {
+            let body = self
+                .snapshot()
+                .and_then(|snapshot| snapshot.body(blob))
+                .map_err(io::Error::other)?
+                .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+            self.body = Some((blob, body));
+        }
+        match &mut self.body {
+            Some((_, reader)) => Ok(reader),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn snapshot(&mut self) -> Result<&Snapshot, StoreError> {
+        match &mut self.snapshot {
+            Some(snapshot) => Ok(snapshot),
+            empty => Ok(empty.insert(self.house.store.snapshot()?)),
+        }
+    }
+
+    fn account(&self) -> Result<AccountId, Refusal> {
+        match &self.facts.identity {
+            Some(identity) => Ok(identity.account),
+            None => {
+                error!(
+                    connection = self.facts.number,
+                    "a session asked for an account without a login"
+                );
+                Err(Refusal::BadCredentials)
+            }
+        }
+    }
+
+    async fn authenticate(
+        &mut self,
+        mechanism: Mechanism,
+        login: &str,
+        password: &Secret,
+    ) -> Result<Answer, Refusal> {
+        let attempt = Attempt {
+            ip: self.facts.ip(),
+            protocol: self.facts.protocol,
+            tls: self.facts.tls.is_some(),
+            mechanism,
+            login,
+            password,
+        };
+        let account = self.house.logins.login(&attempt).await?;
+        // First known as the account's session, then looked at again: a freeze in between finds it.
+        self.ticket.belongs_to(Some(account.id));
+        self.rest();
+        if let Err(refusal) = self.house.logins.may_enter(account.id) {
+            self.ticket.belongs_to(None);
+            return Err(refusal);
+        }
+        let identity = Identity {
+            account: account.id,
+            address: account.address,
+        };
+        self.facts.identity = Some(identity.clone());
+        Ok(Answer::Authenticated(identity))
+    }
+}
+
+/// What the peer hears when the store could not do it.
+fn refused(error: StoreError) -> Refusal {
+    match error {
+        StoreError::NotFound => Refusal::NoSuchMailbox,
+        StoreError::Exists => Refusal::MailboxExists,
+        StoreError::CannotChange(why) => Refusal::CannotChange(why),
+        StoreError::NoSpace => {
+            warn!("no space left on the data partition");
+            Refusal::NoSpace
+        }
+        error => {
+            error!(%error, "the store failed");
+            Refusal::Temporary
+        }
+    }
+}
