@@ -1,5 +1,7 @@
 //! The house: what every room of the running appliance shares.
 
+use crate::board_link::Board;
+use crate::claim;
 use crate::clock::Clock;
 use crate::guard::{Callers, Logins, Sessions};
 use crate::ledger::{Ledger, Writer};
@@ -8,13 +10,15 @@ use crate::settings::{self, Limits, Office};
 use crate::spool::Spool;
 use crate::tls::Tls;
 use crate::world::Maildrops;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use std::fs::{self, DirBuilder};
+use proto::types::Domain;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use store::{Options, Snapshot, Store, StoreError};
+use store::{Options, Store, StoreError};
 
 /// The data folder, open, and everything that works on it. Shared as `Arc<House>`.
 pub struct House {
@@ -26,6 +30,10 @@ pub struct House {
     pub clock: Clock,
     /// The certificate.
     pub tls: Tls,
+    /// The board.
+    pub board: Board,
+    /// What the panel shows while nobody has claimed the box.
+    pub claim_code: String,
     /// Where everything that happens is recorded.
     pub ledger: Ledger,
     /// The door for passwords.
@@ -36,26 +44,29 @@ pub struct House {
     pub callers: Callers,
     /// Which inboxes are locked by POP3.
     pub maildrops: Maildrops,
+    /// Largest message in octets, where the command line says so.
+    pub max_message: Option<u64>,
     spool: Arc<Path>,
 }
 
 impl House {
-    /// Opens the data folder. `tls` is called once the folder is known to be good. The ledger's
-    /// writer is the caller's to run.
+    /// Opens the data folder. The ledger's writer is the caller's to run.
     ///
     /// # Errors
     /// The folder is damaged, in use or newer than this program: it is left untouched, and the
     /// error says what to do.
-    pub fn open(data: &Path, clock: Clock, tls: impl FnOnce() -> Result<Tls>) -> Result<(Self, Writer)> {
+    pub fn open(data: &Path, clock: Clock, board: Board) -> Result<(Self, Writer)> {
         let store = Store::open(data, &Options::default())?;
         let (ledger, writer) = Ledger::open(clock.clone(), &store.snapshot()?)?;
         let spool = data.join("spool");
         private_folder(&spool).with_context(|| format!("cannot make {}", spool.display()))?;
         let logins = Logins::new(store.clone(), ledger.clone(), clock.clone())
-            .map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
+            .map_err(|error| anyhow!("no random numbers: {error}"))?;
         let house = Self {
             data: data.to_owned(),
-            tls: tls()?,
+            tls: Tls::open(&data.join("tls"), &names(), &certified(&board))?,
+            board,
+            claim_code: claim::code().map_err(|error| anyhow!("no random numbers: {error}"))?,
             store,
             clock,
             ledger,
@@ -63,6 +74,7 @@ impl House {
             sessions: Sessions::default(),
             callers: Callers::default(),
             maildrops: Maildrops::default(),
+            max_message: None,
             spool: Arc::from(spool),
         };
         Ok((house, writer))
@@ -93,11 +105,10 @@ impl House {
 
     /// Largest message in octets.
     #[must_use]
-    pub fn message_limit(&self, snapshot: &Snapshot) -> u64 {
-        match settings::read::<Limits>(snapshot, settings::LIMITS) {
-            Ok(Some(limits)) => limits.message,
-            _ => limits::MESSAGE,
-        }
+    pub fn message_limit(&self) -> u64 {
+        let set = || settings::read::<Limits>(&self.store.snapshot().ok()?, settings::LIMITS).ok()?;
+        let limit = self.max_message.or_else(|| set().map(|limits| limits.message));
+        limit.unwrap_or(limits::MESSAGE)
     }
 }
 
@@ -107,6 +118,21 @@ impl std::fmt::Debug for House {
             .field("data", &self.data)
             .finish_non_exhaustive()
     }
+}
+
+// Names and addresses in the box's own certificate.
+fn names() -> Vec<String> {
+    let own = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    let mut names = vec!["pillarbox.local".to_owned(), "localhost".to_owned()];
+    names.extend(own.filter(|name| Domain::parse(name).is_ok()));
+    names.dedup();
+    names
+}
+
+fn certified(board: &Board) -> Vec<IpAddr> {
+    let mut addresses = board.addresses();
+    addresses.extend([IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)]);
+    addresses
 }
 
 /// Makes a folder that only its owner may look into, unless it is there.

@@ -1,2 +1,7 @@
-//! Pillarbox.
-fn main() {}
+//! The one program of the box. Its first argument says which part it plays.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    firmware::cli::run()
+}

@@ -4,8 +4,10 @@ use super::Request;
 use crate::guard;
 use crate::house::House;
 use crate::panel;
+use crate::settings::Office;
+use crate::setup::{self, Setup};
 use anyhow::{Context, Result, ensure};
-use proto::types::{Address, Secret};
+use proto::types::{Address, Domain, Secret};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use store::{Account, AccountState, CheckReport, NewAccount, StoreError};
@@ -47,7 +49,28 @@ pub(super) async fn carry_out(house: &Arc<House>, request: &Request) -> Result<V
             Ok(report_shown(&report))
         }
         Request::Status => Ok(serde_json::to_value(panel::screen(house, &house.board)?)?),
-        Request::Setup { .. } => anyhow::bail!("the setup is done in the browser"),
+        Request::Setup {
+            domain,
+            hostname,
+            account,
+            admin_password,
+            password,
+        } => {
+            let office = Office {
+                domain: Domain::parse(domain).context("the domain")?,
+                hostname: Domain::parse(hostname).context("the host name")?,
+            };
+            let account = Address::parse(&format!("{account}@{}", office.domain))?;
+            let done = json!({ "address": account });
+            let setup = Setup {
+                office,
+                account,
+                admin_hash: hashed(admin_password).await?,
+                account_hash: hashed(password).await?,
+            };
+            setup::finish(house, setup).await?;
+            Ok(done)
+        }
     }
 }
 

@@ -1,0 +1,240 @@
+//! The command line: what a person types at the box or a test at the binary.
+
+#![allow(clippy::print_stdout)] // its answers are its purpose
+
+use crate::control::{self, Request};
+use crate::serve;
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use proto::types::Address;
+use serde_json::Value;
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// A mail server for a small office, in one program.
+#[derive(Debug, Parser)]
+#[command(name = "pillarbox", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    role: Role,
+}
+
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// Run the mail server and its pages
+    Serve(serve::Options),
+    /// List and change accounts of the running box
+    #[command(subcommand)]
+    Account(Account),
+    /// Set a fresh box up, as the wizard in the browser does; reads two lines from standard input:
+    /// the admin's password and the first account's
+    Setup {
+        #[command(flatten)]
+        with: Common,
+        /// The office's mail domain
+        #[arg(long)]
+        domain: String,
+        /// The box's own public name
+        #[arg(long)]
+        hostname: String,
+        /// The first account, without the domain
+        #[arg(long)]
+        account: String,
+    },
+    /// Prove that nothing in the data folder is out of place; exit code 1 if something is
+    Check(Common),
+    /// Numbers and troubles, as on the panel
+    Status(Common),
+    /// Print the version
+    Version,
+}
+
+#[derive(Debug, clap::Args)]
+struct Common {
+    /// The data folder
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Account {
+    /// All accounts
+    List(Common),
+    /// Make an account; its password is read from standard input
+    Create {
+        /// Such as anna@example.com
+        address: Address,
+        /// It gets the mail for postmaster and may use the admin's pages
+        #[arg(long)]
+        admin: bool,
+        #[command(flatten)]
+        with: Common,
+    },
+    /// Set an account's password, read from standard input; its sessions end
+    Password {
+        /// Whose
+        address: Address,
+        #[command(flatten)]
+        with: Common,
+    },
+    /// No login anywhere, sessions cut, mail still accepted
+    Freeze {
+        /// Whom
+        address: Address,
+        /// Why
+        #[arg(long, default_value = "frozen by the admin")]
+        reason: String,
+        #[command(flatten)]
+        with: Common,
+    },
+    /// Give a frozen account back
+    Unfreeze {
+        /// Whom
+        address: Address,
+        #[command(flatten)]
+        with: Common,
+    },
+}
+
+/// Does what the command line says.
+#[must_use]
+pub fn run() -> ExitCode {
+    match act(Arguments::parse().role) {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "pillarbox: {error:#}"); // where else could we say it
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn act(role: Role) -> Result<ExitCode> {
+    match role {
+        Role::Serve(options) => {
+            log_to_stderr();
+            serve::serve(&options)?;
+        }
+        Role::Account(account) => act_on_account(account)?,
+        Role::Setup {
+            with,
+            domain,
+            hostname,
+            account,
+        } => {
+            let mut lines = std::io::stdin().lock();
+            let request = Request::Setup {
+                domain,
+                hostname,
+                account,
+                admin_password: secret_line(&mut lines, "Password for the admin's pages: ")?,
+                password: secret_line(&mut lines, "Password of the first account: ")?,
+            };
+            show(&control::ask(&with.data, &request)?, with.json)?;
+        }
+        Role::Check(with) => return check(&with),
+        Role::Status(with) => show(&control::ask(&with.data, &Request::Status)?, with.json)?,
+        Role::Version => println!("pillarbox {}", env!("CARGO_PKG_VERSION")),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn act_on_account(account: Account) -> Result<()> {
+    let mut input = std::io::stdin().lock();
+    let (request, with) = match account {
+        Account::List(with) => (Request::Accounts, with),
+        Account::Create { address, admin, with } => {
+            let password = secret_line(&mut input, "Password: ")?;
+            let request = Request::CreateAccount {
+                address,
+                password,
+                admin,
+            };
+            (request, with)
+        }
+        Account::Password { address, with } => {
+            let password = secret_line(&mut input, "New password: ")?;
+            (Request::SetPassword { address, password }, with)
+        }
+        Account::Freeze { address, reason, with } => (Request::Freeze { address, reason }, with),
+        Account::Unfreeze { address, with } => (Request::Unfreeze { address }, with),
+    };
+    show(&control::ask(&with.data, &request)?, with.json)
+}
+
+// A running box checks itself; a folder without one is opened for it.
+fn check(with: &Common) -> Result<ExitCode> {
+    let report = match control::ask(&with.data, &Request::Check) {
+        Err(control::AskError::NotRunning(_)) => check_offline(&with.data)?,
+        answered => answered?,
+    };
+    show(&report, with.json)?;
+    let clean = report.get("clean").and_then(Value::as_bool).unwrap_or(false);
+    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn check_offline(data: &Path) -> Result<Value> {
+    let file = data.join("pillarbox.redb");
+    anyhow::ensure!(file.exists(), "{} does not exist", file.display());
+    let store = store::Store::open(data, &store::Options::default())?;
+    Ok(control::report_shown(&store.check()?))
+}
+
+// One line, its line end removed. Nothing is asked where nobody sits.
+fn secret_line(input: &mut impl BufRead, question: &str) -> Result<String> {
+    if std::io::stdin().is_terminal() {
+        print!("{question}");
+        std::io::stdout().flush()?;
+    }
+    let mut line = String::new();
+    input
+        .read_line(&mut line)
+        .context("cannot read the password from standard input")?;
+    let end = line.trim_end_matches(['\r', '\n']).len();
+    line.truncate(end);
+    anyhow::ensure!(!line.is_empty(), "the password is expected on standard input");
+    Ok(line)
+}
+
+fn show(value: &Value, json: bool) -> Result<()> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(value)?);
+        return Ok(());
+    }
+    match value {
+        Value::Array(rows) => rows.iter().for_each(|row| println!("{}", line(row))),
+        row => println!("{}", line(row)),
+    }
+    Ok(())
+}
+
+// `key value` pairs on one line; what is empty is left out.
+fn line(row: &Value) -> String {
+    let Value::Object(fields) = row else {
+        return row.to_string();
+    };
+    let shown = fields.iter().filter(|(_, value)| {
+        !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty())
+    });
+    let words: Vec<String> = shown
+        .map(|(key, value)| match value {
+            Value::String(text) => format!("{key}={text}"),
+            value => format!("{key}={value}"),
+        })
+        .collect();
+    words.join("  ")
+}
+
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("PILLARBOX_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}

@@ -1,0 +1,195 @@
+//! `pillarbox serve`: opens the folder and the doors, and stays until it is told to go.
+
+use crate::attend::attend;
+use crate::board_link::{self, Board};
+use crate::clock::Clock;
+use crate::control;
+use crate::deliver::{self, Post};
+use crate::dns::{Dns, NameServers};
+use crate::guard::watch_accounts;
+use crate::health;
+use crate::house::House;
+use crate::limits;
+use crate::listen::{self, Door};
+use crate::panel;
+use anyhow::{Context, Result};
+use proto::refusal::Refusal;
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use store::EventKind;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tracing::{error, info, warn};
+
+/// Threads for work that waits for the card or hashes a password; each has its stack.
+const BLOCKING_THREADS: usize = 64;
+
+/// How to serve.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Options {
+    /// Folder with everything that the box keeps
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Addresses to listen on
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
+    pub listen: Vec<IpAddr>,
+    /// Added to the real port numbers (25, 143, ...); 0: the system chooses, see DIR/ports.json
+    #[arg(long, value_name = "PORT", default_value_t = 10_000)]
+    pub port_base: u16,
+    /// Largest message in octets, instead of the setting
+    #[arg(long, value_name = "OCTETS")]
+    pub max_size: Option<u64>,
+    /// Name servers to ask instead of those in /etc/resolv.conf
+    #[arg(long, value_name = "IP:PORT")]
+    pub dns: Vec<SocketAddr>,
+    /// Port of other domains' mail servers
+    #[arg(long, value_name = "PORT", default_value_t = deliver::SMTP_PORT, hide = true)]
+    pub relay_port: u16,
+}
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// The folder or a port cannot be used; the message says what to do.
+pub fn serve(options: &Options) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()?;
+    let served = runtime.block_on(open_and_serve(options));
+    runtime.shutdown_timeout(limits::GOODBYE);
+    served
+}
+
+async fn open_and_serve(options: &Options) -> Result<()> {
+    let doors = listen::open(&options.listen, options.port_base)?;
+    let ports = listen::ports(&doors)?;
+    let clock = Clock::system();
+    let https = ports.get("https").copied().unwrap_or_default();
+    let (board, pipe) = Board::from_environment(clock.clone(), https)?;
+    let (mut house, writer) = House::open(&options.data, clock, board.clone())?;
+    house.max_message = options.max_size;
+    let house = Arc::new(house);
+    let control = control::open(&options.data)?;
+
+    let written = tokio::spawn(writer.run(house.store.clone()));
+    tokio::spawn(watch_accounts(house.store.clone(), house.sessions.clone()));
+    tokio::spawn(control::serve(Arc::clone(&house), control));
+    let (shown, screen) = watch::channel(panel::screen(&house, &board)?);
+    tokio::spawn(panel::keep(Arc::clone(&house), board.clone(), shown));
+    if let Some(pipe) = pipe {
+        let doors = Arc::new(addresses(&doors)?);
+        let well = {
+            let house = Arc::clone(&house);
+            move || health::check(Arc::clone(&house), Arc::clone(&doors))
+        };
+        let (board, screen) = (board.clone(), screen.clone());
+        tokio::spawn(async move {
+            if let Err(error) = board_link::speak(board, pipe, screen, well).await {
+                warn!(%error, "the pipe to the board broke");
+            }
+        });
+    }
+    let (close, closing) = watch::channel(false);
+    let mut open = open_doors(&house, post(&house, options), doors, &closing);
+    house.ledger.record(EventKind::Started {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    });
+    announce(&house, &options.data, &ports, options.listen.first().copied())?;
+
+    until_told_to_go().await?;
+    info!("going down");
+    let _ = close.send(true); // an error: every door is closed already
+    house.sessions.cut_all(&Refusal::Shutdown);
+    let drained = timeout(limits::DRAIN, async { while open.join_next().await.is_some() {} }).await;
+    if drained.is_err() {
+        warn!(sessions = house.sessions.count(), "some sessions did not end in time");
+    }
+    house.ledger.flush().await;
+    written.abort();
+    let _ = fs::remove_file(control::path(&options.data)); // a stale socket does no harm
+    info!("down");
+    Ok(())
+}
+
+fn post(house: &House, options: &Options) -> Post {
+    let servers = if options.dns.is_empty() {
+        NameServers::default()
+    } else {
+        NameServers::Fixed(options.dns.clone())
+    };
+    let ledger = house.ledger.clone();
+    Post {
+        store: house.store.clone(),
+        dns: Dns::new(servers),
+        clock: house.clock.clone(),
+        relay_port: options.relay_port,
+        record: Arc::new(move |event| ledger.record(event)),
+    }
+}
+
+fn open_doors(
+    house: &Arc<House>,
+    post: Post,
+    doors: Vec<Door>,
+    closing: &watch::Receiver<bool>,
+) -> JoinSet<()> {
+    let mut open = JoinSet::new();
+    for door in doors {
+        let (name, house, post, closing) = (door.name, Arc::clone(house), post.clone(), closing.clone());
+        open.spawn(async move {
+            if let Err(error) = attend(house, post, door, closing).await {
+                error!(door = name, error = format!("{error:#}"), "a door fell shut");
+            }
+        });
+    }
+    open
+}
+
+fn addresses(doors: &[Door]) -> Result<BTreeMap<&'static str, SocketAddr>> {
+    let mut addresses = BTreeMap::new();
+    for door in doors {
+        addresses.entry(door.name).or_insert(door.socket.local_addr()?);
+    }
+    Ok(addresses)
+}
+
+/// Tells people on the log and scripts on standard output that the box is ready.
+#[allow(clippy::print_stdout)] // the one line that scripts wait for
+fn announce(
+    house: &House,
+    data: &Path,
+    ports: &BTreeMap<&'static str, u16>,
+    address: Option<IpAddr>,
+) -> Result<()> {
+    let draft = data.join("ports.json.new");
+    fs::write(&draft, serde_json::to_vec_pretty(ports)?).context("cannot write ports.json")?;
+    fs::rename(&draft, data.join("ports.json"))?;
+    let https = ports.get("https").copied().unwrap_or_default();
+    let host = match address {
+        Some(address) if !address.is_unspecified() => SocketAddr::new(address, https).to_string(),
+        _ => format!("localhost:{https}"),
+    };
+    let claim = match house.office()? {
+        None => format!(" claim-code {}", house.claim_code),
+        Some(_) => String::new(),
+    };
+    info!(%host, fingerprint = house.tls.short_fingerprint(), "ready");
+    println!("PILLARBOX READY https://{host}/{claim}");
+    Ok(())
+}
+
+async fn until_told_to_go() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! Making a fresh box a mail server, in one go. The name of the office is written last: it is what
+//! opens the doors, and only then everything else is there.
+
+use crate::dkim;
+use crate::house::House;
+use crate::settings::{self, Admin, Office};
+use anyhow::{Context, Result, ensure};
+use proto::types::Address;
+use store::{NewAccount, StoreError};
+use tracing::info;
+
+/// What a fresh box has to know.
+pub struct Setup {
+    /// Its names.
+    pub office: Office,
+    /// The hash of the admin's password.
+    pub admin_hash: String,
+    /// The first account: the admin's own address.
+    pub account: Address,
+    /// The hash of its password.
+    pub account_hash: String,
+}
+
+/// Sets the box up. Safe to repeat after a plug was pulled in the middle.
+///
+/// # Errors
+/// It is set up already, the address is not the office's, or the store failed.
+pub async fn finish(house: &House, setup: Setup) -> Result<()> {
+    ensure!(house.office()?.is_none(), "the box is set up already");
+    ensure!(
+        *setup.account.domain() == setup.office.domain,
+        "the first account must be one of @{}",
+        setup.office.domain
+    );
+    let has_keys = house.store.snapshot()?.setting(settings::DKIM)?.is_some();
+    if !has_keys {
+        let keys = tokio::task::spawn_blocking(|| dkim::generate(1))
+            .await?
+            .context("cannot make DKIM keys")?;
+        settings::write(&house.store, settings::DKIM, &keys).await?;
+    }
+    let admin = Admin {
+        password_hash: setup.admin_hash,
+    };
+    settings::write(&house.store, settings::ADMIN, &admin).await?;
+    let account = NewAccount {
+        address: setup.account,
+        password_hash: setup.account_hash,
+        admin: true,
+        created: house.clock.now(),
+    };
+    match house.store.create_account(account).await {
+        Ok(_) | Err(StoreError::Exists) => {}
+        Err(error) => return Err(error.into()),
+    }
+    settings::write(&house.store, settings::OFFICE, &setup.office).await?;
+    info!(domain = %setup.office.domain, "the box is set up");
+    Ok(())
+}
