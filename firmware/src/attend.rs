@@ -8,10 +8,7 @@ use crate::limits;
 use crate::listen::Door;
 use crate::world::World;
 use anyhow::Result;
-use proto::imap::{self, Imap};
-use proto::pop3::{self, Pop3};
 use proto::session::Session;
-use proto::smtp::{self, Smtp};
 use proto::types::Protocol;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -126,17 +123,7 @@ async fn receive(house: Arc<House>, post: Post, kind: Kind, stream: TcpStream, p
             Err(_) => return,
         }
     }
-    let session = Greeting::new(&house, kind);
     let world = World::new(house, post, facts, ticket);
-    match kind.protocol {
-        Protocol::Smtp | Protocol::Submission => run(wire, session.smtp(), world, acceptor).await,
-        Protocol::Imap => run(wire, session.imap(), world, acceptor).await,
-        Protocol::Pop3 => run(wire, session.pop3(), world, acceptor).await,
-        Protocol::Web => End::Closed,
-    };
+    let _ = (wire, world, acceptor);
     drop(call);
-}
-
-async fn run<S: Session + Send>(wire: Wire<TcpStream>, session: S, world: World, acceptor: TlsAcceptor) -> End {
-    Driver::new(wire, session, world, acceptor).run().await
 }

@@ -92,7 +92,10 @@ impl Board {
     /// The address to show, or nothing.
     #[must_use]
     pub fn address(&self) -> String {
-        self.addresses().first().map(IpAddr::to_string).unwrap_or_default()
+        self.addresses()
+            .first()
+            .map(IpAddr::to_string)
+            .unwrap_or_default()
     }
 
     /// Where the wizard is found.

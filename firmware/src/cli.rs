@@ -67,6 +67,7 @@ enum Account {
     /// Make an account; its password is read from standard input
     Create {
         /// Such as anna@example.com
+        #[arg(value_parser = Address::parse)]
         address: Address,
         /// It gets the mail for postmaster and may use the admin's pages
         #[arg(long)]
@@ -77,6 +78,7 @@ enum Account {
     /// Set an account's password, read from standard input; its sessions end
     Password {
         /// Whose
+        #[arg(value_parser = Address::parse)]
         address: Address,
         #[command(flatten)]
         with: Common,
@@ -84,6 +86,7 @@ enum Account {
     /// No login anywhere, sessions cut, mail still accepted
     Freeze {
         /// Whom
+        #[arg(value_parser = Address::parse)]
         address: Address,
         /// Why
         #[arg(long, default_value = "frozen by the admin")]
@@ -94,6 +97,7 @@ enum Account {
     /// Give a frozen account back
     Unfreeze {
         /// Whom
+        #[arg(value_parser = Address::parse)]
         address: Address,
         #[command(flatten)]
         with: Common,
@@ -159,7 +163,11 @@ fn act_on_account(account: Account) -> Result<()> {
             let password = secret_line(&mut input, "New password: ")?;
             (Request::SetPassword { address, password }, with)
         }
-        Account::Freeze { address, reason, with } => (Request::Freeze { address, reason }, with),
+        Account::Freeze {
+            address,
+            reason,
+            with,
+        } => (Request::Freeze { address, reason }, with),
         Account::Unfreeze { address, with } => (Request::Unfreeze { address }, with),
     };
     show(&control::ask(&with.data, &request)?, with.json)
@@ -173,7 +181,11 @@ fn check(with: &Common) -> Result<ExitCode> {
     };
     show(&report, with.json)?;
     let clean = report.get("clean").and_then(Value::as_bool).unwrap_or(false);
-    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if clean {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn check_offline(data: &Path) -> Result<Value> {
@@ -216,9 +228,9 @@ fn line(row: &Value) -> String {
     let Value::Object(fields) = row else {
         return row.to_string();
     };
-    let shown = fields.iter().filter(|(_, value)| {
-        !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty())
-    });
+    let shown = fields
+        .iter()
+        .filter(|(_, value)| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty()));
     let words: Vec<String> = shown
         .map(|(key, value)| match value {
             Value::String(text) => format!("{key}={text}"),

@@ -11,8 +11,8 @@ use crate::spool::Spool;
 use crate::tls::Tls;
 use crate::world::Maildrops;
 use anyhow::{Context, Result, anyhow};
-use std::fs::{self, DirBuilder};
 use proto::types::Domain;
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::fs::DirBuilderExt;
@@ -122,7 +122,9 @@ impl std::fmt::Debug for House {
 
 // Names and addresses in the box's own certificate.
 fn names() -> Vec<String> {
-    let own = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    let own = nix::unistd::gethostname()
+        .ok()
+        .and_then(|name| name.into_string().ok());
     let mut names = vec!["pillarbox.local".to_owned(), "localhost".to_owned()];
     names.extend(own.filter(|name| Domain::parse(name).is_ok()));
     names.dedup();
@@ -131,7 +133,10 @@ fn names() -> Vec<String> {
 
 fn certified(board: &Board) -> Vec<IpAddr> {
     let mut addresses = board.addresses();
-    addresses.extend([IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)]);
+    addresses.extend([
+        IpAddr::from(Ipv4Addr::LOCALHOST),
+        IpAddr::from(Ipv6Addr::LOCALHOST),
+    ]);
     addresses
 }
 

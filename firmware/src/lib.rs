@@ -1,10 +1,10 @@
 //! The appliance: wiring, network, delivery, guard, ledger. The only crate that knows the others.
 
-//pub mod attend;
+pub mod attend;
 pub mod blocking;
 pub mod board_link;
 pub mod claim;
-//pub mod cli;
+pub mod cli;
 pub mod clock;
 pub mod control;
 pub mod deliver;
@@ -19,7 +19,7 @@ pub mod ledger;
 pub mod limits;
 pub mod listen;
 pub mod panel;
-//pub mod serve;
+pub mod serve;
 pub mod settings;
 pub mod setup;
 pub mod spool;

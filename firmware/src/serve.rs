@@ -96,7 +96,9 @@ async fn open_and_serve(options: &Options) -> Result<()> {
         });
     }
     let (close, closing) = watch::channel(false);
-    let mut open = open_doors(&house, post(&house, options), doors, &closing);
+    let post = post(&house, options);
+    let queue = tokio::spawn(deliver::queue::run(post.clone(), gone(closing.clone())));
+    let mut open = open_doors(&house, post, doors, &closing);
     house.ledger.record(EventKind::Started {
         version: env!("CARGO_PKG_VERSION").to_owned(),
     });
@@ -108,8 +110,12 @@ async fn open_and_serve(options: &Options) -> Result<()> {
     house.sessions.cut_all(&Refusal::Shutdown);
     let drained = timeout(limits::DRAIN, async { while open.join_next().await.is_some() {} }).await;
     if drained.is_err() {
-        warn!(sessions = house.sessions.count(), "some sessions did not end in time");
+        warn!(
+            sessions = house.sessions.count(),
+            "some sessions did not end in time"
+        );
     }
+    let _ = timeout(limits::DRAIN, queue).await; // what is under way stays queued
     house.ledger.flush().await;
     written.abort();
     let _ = fs::remove_file(control::path(&options.data)); // a stale socket does no harm
@@ -123,13 +129,12 @@ fn post(house: &House, options: &Options) -> Post {
     } else {
         NameServers::Fixed(options.dns.clone())
     };
-    let ledger = house.ledger.clone();
     Post {
         store: house.store.clone(),
         dns: Dns::new(servers),
         clock: house.clock.clone(),
         relay_port: options.relay_port,
-        record: Arc::new(move |event| ledger.record(event)),
+        ledger: house.ledger.clone(),
     }
 }
 
@@ -182,6 +187,10 @@ fn announce(
     info!(%host, fingerprint = house.tls.short_fingerprint(), "ready");
     println!("PILLARBOX READY https://{host}/{claim}");
     Ok(())
+}
+
+async fn gone(mut closing: watch::Receiver<bool>) {
+    let _ = closing.wait_for(|closing| *closing).await; // an error: the box is gone already
 }
 
 async fn until_told_to_go() -> Result<()> {

@@ -95,7 +95,11 @@ async fn take(
     }
 }
 
-async fn name_the_peer(ConnectInfo(Caller(peer)): ConnectInfo<Caller>, mut request: Request, next: Next) -> Response {
+async fn name_the_peer(
+    ConnectInfo(Caller(peer)): ConnectInfo<Caller>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     request.extensions_mut().insert(Peer(peer.ip().to_canonical()));
     next.run(request).await
 }
@@ -153,7 +157,11 @@ impl Stream {
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         match Pin::new(&mut self.io).poll_read(context, into) {
             Poll::Pending if self.too_silent(context) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => Poll::Pending,
@@ -166,7 +174,11 @@ impl AsyncRead for Stream {
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
         match Pin::new(&mut self.io).poll_write(context, octets) {
             Poll::Pending if self.too_silent(context) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => Poll::Pending,

@@ -116,7 +116,12 @@ where
             match output {
                 Output::Send(octets) => {
                     let connection = self.world.facts().number;
-                    debug!(connection, code = trace::code(&octets), octets = octets.len(), "S");
+                    debug!(
+                        connection,
+                        code = trace::code(&octets),
+                        octets = octets.len(),
+                        "S"
+                    );
                     if self.out.is_empty() {
                         self.out = octets;
                     } else {
@@ -225,7 +230,11 @@ where
             self.read = vec![0; room]; // an idle connection holds no large buffer
         }
         let silence = (Instant::now() + limits::BODY_SILENCE).min(deadline);
-        let until = if matches!(expect, Expect::Line { .. }) { deadline } else { silence };
+        let until = if matches!(expect, Expect::Line { .. }) {
+            deadline
+        } else {
+            silence
+        };
         let bell = self.world.bell();
         tokio::select! {
             biased;

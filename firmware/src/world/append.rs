@@ -39,12 +39,7 @@ impl World {
             outgoing: Vec::new(),
             received_at: now,
         };
-        let delivered = self
-            .house
-            .store
-            .deliver(vec![delivery])
-            .await
-            .map_err(refused)?;
+        let delivered = self.house.store.deliver(vec![delivery]).await.map_err(refused)?;
         let placed = delivered.first().and_then(|delivered| delivered.placed.first());
         let (_, validity, uid) = *placed.ok_or(Refusal::Temporary)?;
         Ok(Answer::Appended { validity, uid })

@@ -1,6 +1,7 @@
 //! The questions of SMTP: who may send, who receives, and taking a message over.
 
 use super::{World, refused};
+use crate::deliver;
 use crate::deliver::people::{self, Recipient};
 use crate::settings::{self, Office};
 use crate::spool::Spool;
@@ -50,12 +51,16 @@ impl World {
     }
 
     /// Takes a message over: it is ours once this has answered.
-    pub(super) async fn accept(&mut self, envelope: Envelope, spool: Option<Spool>) -> Result<Answer, Refusal> {
+    pub(super) async fn accept(
+        &mut self,
+        envelope: Envelope,
+        spool: Option<Spool>,
+    ) -> Result<Answer, Refusal> {
         let spool = spool.ok_or(Refusal::Temporary)?;
         self.rest();
-        let id = match self.facts.protocol {
-            Protocol::Submission => crate::deliver::submit(&self.post, &self.facts, envelope, spool).await?,
-            _ => crate::deliver::inbound(&self.post, &self.facts, envelope, spool).await?,
+        let id = match &self.facts.identity {
+            Some(identity) => deliver::submit(&self.post, &self.facts, identity, &envelope, spool).await?,
+            None => deliver::inbound(&self.post, &self.facts, &envelope, spool).await?,
         };
         Ok(Answer::Accepted { id })
     }

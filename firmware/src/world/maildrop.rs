@@ -57,7 +57,9 @@ impl World {
                 uid: row.uid,
                 blob: row.blob,
                 size: row.size,
-                header_end: row.structure.map_or(row.size, |structure| structure.root.header.end),
+                header_end: row
+                    .structure
+                    .map_or(row.size, |structure| structure.root.header.end),
             });
             ControlFlow::Continue(())
         };
@@ -69,11 +71,7 @@ impl World {
     pub(super) async fn close_maildrop(&mut self, deleted: Vec<Uid>) -> Result<Answer, Refusal> {
         let lock = self.maildrop.take().ok_or(Refusal::Temporary)?;
         if !deleted.is_empty() {
-            let removed = self
-                .house
-                .store
-                .expunge(lock.inbox, Some(deleted), false)
-                .await;
+            let removed = self.house.store.expunge(lock.inbox, Some(deleted), false).await;
             removed.map_err(refused)?;
         }
         self.rest();

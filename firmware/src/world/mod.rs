@@ -2,9 +2,8 @@
 
 mod append;
 mod mail;
-mod maildrop;
 mod mailboxes;
-mod search;
+mod maildrop;
 
 pub use maildrop::Maildrops;
 
@@ -96,7 +95,6 @@ impl World {
             Question::Recipient { address } => self.recipient(&address),
             Question::Accept(envelope) => self.accept(envelope, spool.take()).await,
             Question::Append { name, flags, date } => self.append(&name, flags, date, spool.take()).await,
-            Question::Search { mailbox, criteria } => self.search(mailbox, &criteria),
             Question::OpenMaildrop => self.open_maildrop(),
             Question::CloseMaildrop { deleted } => self.close_maildrop(deleted).await,
             question => self.about_mailboxes(question).await,
