@@ -6,9 +6,9 @@ use crate::facts::ConnectionFacts;
 use crate::house::House;
 use crate::limits;
 use crate::listen::Door;
+use crate::opening::Opening;
 use crate::world::World;
 use anyhow::Result;
-use proto::session::Session;
 use proto::types::Protocol;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -123,7 +123,16 @@ async fn receive(house: Arc<House>, post: Post, kind: Kind, stream: TcpStream, p
             Err(_) => return,
         }
     }
+    let opening = match Opening::new(&house, &facts) {
+        Ok(opening) => opening,
+        Err(error) => return error!(%error, "a session cannot begin"),
+    };
     let world = World::new(house, post, facts, ticket);
-    let _ = (wire, world, acceptor);
+    match kind.protocol {
+        Protocol::Smtp | Protocol::Submission => {
+            Driver::new(wire, opening.smtp(), world, acceptor).run().await
+        }
+        _ => End::Closed,
+    };
     drop(call);
 }

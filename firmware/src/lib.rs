@@ -18,6 +18,7 @@ pub mod house;
 pub mod ledger;
 pub mod limits;
 pub mod listen;
+pub mod opening;
 pub mod panel;
 pub mod serve;
 pub mod settings;

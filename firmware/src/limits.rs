@@ -55,3 +55,6 @@ pub const CONTROL_LINE: u64 = 64 * 1024;
 pub const GOODBYE: Duration = Duration::from_secs(2);
 /// Addresses whose failed logins are remembered for the delay.
 pub const DELAYED: usize = 4096;
+
+/// Recipients of one message.
+pub const RECIPIENTS: usize = 1000;

@@ -185,7 +185,9 @@ mod tests {
         let (anna, berta) = (sessions.enter(), sessions.enter());
         anna.belongs_to(Some(AccountId(1)));
         berta.belongs_to(Some(AccountId(2)));
-        let frozen = Refusal::Frozen { reason: "spam".to_owned() };
+        let frozen = Refusal::Frozen {
+            reason: "spam".to_owned(),
+        };
         sessions.cut(AccountId(1), &frozen);
         anna.bell().rung(false).await;
         assert_eq!(anna.bell().cut(), Some(frozen.clone()));

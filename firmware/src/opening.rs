@@ -1,0 +1,57 @@
+//! How a session of each protocol begins: what it knows of the box.
+
+use crate::facts::ConnectionFacts;
+use crate::house::House;
+use crate::limits;
+use proto::smtp::{self, Smtp};
+use proto::types::{AddressError, Domain, Protocol};
+
+/// The name of a box that has none yet.
+const UNNAMED: &str = "pillarbox.local";
+
+/// What all sessions say of the box.
+#[derive(Debug)]
+pub struct Opening {
+    hostname: String,
+    domain: Domain,
+    max_message: u64,
+    tls_active: bool,
+    submission: bool,
+}
+
+impl Opening {
+    /// For a connection whose TLS, if it begins with TLS, is up.
+    ///
+    /// # Errors
+    /// None: the name of an unnamed box can be parsed.
+    pub fn new(house: &House, facts: &ConnectionFacts) -> Result<Self, AddressError> {
+        let (hostname, domain) = match house.office() {
+            Ok(Some(office)) => (office.hostname.to_string(), office.domain),
+            _ => (UNNAMED.to_owned(), Domain::parse(UNNAMED)?),
+        };
+        Ok(Self {
+            hostname,
+            domain,
+            max_message: house.message_limit(),
+            tls_active: facts.tls.is_some(),
+            submission: facts.protocol == Protocol::Submission,
+        })
+    }
+
+    /// Port 25 and submission.
+    #[must_use]
+    pub fn smtp(self) -> Smtp {
+        Smtp::new(smtp::Config {
+            hostname: self.hostname,
+            domain: self.domain,
+            submission: self.submission,
+            tls: if self.tls_active {
+                smtp::Tls::Active
+            } else {
+                smtp::Tls::Offered
+            },
+            max_size: self.max_message,
+            max_recipients: limits::RECIPIENTS,
+        })
+    }
+}
