@@ -1,7 +1,8 @@
 //! What a session may ask the world, and what the world answers: one answer to each question.
 //!
 //! Reads between two waits for the client see one snapshot of the store, so a FETCH never mixes
-//! two states; the world drops the snapshot whenever the driver waits for the client.
+//! two states; the world drops the snapshot whenever the driver waits for the client, and after
+//! every change that the session itself asked for, so that it reads what it wrote.
 
 use crate::refusal::Refusal;
 use crate::types::{
@@ -346,6 +347,6 @@ pub enum Criteria {
     },
     Body(String),
     Text(String),
-    /// MODSEQ (RFC 7162 3.1.5).
+    /// MODSEQ: the last change is this one or a later one (RFC 7162 3.1.5).
     ChangedSince(ModSeq),
 }

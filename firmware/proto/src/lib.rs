@@ -6,6 +6,7 @@
 
 pub mod ask;
 pub mod frame;
+pub mod imap;
 pub mod limits;
 pub mod message;
 pub mod refusal;

@@ -18,7 +18,8 @@ pub enum Expect {
         limit: usize,
         /// How long the peer may be silent.
         seconds: u32,
-        /// Whether news may interrupt the wait (IMAP IDLE).
+        /// Whether news may interrupt the wait (IMAP IDLE). What happened since the last answer
+        /// counts, so that nothing is missed between an answer and the wait.
         watch: bool,
     },
     /// Dot-stuffed data up to CRLF.CRLF, unstuffed into the spool (RFC 5321 4.5.2).

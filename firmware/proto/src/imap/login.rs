@@ -1,0 +1,148 @@
+//! Coming in: CAPABILITY, STARTTLS, LOGIN, AUTHENTICATE, ENABLE (RFC 9051 6.1 to 6.3).
+
+use super::reply::{Reply, refusal_text};
+use super::script::Script;
+use super::wire::Heard;
+use crate::ask::{Answer, Question};
+use crate::refusal::Refusal;
+use crate::sasl::{self, Exchange, Fault, Login, Step};
+use crate::types::{Mechanism, Secret};
+
+/// Failed logins after which the session ends.
+const MAX_FAILURES: u32 = 5;
+/// Longest line of a SASL exchange in octets.
+const MAX_SASL_LINE: usize = 12 * 1024;
+const SASL_SECONDS: u32 = 3 * 60;
+
+/// In every state.
+const ALWAYS: &str = "IMAP4rev1 IMAP4rev2 LITERAL- ID ENABLE";
+/// After a login.
+const AFTER_LOGIN: &str = "IDLE NAMESPACE UIDPLUS MOVE UNSELECT CHILDREN SPECIAL-USE LIST-EXTENDED LIST-STATUS \
+     STATUS=SIZE ESEARCH SEARCHRES BINARY CONDSTORE UTF8=ACCEPT";
+
+impl Script {
+    /// capability-data
+    pub(super) fn capabilities(&self) -> String {
+        if self.identity.is_some() {
+            return format!(
+                "CAPABILITY {ALWAYS} {AFTER_LOGIN} APPENDLIMIT={}",
+                self.config.max_append
+            );
+        }
+        let way_in = match (self.tls, self.config.tls_available) {
+            (true, _) => "SASL-IR AUTH=PLAIN AUTH=LOGIN",
+            (false, true) => "STARTTLS LOGINDISABLED",
+            (false, false) => "LOGINDISABLED",
+        };
+        format!("CAPABILITY {ALWAYS} {way_in}")
+    }
+
+    pub(super) async fn start_tls(&mut self) -> Reply {
+        if self.tls || !self.config.tls_available {
+            return Reply::bad("TLS cannot begin here.");
+        }
+        self.tls_next = true;
+        Reply::ok("Begin the TLS handshake.")
+    }
+
+    pub(super) async fn login(&mut self, login: &[u8], password: Secret) -> Reply {
+        if !self.tls {
+            return Reply::no(refusal_text(&Refusal::TlsRequired));
+        }
+        match sasl::name(login) {
+            Some(login) if sasl::is_password(password.expose()) => {
+                self.check(Login {
+                    mechanism: Mechanism::Command,
+                    login,
+                    password,
+                })
+                .await
+            }
+            _ => self.failed_login(&Answer::Refused(Refusal::BadCredentials)),
+        }
+    }
+
+    // authenticate = "AUTHENTICATE" SP auth-type [SP initial-resp] *(CRLF base64)
+    pub(super) async fn authenticate(&mut self, mechanism: &str, initial: Option<Secret>) -> Reply {
+        if !self.tls {
+            return Reply::no(refusal_text(&Refusal::TlsRequired));
+        }
+        let initial = initial.as_ref().map(Secret::expose);
+        let (mut exchange, mut step) = Exchange::start(mechanism.as_bytes(), initial);
+        loop {
+            step = match step {
+                Step::Challenge(challenge) => {
+                    self.wire.line(&format!("+ {challenge}"));
+                    match self.wire.hear(MAX_SASL_LINE, SASL_SECONDS, false).await {
+                        Heard::Line(line) => exchange.answer(&line),
+                        _ => return Reply::bad("That line cannot be read."),
+                    }
+                }
+                Step::Done(login) => return self.check(login).await,
+                Step::Failed(Fault::Unknown) => {
+                    return Reply::no("[CANNOT] That mechanism is not offered; PLAIN and LOGIN are.");
+                }
+                Step::Failed(fault @ (Fault::Cancelled | Fault::Malformed)) => {
+                    return Reply::bad(format!("Not done: {fault}."));
+                }
+                Step::Failed(fault @ Fault::OtherIdentity) => {
+                    return Reply::no(format!("[AUTHORIZATIONFAILED] Not done: {fault}."));
+                }
+            }
+        }
+    }
+
+    async fn check(&mut self, login: Login) -> Reply {
+        let Login {
+            mechanism,
+            login,
+            password,
+        } = login;
+        match self
+            .wire
+            .ask(Question::Authenticate {
+                mechanism,
+                login,
+                password,
+            })
+            .await
+        {
+            Answer::Authenticated(identity) => {
+                self.identity = Some(identity);
+                Reply::ok(format!("[{}] Welcome.", self.capabilities()))
+            }
+            answer => self.failed_login(&answer),
+        }
+    }
+
+    fn failed_login(&mut self, answer: &Answer) -> Reply {
+        self.failures += 1;
+        if self.failures >= MAX_FAILURES {
+            self.say_bye("Too many failed logins.");
+        }
+        Reply::failed(answer)
+    }
+
+    pub(super) fn enable(&mut self, wanted: &[String]) -> Reply {
+        let mut enabled = Vec::new();
+        for capability in wanted {
+            match capability.as_str() {
+                "IMAP4REV2" => self.enabled.rev2 = true,
+                "UTF8=ACCEPT" => self.enabled.utf8_accept = true,
+                "CONDSTORE" => self.enabled.condstore = true,
+                _ => continue, // RFC 5161 3.1: the unknown is passed over
+            }
+            let name = if capability == "IMAP4REV2" {
+                "IMAP4rev2"
+            } else {
+                capability
+            };
+            if !enabled.contains(&name) {
+                enabled.push(name);
+            }
+        }
+        let list: String = enabled.iter().map(|name| format!(" {name}")).collect();
+        self.wire.line(&format!("* ENABLED{list}"));
+        Reply::ok("Done.")
+    }
+}

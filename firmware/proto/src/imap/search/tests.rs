@@ -1,0 +1,1 @@
+//! What matches and what does not.
