@@ -193,3 +193,109 @@ fn transact(database: &Database, group: &mut [Box<dyn Job>]) -> Result<Vec<Chang
     }
     Ok(news)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Options, Snapshot};
+
+    struct Bench {
+        writer: Writer,
+        news: broadcast::Receiver<Change>,
+        group: Vec<Box<dyn Job>>,
+    }
+
+    type Answer = oneshot::Receiver<Result<(), StoreError>>;
+
+    impl Bench {
+        fn new() -> Self {
+            let backend = redb::backends::InMemoryBackend::new();
+            let database = Arc::new(Shared::open_backend(backend, &Options::default()).unwrap());
+            let (changes, news) = broadcast::channel(16);
+            let (_, jobs) = mpsc::channel(1);
+            Self {
+                writer: Writer {
+                    database,
+                    jobs,
+                    changes,
+                },
+                news,
+                group: Vec::new(),
+            }
+        }
+
+        fn add(
+            &mut self,
+            work: impl FnMut(&mut Write<'_>) -> Result<(), StoreError> + Send + 'static,
+        ) -> Answer {
+            let (operation, answer) = Operation::new(0, work);
+            self.group.push(Box::new(operation));
+            answer
+        }
+
+        fn commit(&mut self) {
+            self.writer.commit(std::mem::take(&mut self.group));
+        }
+
+        fn settings(&self) -> Vec<&'static str> {
+            let snapshot = Snapshot {
+                transaction: self.writer.database.read().unwrap(),
+            };
+            let keys = ["a", "b", "c", "d"];
+            keys.into_iter()
+                .filter(|key| snapshot.setting(key).unwrap().is_some())
+                .collect()
+        }
+    }
+
+    fn put(key: &'static str) -> impl FnMut(&mut Write<'_>) -> Result<(), StoreError> {
+        move |write| write.put_setting(key, &serde_json::Value::Bool(true))
+    }
+
+    #[test]
+    fn a_refusal_before_any_change_leaves_the_rest_of_the_group_in_one_commit() {
+        let mut bench = Bench::new();
+        let runs = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counted = runs.clone();
+        let mut first = put("a");
+        let mut a = bench.add(move |write| {
+            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            first(write)
+        });
+        let mut refused = bench.add(|_| Err(StoreError::NotFound));
+        let mut b = bench.add(put("b"));
+        bench.commit();
+        assert!(matches!((a.try_recv(), b.try_recv()), (Ok(Ok(())), Ok(Ok(())))));
+        assert!(matches!(refused.try_recv(), Ok(Err(StoreError::NotFound))));
+        assert_eq!(bench.settings(), ["a", "b"]);
+        assert_eq!(runs.load(std::sync::atomic::Ordering::Relaxed), 1);
+        assert_eq!(bench.news.try_recv(), Ok(Change::Settings));
+        assert!(bench.news.try_recv().is_err());
+    }
+
+    #[test]
+    fn an_operation_that_fails_halfway_or_panics_is_undone_and_the_others_are_kept() {
+        let mut bench = Bench::new();
+        let mut a = bench.add(put("a"));
+        let mut halfway = bench.add(|write| put("b")(write).and(Err(StoreError::Exists)));
+        let mut panics = bench.add(|write| {
+            put("c")(write)?;
+            panic!("a bug")
+        });
+        let mut d = bench.add(put("d"));
+        bench.commit();
+        assert!(matches!((a.try_recv(), d.try_recv()), (Ok(Ok(())), Ok(Ok(())))));
+        assert!(matches!(halfway.try_recv(), Ok(Err(StoreError::Exists))));
+        assert!(matches!(panics.try_recv(), Ok(Err(StoreError::Internal(_)))));
+        assert_eq!(bench.settings(), ["a", "d"]);
+    }
+
+    #[test]
+    fn a_group_that_changes_nothing_is_answered_without_news() {
+        let mut bench = Bench::new();
+        let mut nothing = bench.add(|write| write.remove_setting("zz"));
+        bench.commit();
+        assert!(matches!(nothing.try_recv(), Ok(Ok(()))));
+        assert!(bench.news.try_recv().is_err());
+    }
+}

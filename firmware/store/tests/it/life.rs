@@ -385,9 +385,9 @@ fn the_queue_retries_bounces_and_forgets() {
             words: "ok".to_owned(),
         },
     );
-    settle(&[failed.clone()], Some(to_inbox(b"sorry", account))).unwrap();
+    settle(std::slice::from_ref(&failed), Some(to_inbox(b"sorry", account))).unwrap();
     assert!(matches!(
-        settle(&[failed.clone()], None),
+        settle(std::slice::from_ref(&failed), None),
         Err(StoreError::NotFound)
     ));
     settle(&[failed, delivered], None).unwrap();

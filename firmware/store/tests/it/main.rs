@@ -1,4 +1,13 @@
 //! The store from outside, on real folders and on backends that fail.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)] // a test may fail loudly
 
+mod crash;
+mod disk;
+mod folder;
 mod life;
 mod office;

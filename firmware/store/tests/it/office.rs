@@ -1,5 +1,4 @@
 //! A small office to test with.
-#![allow(clippy::unwrap_used, clippy::expect_used)] // a test's groundwork may fail loudly
 
 use proto::types::{AccountId, Address, Flags, MailboxId, Part, Span, Structure, Timestamp};
 use store::{Body, Delivery, MailCopy, NewAccount, Options, Outgoing, Place, Store};
