@@ -107,6 +107,8 @@ pub enum Login {
     Wrong,
     /// Too many wrong ones from there: nothing was compared.
     Throttled,
+    /// They are right, but the account is frozen or switched off.
+    Shut,
 }
 
 /// What one glance should tell; the same numbers as on the panel.
@@ -176,7 +178,7 @@ pub struct Account {
     pub id: AccountId,
     /// Its address.
     pub address: Address,
-    /// Whether it gets the mail for postmaster.
+    /// Whether it may use the admin's pages and gets the mail for postmaster.
     pub admin: bool,
     /// What it may do.
     pub state: AccountState,

@@ -15,9 +15,10 @@ pub(crate) struct Record {
     pub(crate) name: String,
     /// The name as most providers' forms want it: relative to the domain, `@` for the domain.
     pub(crate) host: String,
-    /// The value, whole; a hint in words where [`Record::known`] is false.
+    /// The value, whole.
     pub(crate) value: String,
-    /// Whether `value` can be pasted as it is.
+    /// Whether the box knows its public address; if not, words stand for it, in the value or in
+    /// the name of the reverse record.
     pub(crate) known: bool,
     /// Why, in a sentence or two.
     pub(crate) why: String,
@@ -187,7 +188,7 @@ fn reverse(hostname: &str, public: &[IpAddr]) -> Record {
     Record {
         title: "Reverse name".to_owned(),
         kind: "PTR",
-        known: true,
+        known: name.is_some(),
         host: name
             .clone()
             .unwrap_or_else(|| "your office's public address".to_owned()),

@@ -278,7 +278,7 @@ impl From<proto::types::Timestamp> for Moment {
 
 /// A certificate's fingerprint as the panel shows it: the first 16 hex digits in groups of four.
 pub(crate) fn short_fingerprint(hex: &str) -> String {
-    let first: Vec<char> = hex.chars().take(16).collect();
+    let first: Vec<char> = hex.to_uppercase().chars().take(16).collect();
     first
         .chunks(4)
         .map(|group| group.iter().collect::<String>())

@@ -55,6 +55,9 @@ for (const label of document.querySelectorAll("[data-show-passwords]")) {
   });
 }
 
+// On a phone the lit tab may be out of sight.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 // Times in the reader's own zone.
 for (const time of document.querySelectorAll("time[datetime]")) {
   const at = new Date(time.dateTime);

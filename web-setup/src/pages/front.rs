@@ -166,6 +166,9 @@ pub(crate) async fn login<A: Appliance>(
         Login::Wrong => show_again(&again(
             "Name and password do not match. The attempt was recorded.",
         )),
+        Login::Shut => show_again(&again(
+            "This account is frozen or switched off. Another admin can give it back.",
+        )),
         Login::Throttled => show_as(
             StatusCode::TOO_MANY_REQUESTS,
             &again("Too many wrong passwords from your address. Please wait a few minutes."),

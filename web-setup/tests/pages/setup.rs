@@ -265,7 +265,7 @@ async fn the_claim_page_shows_the_fingerprint_as_the_panel_does_and_never_the_co
         let seen = browser.get("/").await;
         assert_eq!(seen.status, StatusCode::OK);
         assert!(
-            seen.text.contains("0123 4567 89ab cdef") && seen.text.contains(&"0123456789abcdef".repeat(4))
+            seen.text.contains("0123 4567 89AB CDEF") && seen.text.contains(&"0123456789abcdef".repeat(4))
         );
         assert!(!seen.text.contains("/panel") && !seen.text.contains(CODE));
     }
