@@ -16,6 +16,8 @@ const CHECKER: &str = "/sbin/e2fsck";
 /// What a file system may be smaller than its partition without being grown: one alignment step.
 const SLACK: u64 = layout::card::ALIGN;
 
+const WAIT_FOR_DRIVER: Duration = Duration::from_secs(30);
+
 /// The partition that holds the mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DataPartition {
@@ -191,6 +193,7 @@ pub(super) fn mount_data(partition: &DataPartition) -> Result<()> {
     fs::create_dir_all(layout::DATA_DIR)?;
     let flags = MsFlags::MS_NOATIME | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     // Barriers and ordered data are the default; without them an fsync would promise too much.
+    wait_for_driver();
     mount(
         Some(&partition.device()),
         layout::DATA_DIR,
@@ -206,6 +209,15 @@ pub(super) fn mount_data(partition: &DataPartition) -> Result<()> {
     chown(layout::MAIL_DIR, Some(layout::SERVE_UID), Some(layout::SERVE_UID))?;
     fs::set_permissions(layout::MAIL_DIR, fs::Permissions::from_mode(0o700))?;
     Ok(())
+}
+
+/// The driver of ext4 may still be loading; without it mount(2) says ENODEV.
+fn wait_for_driver() {
+    let end = Instant::now() + WAIT_FOR_DRIVER;
+    let loaded = || fs::read_to_string("/proc/filesystems").is_ok_and(|list| list.contains("\text4\n"));
+    while !loaded() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// Compares sizes at every start, so that a power cut on the way costs nothing.

@@ -31,7 +31,7 @@ pub(super) fn start_serve(listeners: &[Listener]) -> io::Result<Child> {
         capabilities: 0,
         descriptors: listeners.iter().map(|listener| listener.socket.as_fd()).collect(),
         rules: rules(
-            &["/etc", "/run/link", "/proc/self", "/dev/urandom"],
+            &["/etc", "/run/link", "/dev/urandom"],
             &[layout::MAIL_DIR, "/tmp", "/dev/null"],
         ),
         open_files: 8192,
@@ -57,11 +57,17 @@ pub(super) fn start_link() -> io::Result<Child> {
 /// A ruleset as strict as the kernel knows; none on a kernel without Landlock.
 fn rules(read: &[&str], write: &[&str]) -> Option<OwnedFd> {
     let abi = ABI::V5;
+    // The roles are this binary, started once more after the rules hold.
+    let program = std::env::current_exe().ok();
     let make = || -> Result<Option<OwnedFd>, landlock::RulesetError> {
         let ruleset = Ruleset::default()
             .set_compatibility(CompatLevel::BestEffort)
             .handle_access(AccessFs::from_all(abi))?
             .create()?
+            .add_rules(path_beneath_rules(
+                program,
+                AccessFs::ReadFile | AccessFs::Execute,
+            ))?
             .add_rules(path_beneath_rules(
                 read,
                 AccessFs::from_read(abi) & !AccessFs::Execute,
