@@ -1,0 +1,169 @@
+//! What holds for any client, whatever it sends.
+
+use super::harness::World;
+use super::office::Office;
+use proptest::prelude::*;
+use proto::ask::{Answer, Question};
+use proto::refusal::Refusal;
+use proto::session::{Expect, Input, Output, Spooled};
+
+const SMTP: &[&str] = &[
+    "EHLO c.example",
+    "HELO c.example",
+    "MAIL FROM:<a@b.example>",
+    "MAIL FROM:<>",
+    "MAIL FROM:<anna@example.com>",
+    "RCPT TO:<anna@example.com>",
+    "RCPT TO:<nobody@example.com>",
+    "DATA",
+    "RSET",
+    "NOOP",
+    "STARTTLS",
+    "AUTH PLAIN AGFubmEAc2VjcmV0",
+    "AUTH PLAIN",
+    "AGFubmEAc2VjcmV0",
+    "*",
+    "BOGUS",
+    "VRFY x",
+    "QUIT",
+];
+
+/// What a client, or the world, does next.
+#[derive(Debug, Clone)]
+enum Move {
+    Line(&'static str),
+    Garbage(Vec<u8>),
+    TooLong,
+    Malformed,
+    /// The world refuses the next question.
+    No,
+    Timeout,
+    Cut,
+}
+
+fn moves(lines: &'static [&'static str]) -> impl Strategy<Value = Vec<Move>> {
+    let one = prop_oneof![
+        30 => prop::sample::select(lines).prop_map(Move::Line),
+        2 => prop::collection::vec(any::<u8>(), 0..20).prop_map(Move::Garbage),
+        1 => Just(Move::TooLong),
+        1 => Just(Move::Malformed),
+        2 => Just(Move::No),
+        1 => Just(Move::Timeout),
+        1 => Just(Move::Cut),
+    ];
+    prop::collection::vec(one, 0..60)
+}
+
+fn sent(outputs: &[Output]) -> String {
+    let octets = outputs.iter().filter_map(|o| match o {
+        Output::Send(octets) => Some(octets.clone()),
+        _ => None,
+    });
+    String::from_utf8(octets.collect::<Vec<_>>().concat()).expect("ASCII")
+}
+
+/// Replies in what was sent: lines whose fourth octet is a blank.
+fn replies(outputs: &[Output]) -> usize {
+    let text = sent(outputs);
+    assert!(text.is_empty() || text.ends_with("\r\n"), "{text:?}");
+    assert!(!text.replace("\r\n", "").contains(['\r', '\n']), "{text:?}");
+    text.lines()
+        .filter(|line| line.as_bytes().get(3) == Some(&b' '))
+        .count()
+}
+
+/// Plays the moves; checks the invariants at every step.
+fn play(kind: &str, moves: &[Move]) {
+    let mut office = Office::default();
+    let mut session = office.open(kind, "tls=active");
+    let mut accepted_recipients = 0;
+    let mut refuse_next = false;
+    let mut out = Vec::new();
+    session.handle(Input::Open, &mut out);
+    assert_eq!(replies(&out), 1);
+    for next in moves {
+        let mut out = Vec::new();
+        let data = Spooled {
+            size: 0,
+            too_big: false,
+            malformed: false,
+            failed: false,
+        };
+        match (session.expects(), next) {
+            (Expect::Closed, _) => {
+                session.handle(Input::Line(b"NOOP"), &mut out);
+                assert!(out.is_empty(), "a closed session speaks: {out:?}");
+                return;
+            }
+            (_, Move::Timeout) => session.handle(Input::Timeout, &mut out),
+            (_, Move::Cut) => session.handle(Input::Cut(Refusal::Shutdown), &mut out),
+            (Expect::Tls, _) => {
+                session.handle(Input::TlsUp, &mut out);
+                accepted_recipients = 0;
+                assert!(out.is_empty());
+                continue;
+            }
+            (Expect::Dotted { .. }, _) => session.handle(Input::Spooled(data), &mut out),
+            (Expect::Line { limit, .. }, next) => match next {
+                Move::Line(line) => {
+                    assert!(line.len() < limit);
+                    session.handle(Input::Line(line.as_bytes()), &mut out);
+                }
+                Move::Garbage(line) => session.handle(Input::Line(line), &mut out),
+                Move::TooLong => session.handle(Input::LineTooLong, &mut out),
+                Move::Malformed => session.handle(Input::LineMalformed, &mut out),
+                _ => {
+                    refuse_next = true;
+                    continue;
+                }
+            },
+            (expect, _) => panic!("waits for {expect:?}"),
+        }
+        // A question, then its reply; or a reply at once.
+        if let Some(at) = out.iter().position(|o| matches!(o, Output::Ask(_))) {
+            assert_eq!(replies(&out), 0, "a reply before the answer");
+            assert_eq!(session.expects(), Expect::Answer);
+            let Output::Ask(question) = out.swap_remove(at) else {
+                unreachable!()
+            };
+            let recipient = matches!(question, Question::Recipient { .. });
+            if let Question::Accept(envelope) = &question {
+                assert!(
+                    !envelope.to.is_empty() && envelope.to.len() <= accepted_recipients,
+                    "{envelope:?}"
+                );
+            }
+            if matches!(question, Question::Accept(_)) {
+                accepted_recipients = 0;
+            }
+            let answer = match std::mem::take(&mut refuse_next) {
+                true => Answer::Refused(Refusal::Temporary),
+                false => office.answer(1, question, &mut Some(Vec::new())),
+            };
+            accepted_recipients += usize::from(recipient && matches!(answer, Answer::Done));
+            out.clear();
+            session.handle(Input::Answer(answer), &mut out);
+        }
+        assert_eq!(replies(&out), 1, "{next:?}: {out:?}");
+        let resets = |line: &str| ["EHLO", "HELO", "RSET"].iter().any(|verb| line.starts_with(verb));
+        if matches!(next, Move::Line(line) if resets(line)) && sent(&out).starts_with("250") {
+            accepted_recipients = 0;
+        }
+        let closes = out.iter().any(|o| matches!(o, Output::Close));
+        assert_eq!(closes, session.expects() == Expect::Closed);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn every_smtp_command_gets_one_reply_and_nothing_is_taken_without_a_recipient(moves in moves(SMTP)) {
+        play("smtp", &moves);
+    }
+
+    #[test]
+    fn every_submission_command_gets_one_reply(moves in moves(SMTP)) {
+        play("submission", &moves);
+    }
+}
