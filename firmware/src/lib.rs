@@ -1,5 +1,6 @@
 //! The appliance: wiring, network, delivery, guard, ledger. The only crate that knows the others.
 
+pub mod appliance;
 pub mod attend;
 pub mod blocking;
 pub mod board_link;

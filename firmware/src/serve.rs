@@ -1,5 +1,6 @@
 //! `pillarbox serve`: opens the folder and the doors, and stays until it is told to go.
 
+use crate::appliance::Appliance;
 use crate::attend::attend;
 use crate::board_link::{self, Board};
 use crate::clock::Clock;
@@ -12,6 +13,7 @@ use crate::house::House;
 use crate::limits;
 use crate::listen::{self, Door};
 use crate::panel;
+use crate::web;
 use anyhow::{Context, Result};
 use proto::refusal::Refusal;
 use std::collections::BTreeMap;
@@ -98,7 +100,8 @@ async fn open_and_serve(options: &Options) -> Result<()> {
     let (close, closing) = watch::channel(false);
     let post = post(&house, options);
     let queue = tokio::spawn(deliver::queue::run(post.clone(), gone(closing.clone())));
-    let mut open = open_doors(&house, post, doors, &closing);
+    let pages = Appliance::new(Arc::clone(&house), &ports);
+    let mut open = open_doors(&house, post, &pages, doors, &closing);
     house.ledger.record(EventKind::Started {
         version: env!("CARGO_PKG_VERSION").to_owned(),
     });
@@ -141,14 +144,30 @@ fn post(house: &House, options: &Options) -> Post {
 fn open_doors(
     house: &Arc<House>,
     post: Post,
+    pages: &Appliance,
     doors: Vec<Door>,
     closing: &watch::Receiver<bool>,
 ) -> JoinSet<()> {
+    // One router for all doors of its kind: it holds the sessions.
+    let (pages, plain) = (
+        web_setup::router(pages.clone()),
+        web_setup::plain_router(pages.clone()),
+    );
     let mut open = JoinSet::new();
     for door in doors {
         let (name, house, post, closing) = (door.name, Arc::clone(house), post.clone(), closing.clone());
+        let (pages, plain) = (pages.clone(), plain.clone());
         open.spawn(async move {
-            if let Err(error) = attend(house, post, door, closing).await {
+            let callers = house.callers.clone();
+            let attended = match name {
+                "https" => {
+                    let tls = Arc::clone(&house.tls.web);
+                    web::serve(door.socket, Some(tls), callers, pages, closing).await
+                }
+                "http" => web::serve(door.socket, None, callers, plain, closing).await,
+                _ => attend(house, post, door, closing).await,
+            };
+            if let Err(error) = attended {
                 error!(door = name, error = format!("{error:#}"), "a door fell shut");
             }
         });

@@ -14,6 +14,8 @@ pub const DKIM: &str = "dkim";
 pub const SMARTHOST: &str = "smarthost";
 /// Key of [`Admin`].
 pub const ADMIN: &str = "admin";
+/// Key of what the wizard was told before the setup is finished.
+pub const SETUP: &str = "setup";
 /// Key of [`Limits`].
 pub const LIMITS: &str = "limits";
 /// Key of [`Submission`].

@@ -32,13 +32,7 @@ pub async fn finish(house: &House, setup: Setup) -> Result<()> {
         "the first account must be one of @{}",
         setup.office.domain
     );
-    let has_keys = house.store.snapshot()?.setting(settings::DKIM)?.is_some();
-    if !has_keys {
-        let keys = tokio::task::spawn_blocking(|| dkim::generate(1))
-            .await?
-            .context("cannot make DKIM keys")?;
-        settings::write(&house.store, settings::DKIM, &keys).await?;
-    }
+    ensure_keys(house).await?;
     let admin = Admin {
         password_hash: setup.admin_hash,
     };
@@ -55,5 +49,20 @@ pub async fn finish(house: &House, setup: Setup) -> Result<()> {
     }
     settings::write(&house.store, settings::OFFICE, &setup.office).await?;
     info!(domain = %setup.office.domain, "the box is set up");
+    Ok(())
+}
+
+/// Makes the DKIM keys unless there are some. Takes seconds, on a small board up to a minute.
+///
+/// # Errors
+/// No random numbers, or the store failed.
+pub async fn ensure_keys(house: &House) -> Result<()> {
+    if house.store.snapshot()?.setting(settings::DKIM)?.is_some() {
+        return Ok(());
+    }
+    let keys = tokio::task::spawn_blocking(|| dkim::generate(1))
+        .await?
+        .context("cannot make DKIM keys")?;
+    settings::write(&house.store, settings::DKIM, &keys).await?;
     Ok(())
 }

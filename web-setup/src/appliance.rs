@@ -99,7 +99,7 @@ pub struct DkimRecord {
 }
 
 /// What happened to a login at the admin's page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Login {
     /// Name and password are the admin's.
     Welcome,
@@ -107,8 +107,8 @@ pub enum Login {
     Wrong,
     /// Too many wrong ones from there: nothing was compared.
     Throttled,
-    /// They are right, but the account is frozen or switched off.
-    Shut,
+    /// They are right, but the account is shut, for this reason.
+    Shut(String),
 }
 
 /// What one glance should tell; the same numbers as on the panel.

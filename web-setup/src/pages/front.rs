@@ -125,10 +125,10 @@ pub(crate) fn signed_in<A: Appliance>(site: &Site<A>, role: Role, door: &str) ->
 
 #[derive(Template)]
 #[template(path = "login.html")]
-struct LoginPage {
+struct LoginPage<'a> {
     frame: Frame,
-    name: String,
-    fault: Option<&'static str>,
+    name: &'a str,
+    fault: Option<&'a str>,
 }
 
 pub(crate) async fn login_form(Extension(visit): Extension<Visit>) -> Page {
@@ -137,7 +137,7 @@ pub(crate) async fn login_form(Extension(visit): Extension<Visit>) -> Page {
     }
     show(&LoginPage {
         frame: Frame::bare("Sign in"),
-        name: "admin".to_owned(),
+        name: "admin",
         fault: None,
     })
 }
@@ -158,7 +158,7 @@ pub(crate) async fn login<A: Appliance>(
     let peer = visit.peer.unwrap_or(Peer(std::net::Ipv6Addr::UNSPECIFIED.into()));
     let again = |fault| LoginPage {
         frame: Frame::bare("Sign in"),
-        name: name.clone(),
+        name: &name,
         fault: Some(fault),
     };
     match site.appliance.login(peer, name.clone(), form.password).await? {
@@ -166,9 +166,10 @@ pub(crate) async fn login<A: Appliance>(
         Login::Wrong => show_again(&again(
             "Name and password do not match. The attempt was recorded.",
         )),
-        Login::Shut => show_again(&again(
-            "This account is frozen or switched off. Another admin can give it back.",
-        )),
+        Login::Shut(reason) => {
+            let words = format!("This account is shut: {reason}. Another admin can give it back.");
+            show_again(&again(&words))
+        }
         Login::Throttled => show_as(
             StatusCode::TOO_MANY_REQUESTS,
             &again("Too many wrong passwords from your address. Please wait a few minutes."),

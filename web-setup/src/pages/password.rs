@@ -75,7 +75,7 @@ pub(crate) async fn change<A: Appliance>(
             site.sessions.close_all();
             return signed_in(&site, Role::Admin, "/password?said=changed");
         }
-        Login::Wrong | Login::Shut => "That is not the current password.",
+        Login::Wrong | Login::Shut(_) => "That is not the current password.",
         Login::Throttled => "Too many wrong passwords from your address. Please wait a few minutes.",
     };
     show_again(&PasswordPage {

@@ -1,0 +1,376 @@
+//! The box as the pages see it: what they ask for, done by the rooms that know how.
+
+mod draft;
+mod failed_logins;
+mod picture;
+
+use crate::dkim::{self, Keys};
+use crate::guard::{self, Attempt, PasswordError};
+use crate::house::House;
+use crate::panel;
+use crate::settings::{self, Admin, Office};
+use crate::setup::{self, Setup};
+use draft::{Draft, FirstAccount};
+use picture::Picture;
+use proto::refusal::Refusal;
+use proto::types::{AccountId, Address, Domain, Mechanism, Protocol, Secret};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use store::{NewAccount, StoreError};
+use tokio::sync::Mutex;
+use tracing::{error, info};
+use web_setup::{
+    Account, AccountState, DkimRecord, Facts, FailedLogins, Fault, Glance, Login, Panel, Peer, Ports,
+    Progress,
+};
+
+/// Who did it, in the ledger.
+const BY: &str = "admin's page";
+
+/// The box behind the pages. Clones share it.
+#[derive(Clone)]
+pub struct Appliance(Arc<Inner>);
+
+struct Inner {
+    house: Arc<House>,
+    ports: Ports,
+    picture: Picture,
+    // One change of the draft after the other.
+    drafting: Mutex<()>,
+    making_keys: AtomicBool,
+}
+
+impl Appliance {
+    /// For the pages of `house`; `ports` are those behind the doors' names.
+    #[must_use]
+    pub fn new(house: Arc<House>, ports: &BTreeMap<&'static str, u16>) -> Self {
+        let port = |name: &str| ports.get(name).copied().unwrap_or_default();
+        let ports = Ports {
+            smtp: port("smtp"),
+            submission: port("submission"),
+            submissions: port("submissions"),
+            imap: port("imap"),
+            imaps: port("imaps"),
+            pop3: port("pop3"),
+            pop3s: port("pop3s"),
+            https: port("https"),
+        };
+        Self(Arc::new(Inner {
+            house,
+            ports,
+            picture: Picture::default(),
+            drafting: Mutex::new(()),
+            making_keys: AtomicBool::new(false),
+        }))
+    }
+
+    fn house(&self) -> &House {
+        &self.0.house
+    }
+
+    fn draft(&self) -> Result<Draft, Fault> {
+        let snapshot = self.house().store.snapshot().map_err(fault)?;
+        Ok(settings::read(&snapshot, settings::SETUP)
+            .map_err(fault)?
+            .unwrap_or_default())
+    }
+
+    async fn change_draft(&self, change: impl FnOnce(&mut Draft) + Send) -> Result<(), Fault> {
+        let _turn = self.0.drafting.lock().await;
+        if self.house().office().map_err(fault)?.is_some() {
+            return Err(Fault::Refused("The setup is finished already.".to_owned()));
+        }
+        let mut draft = self.draft()?;
+        change(&mut draft);
+        settings::write(&self.house().store, settings::SETUP, &draft)
+            .await
+            .map_err(fault)
+    }
+
+    // Makes the keys beside everything else, once.
+    fn make_keys(&self) {
+        if self.0.making_keys.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let this = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = setup::ensure_keys(this.house()).await {
+                error!(error = format!("{error:#}"), "no DKIM keys");
+            }
+            this.0.making_keys.store(false, Ordering::Release);
+        });
+    }
+}
+
+impl web_setup::Appliance for Appliance {
+    fn facts(&self) -> Facts {
+        Facts {
+            fingerprint: self.house().tls.fingerprint.clone(),
+            ports: self.0.ports,
+            simulated_board: self.house().board.is_simulated(),
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+
+    fn addresses(&self) -> Vec<IpAddr> {
+        self.house().board.addresses()
+    }
+
+    fn claim_code(&self) -> Option<Secret> {
+        let claimed = self.house().office().map_or(true, |office| office.is_some());
+        (!claimed).then(|| Secret::new(self.house().claim_code.clone().into_bytes()))
+    }
+
+    async fn progress(&self) -> Result<Progress, Fault> {
+        if let Some(office) = self.house().office().map_err(fault)? {
+            return Ok(Progress {
+                admin: true,
+                office: Some(shown(office)),
+                first_account: None,
+                finished: true,
+            });
+        }
+        let draft = self.draft()?;
+        Ok(Progress {
+            admin: draft.admin_hash.is_some(),
+            office: draft.office.map(shown),
+            first_account: draft.account.map(|account| account.local),
+            finished: false,
+        })
+    }
+
+    async fn set_admin_password(&self, password: Secret) -> Result<(), Fault> {
+        let password_hash = hashed(password).await?;
+        if self.house().office().map_err(fault)?.is_none() {
+            return self
+                .change_draft(|draft| draft.admin_hash = Some(password_hash))
+                .await;
+        }
+        let admin = Admin { password_hash };
+        settings::write(&self.house().store, settings::ADMIN, &admin)
+            .await
+            .map_err(fault)?;
+        info!("the admin's password was changed");
+        Ok(())
+    }
+
+    async fn set_office(&self, office: web_setup::Office) -> Result<(), Fault> {
+        let office = Office {
+            domain: office.domain,
+            hostname: office.hostname,
+        };
+        self.change_draft(|draft| draft.office = Some(office)).await
+    }
+
+    async fn set_first_account(&self, local: String, password: Secret) -> Result<(), Fault> {
+        let password_hash = hashed(password).await?;
+        self.change_draft(|draft| draft.account = Some(FirstAccount { local, password_hash }))
+            .await
+    }
+
+    async fn dkim(&self) -> Result<Option<Vec<DkimRecord>>, Fault> {
+        let snapshot = self.house().store.snapshot().map_err(fault)?;
+        let Some(keys) = settings::read::<Keys>(&snapshot, settings::DKIM).map_err(fault)? else {
+            self.make_keys();
+            return Ok(None);
+        };
+        let office = match self.house().office().map_err(fault)? {
+            Some(office) => Some(office),
+            None => self.draft()?.office,
+        };
+        Ok(office.map(|office| records(&keys, &office.domain)))
+    }
+
+    async fn finish(&self) -> Result<(), Fault> {
+        let _turn = self.0.drafting.lock().await;
+        let draft = self.draft()?;
+        let (Some(admin_hash), Some(office), Some(account)) = (draft.admin_hash, draft.office, draft.account)
+        else {
+            return Err(Fault::Refused("Something is still missing.".to_owned()));
+        };
+        let address = format!("{}@{}", account.local, office.domain);
+        let address = Address::parse(&address).map_err(|error| Fault::Refused(error.to_string()))?;
+        let setup = Setup {
+            office,
+            admin_hash,
+            account: address,
+            account_hash: account.password_hash,
+        };
+        if let Err(error) = setup::finish(self.house(), setup).await {
+            error!(error = format!("{error:#}"), "the setup could not be finished");
+            return Err(Fault::Internal);
+        }
+        // What it held is now where it belongs.
+        self.house()
+            .store
+            .remove_setting(settings::SETUP)
+            .await
+            .map_err(fault)
+    }
+
+    async fn login(&self, Peer(ip): Peer, name: String, password: Secret) -> Result<Login, Fault> {
+        let attempt = Attempt {
+            ip,
+            protocol: Protocol::Web,
+            tls: true,
+            mechanism: Mechanism::Form,
+            login: &name,
+            password: &password,
+        };
+        match self.house().logins.login_admin(&attempt).await {
+            Ok(()) => Ok(Login::Welcome),
+            Err(Refusal::Throttled) => Ok(Login::Throttled),
+            Err(Refusal::Frozen { reason }) => Ok(Login::Shut(reason)),
+            Err(Refusal::Disabled) => Ok(Login::Shut("switched off".to_owned())),
+            Err(Refusal::Temporary) => Err(Fault::Internal),
+            Err(_) => Ok(Login::Wrong),
+        }
+    }
+
+    async fn glance(&self) -> Result<Glance, Fault> {
+        let screen = panel::screen(self.house(), &self.house().board).map_err(fault)?;
+        let board::screen::Screen::Running(status) = screen else {
+            return Ok(Glance::default());
+        };
+        Ok(Glance {
+            received_today: status.received_today,
+            sent_today: status.sent_today,
+            queued: status.queued,
+            failed_last_hour: status.failed_last_hour,
+            failed_today: status.failed_today,
+            worst_source: status.worst_source,
+            frozen: status.frozen,
+            troubles: status.troubles,
+        })
+    }
+
+    async fn panel(&self) -> Result<Panel, Fault> {
+        let screen = panel::screen(self.house(), &self.house().board).map_err(fault)?;
+        self.0.picture.of(&screen).map_err(|error| {
+            error!(%error, "the panel's picture cannot be made");
+            Fault::Internal
+        })
+    }
+
+    async fn failed_logins(&self, before: Option<u64>, limit: usize) -> Result<FailedLogins, Fault> {
+        self.house().ledger.flush().await;
+        let snapshot = self.house().store.snapshot().map_err(fault)?;
+        failed_logins::page(&snapshot, before, limit).map_err(fault)
+    }
+
+    async fn accounts(&self) -> Result<Vec<Account>, Fault> {
+        let accounts = self
+            .house()
+            .store
+            .snapshot()
+            .map_err(fault)?
+            .accounts()
+            .map_err(fault)?;
+        let mut accounts: Vec<Account> = accounts.into_iter().map(seen).collect();
+        accounts.sort_by_key(|account| account.address.key());
+        Ok(accounts)
+    }
+
+    async fn create_account(
+        &self,
+        address: Address,
+        password: Secret,
+        admin: bool,
+    ) -> Result<AccountId, Fault> {
+        let password_hash = hashed(password).await?;
+        let created = self.house().clock.now();
+        let account = NewAccount {
+            address,
+            password_hash,
+            admin,
+            created,
+        };
+        match self.house().store.create_account(account).await {
+            Err(StoreError::Exists) => Err(Fault::Refused("There is such an account already.".to_owned())),
+            made => made.map_err(fault),
+        }
+    }
+
+    async fn set_account_password(&self, id: AccountId, password: Secret) -> Result<(), Fault> {
+        let hash = hashed(password).await?;
+        guard::change_password(&self.house().store, &self.house().sessions, id, hash)
+            .await
+            .map_err(fault)
+    }
+
+    async fn freeze(&self, id: AccountId, reason: String) -> Result<(), Fault> {
+        let House {
+            store, ledger, clock, ..
+        } = self.house();
+        guard::freeze(store, ledger, clock, id, reason)
+            .await
+            .map_err(fault)
+    }
+
+    async fn unfreeze(&self, id: AccountId) -> Result<(), Fault> {
+        let House { store, ledger, .. } = self.house();
+        guard::unfreeze(store, ledger, id, BY.to_owned())
+            .await
+            .map_err(fault)
+    }
+}
+
+async fn hashed(password: Secret) -> Result<String, Fault> {
+    guard::hash(password).await.map_err(|error| match error {
+        PasswordError::TooLong => Fault::Refused(error.to_string()),
+        PasswordError::Failed(_) => {
+            error!(%error, "no password hash");
+            Fault::Internal
+        }
+    })
+}
+
+// Whose fault it is: a person's is told to that person, ours goes to the log.
+fn fault(error: StoreError) -> Fault {
+    match error {
+        StoreError::NotFound => Fault::Gone,
+        StoreError::CannotChange(words) => Fault::Refused(words.to_owned()),
+        StoreError::NoSpace => Fault::Refused("The card is full.".to_owned()),
+        error => {
+            error!(%error, "a page could not be served");
+            Fault::Internal
+        }
+    }
+}
+
+fn shown(office: Office) -> web_setup::Office {
+    web_setup::Office {
+        domain: office.domain,
+        hostname: office.hostname,
+    }
+}
+
+fn seen(account: store::Account) -> Account {
+    Account {
+        id: account.id,
+        address: account.address,
+        admin: account.admin,
+        state: match account.state {
+            store::AccountState::Active => AccountState::Active,
+            store::AccountState::Limited { .. } => AccountState::Limited,
+            store::AccountState::Frozen { since, reason } => AccountState::Frozen { since, reason },
+            store::AccountState::Disabled => AccountState::Disabled,
+        },
+        created: account.created,
+    }
+}
+
+fn records(keys: &Keys, domain: &Domain) -> Vec<DkimRecord> {
+    let [rsa, ed25519] = dkim::dns_records(keys, domain);
+    let record = |key: &dkim::Key, algorithm, text| DkimRecord {
+        selector: key.selector.clone(),
+        algorithm,
+        text,
+    };
+    vec![
+        record(&keys.rsa, "rsa", rsa.text),
+        record(&keys.ed25519, "ed25519", ed25519.text),
+    ]
+}
