@@ -1,8 +1,10 @@
 //! What the whole-box tests and benches share: the running binary, small protocol clients that
 //! owe nothing to our own parsers, and a load generator.
 
+pub mod fake_dns;
 pub mod imap;
 pub mod load;
 pub mod pillarbox;
+pub mod sink;
 pub mod smtp;
 pub mod tls;

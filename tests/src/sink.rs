@@ -1,0 +1,369 @@
+//! Another domain's mail server for one test: catches what is sent to it, or makes trouble.
+
+use anyhow::{Context, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// How the server treats its callers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behaviour {
+    /// Takes everything, offers STARTTLS.
+    Accept,
+    /// Takes everything, knows no TLS and no ESMTP at all.
+    AcceptOldStyle,
+    /// TLS from the first octet, then as `Accept`.
+    AcceptImplicitTls,
+    /// Refuses every recipient for now, until it has done so this often.
+    Greylist(usize),
+    /// Offers STARTTLS and hangs up in the handshake.
+    DropTls,
+    /// Says 421 in the middle of the message and hangs up.
+    HangUpInData,
+    /// Refuses every recipient for good.
+    Reject,
+    /// Refuses recipients that start with `no`.
+    RejectSome,
+    /// Refuses the message for good after its final dot.
+    RejectAtEnd,
+    /// Wants no connections just now.
+    Busy,
+}
+
+/// A message that was taken.
+#[derive(Debug, Clone)]
+pub struct Caught {
+    /// What the client called itself.
+    pub helo: String,
+    /// MAIL FROM, with its parameters, as sent.
+    pub from: String,
+    /// RCPT TO, as sent.
+    pub to: Vec<String>,
+    /// The message, dot-stuffing removed.
+    pub data: Vec<u8>,
+    /// Whether it came over TLS.
+    pub tls: bool,
+    /// Login and password, if the client logged in by PLAIN.
+    pub login: Option<(String, String)>,
+}
+
+/// Runs until it is dropped.
+pub struct Sink {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    behaviour: Mutex<Behaviour>,
+    caught: Mutex<Vec<Caught>>,
+    refused: AtomicUsize,
+    connections: AtomicUsize,
+    stop: AtomicBool,
+    tls: Arc<ServerConfig>,
+}
+
+impl Sink {
+    /// Starts on a free port of 127.0.0.1.
+    pub fn start(behaviour: Behaviour) -> Result<Self> {
+        Self::start_at(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0), behaviour)
+    }
+
+    /// Starts at this address: several servers share a port at 127.0.0.1, 127.0.0.2, ...
+    pub fn start_at(address: SocketAddr, behaviour: Behaviour) -> Result<Self> {
+        let listener = TcpListener::bind(address)?;
+        let address = listener.local_addr()?;
+        listener.set_nonblocking(true)?;
+        let folder = tempfile::tempdir()?;
+        let tls = firmware::tls::Tls::open(folder.path(), &["sink.example".to_owned()], &[])?;
+        let shared = Arc::new(Shared {
+            behaviour: Mutex::new(behaviour),
+            caught: Mutex::default(),
+            refused: AtomicUsize::new(0),
+            connections: AtomicUsize::new(0),
+            stop: AtomicBool::new(false),
+            tls: tls.mail,
+        });
+        let server = shared.clone();
+        std::thread::spawn(move || server.run(&listener));
+        Ok(Self { address, shared })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Changes its mind.
+    pub fn behave(&self, behaviour: Behaviour) {
+        *self.shared.behaviour.lock().unwrap() = behaviour;
+    }
+
+    /// Everything taken so far.
+    pub fn caught(&self) -> Vec<Caught> {
+        self.shared.caught.lock().unwrap().clone()
+    }
+
+    /// Waits until `count` messages were taken.
+    pub fn wait_for(&self, count: usize, patience: Duration) -> Result<Vec<Caught>> {
+        let start = Instant::now();
+        loop {
+            let caught = self.caught();
+            if caught.len() >= count {
+                return Ok(caught);
+            }
+            let late = start.elapsed() > patience;
+            anyhow::ensure!(!late, "{} of {count} messages came", caught.len());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Connections so far.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+
+    /// Recipients refused so far.
+    pub fn refused(&self) -> usize {
+        self.shared.refused.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    fn run(self: &Arc<Self>, listener: &TcpListener) {
+        while !self.stop.load(Ordering::Relaxed) {
+            let Ok((stream, _)) = listener.accept() else {
+                std::thread::sleep(Duration::from_millis(5));
+                continue;
+            };
+            self.connections.fetch_add(1, Ordering::Relaxed);
+            let shared = self.clone();
+            std::thread::spawn(move || {
+                // A client that goes away in the middle is none of the sink's business.
+                let _ = shared.serve(stream);
+            });
+        }
+    }
+
+    fn serve(&self, stream: TcpStream) -> Result<()> {
+        stream.set_nonblocking(false)?;
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        let behaviour = *self.behaviour.lock().unwrap();
+        let (line, tls) = match behaviour {
+            Behaviour::AcceptImplicitTls => (Line::Tls(BufReader::new(self.accept(stream)?)), true),
+            _ => (Line::Plain(BufReader::new(stream)), false),
+        };
+        let mut talk = Talk {
+            line,
+            tls,
+            behaviour,
+            shared: self,
+            helo: String::new(),
+            login: None,
+            from: String::new(),
+            to: Vec::new(),
+        };
+        if behaviour == Behaviour::Busy {
+            return talk.say("421 4.3.2 too busy");
+        }
+        talk.say("220 sink.example ESMTP")?;
+        while let Some(command) = talk.hear()? {
+            if !talk.command(&command)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn accept(&self, stream: TcpStream) -> Result<TlsStream> {
+        let connection = ServerConnection::new(self.tls.clone())?;
+        Ok(StreamOwned::new(connection, stream))
+    }
+}
+
+type TlsStream = StreamOwned<ServerConnection, TcpStream>;
+
+enum Line {
+    Plain(BufReader<TcpStream>),
+    Tls(BufReader<TlsStream>),
+    Gone,
+}
+
+impl Line {
+    fn reader(&mut self) -> &mut dyn BufRead {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream,
+            Self::Gone => panic!("the connection was taken"),
+        }
+    }
+
+    fn writer(&mut self) -> &mut dyn Write {
+        match self {
+            Self::Plain(stream) => stream.get_mut(),
+            Self::Tls(stream) => stream.get_mut(),
+            Self::Gone => panic!("the connection was taken"),
+        }
+    }
+}
+
+struct Talk<'a> {
+    line: Line,
+    tls: bool,
+    behaviour: Behaviour,
+    shared: &'a Shared,
+    helo: String,
+    login: Option<(String, String)>,
+    from: String,
+    to: Vec<String>,
+}
+
+impl Talk<'_> {
+    fn say(&mut self, reply: &str) -> Result<()> {
+        let writer = self.line.writer();
+        writer.write_all(format!("{reply}\r\n").as_bytes())?;
+        writer.flush()?;
+        Ok(())
+    }
+
+    fn hear(&mut self) -> Result<Option<String>> {
+        let mut line = Vec::new();
+        self.line.reader().take(4096).read_until(b'\n', &mut line)?;
+        if line.is_empty() {
+            return Ok(None);
+        }
+        let line = line.strip_suffix(b"\r\n").context("a line without CRLF")?;
+        Ok(Some(String::from_utf8(line.to_vec())?))
+    }
+
+    // One command; `false` ends the conversation.
+    fn command(&mut self, command: &str) -> Result<bool> {
+        let upper = command.to_ascii_uppercase();
+        let old = self.behaviour == Behaviour::AcceptOldStyle;
+        match upper.split([' ', ':']).next().unwrap_or_default() {
+            "EHLO" if old => self.say("502 what?")?,
+            "EHLO" => {
+                command[5..].clone_into(&mut self.helo);
+                let tls = if self.tls { "" } else { "250-STARTTLS\r\n" };
+                self.say(&format!(
+                    "250-sink.example\r\n{tls}250-PIPELINING\r\n250-8BITMIME\r\n250-AUTH PLAIN\r\n250 SIZE 30000000"
+                ))?;
+            }
+            "HELO" => {
+                command[5..].clone_into(&mut self.helo);
+                self.say("250 sink.example")?;
+            }
+            "STARTTLS" => {
+                self.say("220 go on")?;
+                if self.behaviour == Behaviour::DropTls {
+                    return Ok(false);
+                }
+                if let Line::Plain(stream) = std::mem::replace(&mut self.line, Line::Gone) {
+                    self.line = Line::Tls(BufReader::new(self.shared.accept(stream.into_inner())?));
+                }
+                self.tls = true;
+            }
+            "AUTH" => {
+                let secret = BASE64.decode(command.split(' ').nth(2).context("no initial response")?)?;
+                let secret = String::from_utf8(secret)?;
+                let mut fields = secret.split('\0').skip(1).map(str::to_owned);
+                self.login = fields.next().zip(fields.next());
+                self.say("235 2.7.0 welcome")?;
+            }
+            "MAIL" => {
+                command["MAIL FROM:".len()..].clone_into(&mut self.from);
+                self.to.clear();
+                self.say("250 2.1.0 fine")?;
+            }
+            "RCPT" => self.recipient(&command["RCPT TO:".len()..])?,
+            "DATA" => return self.data(),
+            "RSET" => self.say("250 2.0.0 forgotten")?,
+            "QUIT" => {
+                self.say("221 2.0.0 bye")?;
+                return Ok(false);
+            }
+            _ => self.say("500 5.5.1 what?")?,
+        }
+        Ok(true)
+    }
+
+    fn recipient(&mut self, path: &str) -> Result<()> {
+        let refused = self.shared.refused.load(Ordering::Relaxed);
+        let no = match self.behaviour {
+            Behaviour::Greylist(times) if refused < times => "450 4.7.1 greylisted, come back",
+            Behaviour::Reject => "550 5.1.1 no such user here",
+            Behaviour::RejectSome if path.starts_with("<no") => "550 5.1.1 no such user here",
+            _ => {
+                self.to.push(path.to_owned());
+                return self.say("250 2.1.5 fine");
+            }
+        };
+        self.shared.refused.fetch_add(1, Ordering::Relaxed);
+        self.say(no)
+    }
+
+    fn data(&mut self) -> Result<bool> {
+        if self.to.is_empty() {
+            self.say("503 5.5.1 no recipients")?;
+            return Ok(true);
+        }
+        self.say("354 go on")?;
+        let mut data = Vec::new();
+        loop {
+            let start = data.len();
+            self.line.reader().read_until(b'\n', &mut data)?;
+            let line = &data[start..];
+            anyhow::ensure!(line.ends_with(b"\r\n"), "a line of the message without CRLF");
+            if line == b".\r\n" {
+                data.truncate(start);
+                break;
+            }
+            if line.starts_with(b".") {
+                data.remove(start);
+            }
+            if self.behaviour == Behaviour::HangUpInData {
+                self.say("421 4.3.2 going down")?;
+                self.hang_up()?;
+                return Ok(false);
+            }
+        }
+        if self.behaviour == Behaviour::RejectAtEnd {
+            self.say("554 5.6.0 we do not like it")?;
+            return Ok(true);
+        }
+        let caught = Caught {
+            helo: self.helo.clone(),
+            from: std::mem::take(&mut self.from),
+            to: std::mem::take(&mut self.to),
+            data,
+            tls: self.tls,
+            login: self.login.clone(),
+        };
+        self.shared.caught.lock().unwrap().push(caught);
+        self.say("250 2.0.0 taken")?;
+        Ok(true)
+    }
+
+    // Reads what is still coming, so that the reply is not lost in a reset connection.
+    fn hang_up(&mut self) -> Result<()> {
+        let stream = match &mut self.line {
+            Line::Plain(stream) => stream.get_mut(),
+            Line::Tls(stream) => &mut stream.get_mut().sock,
+            Line::Gone => return Ok(()),
+        };
+        stream.shutdown(std::net::Shutdown::Write)?;
+        stream.set_read_timeout(Some(Duration::from_millis(200)))?;
+        io::copy(&mut stream.take(1 << 20), &mut io::sink())?;
+        Ok(())
+    }
+}
