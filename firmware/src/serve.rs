@@ -50,7 +50,7 @@ pub struct Options {
     #[arg(long, value_name = "IP:PORT")]
     pub dns: Vec<SocketAddr>,
     /// Port of other domains' mail servers
-    #[arg(long, value_name = "PORT", default_value_t = deliver::SMTP_PORT, hide = true)]
+    #[arg(long, value_name = "PORT", default_value_t = deliver::SMTP_PORT)]
     pub relay_port: u16,
 }
 

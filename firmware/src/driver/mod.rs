@@ -1,7 +1,7 @@
 //! The one driver of all protocols: it owns the socket, the time, TLS and the spool, and carries
 //! octets and answers to and from a session that knows nothing of them.
 
-mod stuff;
+pub(crate) mod stuff;
 mod trace;
 mod wire;
 

@@ -2,9 +2,9 @@
 
 use super::body::Pieces;
 use super::problem::{Problem, Then};
-use super::stuff::Stuffer;
 use super::trust::{self, Protection};
 use super::wire::{self, Reply, Wire};
+use crate::driver::stuff::Stuffer;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use proto::types::{Address, ReversePath, Secret};

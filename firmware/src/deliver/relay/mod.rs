@@ -3,8 +3,6 @@
 mod body;
 mod client;
 mod problem;
-#[path = "../../driver/stuff.rs"]
-mod stuff;
 mod trust;
 mod wire;
 
