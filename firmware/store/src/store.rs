@@ -110,11 +110,7 @@ impl Store {
         let database = Arc::new(database);
         let (changes, _) = broadcast::channel(NEWS);
         let (jobs, waiting) = mpsc::channel(WAITING);
-        let writer = Writer {
-            database: database.clone(),
-            jobs: waiting,
-            changes: changes.clone(),
-        };
+        let writer = Writer::new(database.clone(), waiting, changes.clone());
         let writer = std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(|| writer.run());

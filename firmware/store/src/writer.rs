@@ -7,6 +7,7 @@ use crate::{Change, StoreError};
 use redb::{Database, Durability};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 /// Most operations that wait; further callers wait for a place.
@@ -15,6 +16,8 @@ pub(crate) const WAITING: usize = 256;
 const GROUP_OPERATIONS: usize = 128;
 /// A commit takes no further operation once its bodies have this many octets.
 const GROUP_OCTETS: u64 = 4 * 1024 * 1024;
+/// Longest wait for operations to share a commit; a fraction of what a commit takes.
+const PATIENCE: Duration = Duration::from_millis(1);
 /// Octets of the partition that deliveries leave free, so that flags, expunging and the queue
 /// still work when mail no longer fits.
 const RESERVE: u64 = 16 * 1024 * 1024;
@@ -87,12 +90,27 @@ where
 
 /// The writer thread's state.
 pub(crate) struct Writer {
-    pub database: Arc<Shared>,
-    pub jobs: mpsc::Receiver<Box<dyn Job>>,
-    pub changes: broadcast::Sender<Change>,
+    database: Arc<Shared>,
+    jobs: mpsc::Receiver<Box<dyn Job>>,
+    changes: broadcast::Sender<Change>,
+    /// Operations in the last commit.
+    last_group: usize,
 }
 
 impl Writer {
+    pub(crate) const fn new(
+        database: Arc<Shared>,
+        jobs: mpsc::Receiver<Box<dyn Job>>,
+        changes: broadcast::Sender<Change>,
+    ) -> Self {
+        Self {
+            database,
+            jobs,
+            changes,
+            last_group: 0,
+        }
+    }
+
     /// Runs until every sender is gone and the last job is done.
     pub(crate) fn run(mut self) {
         while let Some(first) = self.jobs.blocking_recv() {
@@ -101,14 +119,24 @@ impl Writer {
         }
     }
 
+    /// What waits, up to the limits. Callers that just got their answer from the last commit are
+    /// often about to ask again, so as many as shared that one are waited for, for a moment: else
+    /// the first of them would get a commit for itself and the others wait for it to end.
     fn gather(&mut self, first: Box<dyn Job>) -> Vec<Box<dyn Job>> {
+        let patience = Instant::now() + PATIENCE;
         let mut octets = first.octets();
         let mut group = vec![first];
         while group.len() < GROUP_OPERATIONS && octets < GROUP_OCTETS {
-            let Ok(next) = self.jobs.try_recv() else { break };
-            octets = octets.saturating_add(next.octets());
-            group.push(next);
+            if let Ok(next) = self.jobs.try_recv() {
+                octets = octets.saturating_add(next.octets());
+                group.push(next);
+            } else if group.len() < self.last_group && Instant::now() < patience {
+                std::thread::sleep(PATIENCE / 20);
+            } else {
+                break;
+            }
         }
+        self.last_group = group.len();
         group
     }
 
@@ -214,11 +242,7 @@ mod tests {
             let (changes, news) = broadcast::channel(16);
             let (_, jobs) = mpsc::channel(1);
             Self {
-                writer: Writer {
-                    database,
-                    jobs,
-                    changes,
-                },
+                writer: Writer::new(database, jobs, changes),
                 news,
                 group: Vec::new(),
             }
