@@ -326,7 +326,7 @@ pub enum Criteria {
     And(Vec<Criteria>),
     Or(Box<Criteria>, Box<Criteria>),
     Not(Box<Criteria>),
-    /// Inclusive UID ranges.
+    /// Inclusive UID ranges, ascending and apart.
     Uids(Vec<(Uid, Uid)>),
     Flag(SystemFlag),
     Keyword(String),

@@ -174,3 +174,113 @@ fn params(out: &mut Vec<u8>, parameters: &[(String, Vec<u8>)], utf8: bool) {
     }
     out.push(b')');
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::scan;
+
+    fn printed(raw: &str, extended: bool) -> (String, String) {
+        let structure = scan::structure(raw.as_bytes());
+        let (mut shown_envelope, mut shown_body) = (Vec::new(), Vec::new());
+        envelope(&mut shown_envelope, &structure.envelope, false);
+        body(&mut shown_body, &structure.root, extended, false);
+        (
+            String::from_utf8(shown_envelope).unwrap(),
+            String::from_utf8(shown_body).unwrap(),
+        )
+    }
+
+    #[test]
+    fn envelopes_have_every_shape_of_rfc_9051_section_7_5_2() {
+        for (header, shown) in [
+            ("", "(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)"),
+            // absent or empty Sender and Reply-To are From; the others are not
+            (
+                "From: a@b\r\nSender:\r\nTo:\r\n",
+                "(NIL NIL ((NIL NIL \"a\" \"b\")) ((NIL NIL \"a\" \"b\")) ((NIL NIL \"a\" \"b\")) NIL NIL NIL NIL NIL)",
+            ),
+            (
+                "From: a@b\r\nReply-To: c@d\r\nSubject:\r\n",
+                "(NIL \"\" ((NIL NIL \"a\" \"b\")) ((NIL NIL \"a\" \"b\")) ((NIL NIL \"c\" \"d\")) NIL NIL NIL NIL NIL)",
+            ),
+            // a group
+            (
+                "To: all: a@b, \"C, D\" <c@d>;, e@f\r\nIn-Reply-To: <1@x>\r\nMessage-ID: <2@x>\r\n",
+                "(NIL NIL NIL NIL NIL ((NIL NIL \"all\" NIL)(NIL NIL \"a\" \"b\")(\"C, D\" NIL \"c\" \"d\")\
+                 (NIL NIL NIL NIL)(NIL NIL \"e\" \"f\")) NIL NIL \"<1@x>\" \"<2@x>\")",
+            ),
+            (
+                "Subject: a \"b\" \\c\r\n d\r\nDate: x\r\n",
+                "(\"x\" \"a \\\"b\\\" \\\\c d\" NIL NIL NIL NIL NIL NIL NIL NIL)",
+            ),
+            ("Subject: ä\r\n", "(NIL {2}\r\nä NIL NIL NIL NIL NIL NIL NIL NIL)"),
+        ] {
+            assert_eq!(printed(&format!("{header}\r\n"), false).0, shown, "{header}");
+        }
+    }
+
+    // The second example of BODYSTRUCTURE in RFC 9051 7.5.2, with shorter bodies.
+    const TWO_PARTS: &str = "Content-Type: multipart/mixed; boundary=b\r\n\r\n\
+        --b\r\nContent-Type: TEXT/PLAIN; CHARSET=US-ASCII\r\n\r\none\r\ntwo\r\n\r\n\
+        --b\r\nContent-Type: TEXT/PLAIN; CHARSET=US-ASCII; NAME=cc.diff\r\n\
+        Content-ID: <960723163407.20117h@cac.washington.edu>\r\nContent-Description: Compiler diff\r\n\
+        Content-Transfer-Encoding: BASE64\r\nContent-Disposition: attachment; filename=\"a;b\"\r\n\
+        Content-Language: de\r\nContent-Location: x/y\r\nContent-MD5: Q2hlY2s=\r\n\r\nT25l\r\n--b--\r\n";
+
+    #[test]
+    fn structures_are_those_of_rfc_9051_section_7_5_2() {
+        for (raw, extended, shown) in [
+            (
+                "\r\na\r\nb\r\n",
+                false,
+                "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 6 2)",
+            ),
+            (
+                TWO_PARTS,
+                false,
+                "((\"text\" \"plain\" (\"charset\" \"US-ASCII\") NIL NIL \"7bit\" 10 2)\
+                 (\"text\" \"plain\" (\"charset\" \"US-ASCII\" \"name\" \"cc.diff\") \
+                 \"<960723163407.20117h@cac.washington.edu>\" \"Compiler diff\" \"base64\" 4 1) \"mixed\")",
+            ),
+            (
+                TWO_PARTS,
+                true,
+                "((\"text\" \"plain\" (\"charset\" \"US-ASCII\") NIL NIL \"7bit\" 10 2 NIL NIL NIL NIL)\
+                 (\"text\" \"plain\" (\"charset\" \"US-ASCII\" \"name\" \"cc.diff\") \
+                 \"<960723163407.20117h@cac.washington.edu>\" \"Compiler diff\" \"base64\" 4 1 \"Q2hlY2s=\" \
+                 (\"attachment\" (\"filename\" \"a;b\")) \"de\" \"x/y\") \"mixed\" (\"boundary\" \"b\") NIL NIL NIL)",
+            ),
+            (
+                "Content-Type: message/rfc822\r\n\r\nSubject: i\r\n\r\nx\r\n",
+                false,
+                "(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 17 (NIL \"i\" NIL NIL NIL NIL NIL NIL NIL NIL) \
+                 (\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 3 1) 3)",
+            ),
+        ] {
+            assert_eq!(printed(raw, extended).1, shown);
+        }
+    }
+
+    #[test]
+    fn what_was_not_looked_into_has_no_shape_of_its_own() {
+        for (media_type, subtype) in [
+            ("multipart", "mixed"),
+            ("message", "rfc822"),
+            ("message", "global"),
+        ] {
+            let part = Part {
+                media_type: media_type.to_owned(),
+                subtype: subtype.to_owned(),
+                encoding: "base64".to_owned(),
+                ..Part::default()
+            };
+            let mut out = Vec::new();
+            body(&mut out, &part, false, false);
+            assert_eq!(
+                out,
+                b"(\"application\" \"octet-stream\" NIL NIL NIL \"base64\" 0)"
+            );
+        }
+    }
+}

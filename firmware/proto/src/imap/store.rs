@@ -1,5 +1,7 @@
 //! STORE, COPY and MOVE (RFC 9051 6.4.6 to 6.4.8, RFC 7162 3.1.3).
 
+use std::collections::BTreeSet;
+
 use super::reply::Reply;
 use super::script::Script;
 use super::select::read_only;
@@ -23,6 +25,10 @@ impl Script {
             Err(reply) => return reply,
         };
         self.enabled.condstore |= store.unchanged_since.is_some();
+        if store.silent {
+            // What others did before must not drown in the silence.
+            self.sync(false, &Told::new()).await;
+        }
         if uids.is_empty() {
             return self.after(store.uid, Reply::ok("No such messages.")).await;
         }
@@ -39,7 +45,8 @@ impl Script {
         };
         let mut told = Told::new();
         if store.silent {
-            let quiet = uids.iter().filter(|uid| !conflicted.contains(uid));
+            let loud: BTreeSet<Uid> = conflicted.iter().copied().collect();
+            let quiet = uids.iter().filter(|uid| !loud.contains(uid));
             told.extend(quiet.map(|&uid| (uid, Known::Hushed)));
         } else if let Err(reply) = self.tell_flags(&uids, &mut told).await {
             return reply;

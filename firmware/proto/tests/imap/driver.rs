@@ -38,6 +38,10 @@ impl Connection {
         connection
     }
 
+    pub fn expects(&self) -> Expect {
+        self.session.expects()
+    }
+
     pub fn is_closed(&self) -> bool {
         self.session.expects() == Expect::Closed
     }

@@ -69,7 +69,9 @@ impl Criteria {
             Self::Not(one) => !one.matches(message),
             Self::Uids(ranges) => {
                 let uid = message.uid();
-                ranges.iter().any(|&(first, last)| first <= uid && uid <= last)
+                let after = ranges.partition_point(|&(first, _)| first <= uid);
+                let range = after.checked_sub(1).and_then(|index| ranges.get(index));
+                range.is_some_and(|&(_, last)| uid <= last)
             }
             Self::Flag(flag) => message.flags().has(*flag),
             Self::Keyword(name) => message.flags().has_keyword(name),

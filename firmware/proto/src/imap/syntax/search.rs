@@ -56,6 +56,8 @@ impl Search {
                 .iter()
                 .any(|ours| charset.eq_ignore_ascii_case(ours))
             {
+                // What it says in that charset is not for us to read.
+                cursor.take_while(|_| true);
                 return Ok(Self {
                     uid,
                     options,
