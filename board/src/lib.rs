@@ -3,6 +3,7 @@
 pub mod cmdline;
 pub mod init;
 pub mod layout;
+pub mod link;
 pub mod oled;
 pub mod panel;
 pub mod screen;
