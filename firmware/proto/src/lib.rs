@@ -9,6 +9,7 @@ pub mod frame;
 pub mod imap;
 pub mod limits;
 pub mod message;
+pub mod pop3;
 pub mod refusal;
 pub mod sasl;
 pub mod session;

@@ -53,3 +53,15 @@ pub mod smtp {
     /// Octets kept of a whole reply from another server.
     pub const REPLY_KEPT: usize = 8192;
 }
+
+/// POP3 sessions.
+pub mod pop3 {
+    /// Octets of a command line, CRLF included: RFC 2449 4 asks for 255.
+    pub const COMMAND: usize = 2048;
+    /// Seconds that the client may be silent: RFC 1939 3 asks for 10 minutes.
+    pub const SILENCE: u32 = 600;
+    /// Commands in a row that were refused; then the connection ends.
+    pub const ERRORS: u32 = 20;
+    /// Wrong logins; then the connection ends.
+    pub const LOGINS: u32 = 5;
+}

@@ -115,6 +115,17 @@ pub enum Output {
     Close,
 }
 
+/// TLS on a connection, as a session's configuration says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    /// There is no certificate.
+    Off,
+    /// The protocol's own command for it is offered.
+    Offered,
+    /// The connection is encrypted.
+    Active,
+}
+
 /// A protocol as a state machine.
 pub trait Session {
     /// What the session can take now.

@@ -9,6 +9,7 @@ use crate::ask::{Answer, Identity, Question};
 use crate::limits::{sasl, smtp as limits};
 use crate::refusal::{Refusal, SmtpReply};
 use crate::sasl::Exchange;
+pub use crate::session::Tls;
 use crate::session::{Expect, Input, Output, Session};
 use crate::types::{Address, Domain};
 use command::{Command, Wrong};
@@ -30,17 +31,6 @@ pub struct Config {
     pub max_size: u64,
     /// Recipients of one message; at least [`limits::RECIPIENTS`] hold in any case.
     pub max_recipients: usize,
-}
-
-/// TLS on a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tls {
-    /// There is no certificate.
-    Off,
-    /// STARTTLS is offered.
-    Offered,
-    /// The connection is encrypted.
-    Active,
 }
 
 /// One connection's SMTP session.

@@ -3,9 +3,11 @@
 use super::harness::{World, unescape};
 use proto::ask::{Answer, DropMessage, Identity, Question};
 use proto::message::header;
+use proto::pop3::{self, Pop3};
 use proto::refusal::Refusal;
 use proto::session::Session;
-use proto::smtp::{Config, Smtp, Tls};
+use proto::session::Tls;
+use proto::smtp::{self, Smtp};
 use proto::types::{AccountId, Address, BlobId, Domain, Span, Timestamp, Uid};
 use std::collections::HashMap;
 
@@ -71,13 +73,17 @@ impl World for Office {
             _ => Tls::Offered,
         };
         match kind {
-            "smtp" | "submission" => Box::new(Smtp::new(Config {
+            "smtp" | "submission" => Box::new(Smtp::new(smtp::Config {
                 hostname: "mx.example.com".to_owned(),
                 domain: Domain::parse("example.com").unwrap(),
                 submission: kind == "submission",
                 tls,
                 max_size: 1000,
                 max_recipients: 100,
+            })),
+            "pop3" => Box::new(Pop3::new(pop3::Config {
+                hostname: "mx.example.com".to_owned(),
+                tls,
             })),
             _ => panic!("no such kind of connection: {kind}"),
         }

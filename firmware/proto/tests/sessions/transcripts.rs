@@ -41,4 +41,8 @@ transcripts! {
     smtp_pipelining
     submission_login
     submission_sending
+    pop3_rfc1939_section_10
+    pop3_login
+    pop3_maildrop
+    pop3_top
 }
