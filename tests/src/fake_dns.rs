@@ -1,9 +1,13 @@
 //! A name server on loopback for one test: answers what it was told, NXDOMAIN to everything else.
 
 use anyhow::Result;
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{NameServerConfig, ResolverConfig};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::op::{Message, MessageType, OpCode, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{A, AAAA, MX, PTR, TXT};
 use hickory_resolver::proto::rr::{Name, RData, Record};
+use rustls::ClientConfig;
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -89,6 +93,19 @@ impl Drop for FakeDns {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
     }
+}
+
+/// A resolver of the outside world, not the box's own, that asks this server.
+pub fn resolver(dns: &FakeDns) -> Result<TokioResolver> {
+    let mut server = NameServerConfig::udp(dns.address().ip());
+    for connection in &mut server.connections {
+        connection.port = dns.address().port();
+    }
+    let config = ResolverConfig::from_name_servers(vec![server]);
+    // Without an explicit TLS configuration it would look for the system's certificates.
+    let tls = ClientConfig::clone(&*crate::tls::any_certificate()?);
+    let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+    Ok(builder.with_tls_config(tls).build()?)
 }
 
 fn absolute(name: &str) -> String {

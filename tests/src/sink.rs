@@ -31,6 +31,8 @@ pub enum Behaviour {
     RejectSome,
     /// Refuses the message for good after its final dot.
     RejectAtEnd,
+    /// Reads the whole message and then says nothing.
+    Stall,
     /// Wants no connections just now.
     Busy,
 }
@@ -63,6 +65,7 @@ struct Shared {
     caught: Mutex<Vec<Caught>>,
     refused: AtomicUsize,
     connections: AtomicUsize,
+    stalled: AtomicUsize,
     stop: AtomicBool,
     tls: Arc<ServerConfig>,
 }
@@ -85,6 +88,7 @@ impl Sink {
             caught: Mutex::default(),
             refused: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
+            stalled: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
             tls: tls.mail,
         });
@@ -125,6 +129,11 @@ impl Sink {
     /// Connections so far.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::Relaxed)
+    }
+
+    /// Messages read to their end and not answered so far.
+    pub fn stalled(&self) -> usize {
+        self.shared.stalled.load(Ordering::Relaxed)
     }
 
     /// Recipients refused so far.
@@ -336,6 +345,13 @@ impl Talk<'_> {
                 self.hang_up()?;
                 return Ok(false);
             }
+        }
+        if self.behaviour == Behaviour::Stall {
+            self.shared.stalled.fetch_add(1, Ordering::Relaxed);
+            while !self.shared.stop.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            return Ok(false);
         }
         if self.behaviour == Behaviour::RejectAtEnd {
             self.say("554 5.6.0 we do not like it")?;

@@ -505,7 +505,7 @@ fn split(message: &[u8]) -> (String, &[u8]) {
 
 impl Office {
     async fn verify(&self, message: &[u8]) -> anyhow::Result<Vec<(String, DkimResult)>> {
-        let library = MessageAuthenticator(self.resolver()?);
+        let library = MessageAuthenticator(tests::fake_dns::resolver(&self.dns)?);
         let message = AuthenticatedMessage::parse(message).unwrap();
         let results = library.verify_dkim(&message).await;
         let result = |r: &mail_auth::DkimOutput<'_>| (r.signature().unwrap().s.clone(), r.result().clone());

@@ -9,9 +9,6 @@ use firmware::facts::{ConnectionFacts, TlsFacts};
 use firmware::ledger::Ledger;
 use firmware::settings::{self, Smarthost};
 use firmware::spool::Spool;
-use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{NameServerConfig, ResolverConfig};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use proto::ask::{Envelope, Identity, Row, Want};
 use proto::refusal::Refusal;
 use proto::types::{Address, BlobId, Domain, Protocol, Timestamp};
@@ -191,26 +188,6 @@ impl Office {
     /// Sends everything to this server from now on.
     pub async fn set_smarthost(&self, smarthost: &Smarthost) -> Result<()> {
         Ok(settings::write(&self.store, settings::SMARTHOST, smarthost).await?)
-    }
-
-    /// A resolver of the outside world, not ours.
-    pub fn resolver(&self) -> Result<TokioResolver> {
-        let mut server = NameServerConfig::udp(self.dns.address().ip());
-        for connection in &mut server.connections {
-            connection.port = self.dns.address().port();
-        }
-        let config = ResolverConfig::from_name_servers(vec![server]);
-        let roots = rustls::RootCertStore::empty();
-        let tls =
-            rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .with_safe_default_protocol_versions()?
-                .with_root_certificates(roots)
-                .with_no_client_auth();
-        Ok(
-            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
-                .with_tls_config(tls)
-                .build()?,
-        )
     }
 
     fn spool(&self, message: &[u8]) -> Spool {
