@@ -3,16 +3,26 @@
 use crate::world::World;
 use proto::frame::Framer;
 use proto::imap::{Config, Imap};
-use proto::refusal::Refusal;
 use proto::session::{Expect, Input, Output, Session};
 
 pub const MAX_APPEND: u64 = 100_000;
+
+/// A session as the box would make it.
+pub fn imap(tls: bool) -> Imap {
+    Imap::new(Config {
+        hostname: "box.example.org".to_owned(),
+        tls_active: tls,
+        tls_available: true,
+        max_append: MAX_APPEND,
+        id_fields: vec![("name".to_owned(), "Pillarbox".to_owned())],
+    })
+}
 
 /// One connection.
 pub struct Connection {
     session: Imap,
     framer: Framer,
-    spool: Vec<u8>,
+    spool: Option<Vec<u8>>,
     /// What the client received and nobody looked at yet.
     pub received: Vec<u8>,
 }
@@ -20,18 +30,11 @@ pub struct Connection {
 impl Connection {
     /// Opens a connection, in TLS or with STARTTLS to come.
     pub fn open(tls: bool, world: &mut World) -> Self {
-        let config = Config {
-            hostname: "box.example.org".to_owned(),
-            tls_active: tls,
-            tls_available: true,
-            max_append: MAX_APPEND,
-            id_fields: vec![("name".to_owned(), "Pillarbox".to_owned())],
-        };
-        let session = Imap::new(config);
+        let session = imap(tls);
         let mut connection = Self {
             session,
             framer: Framer::new(),
-            spool: Vec::new(),
+            spool: None,
             received: Vec::new(),
         };
         connection.give(Input::Open, world);
@@ -46,22 +49,6 @@ impl Connection {
         self.session.expects() == Expect::Closed
     }
 
-    pub fn watches(&self) -> bool {
-        matches!(self.session.expects(), Expect::Line { watch: true, .. })
-    }
-
-    pub fn news(&mut self, world: &mut World) {
-        self.give(Input::News, world);
-    }
-
-    pub fn timeout(&mut self, world: &mut World) {
-        self.give(Input::Timeout, world);
-    }
-
-    pub fn cut(&mut self, refusal: Refusal, world: &mut World) {
-        self.give(Input::Cut(refusal), world);
-    }
-
     /// The client's octets arrive.
     pub fn push(&mut self, octets: &[u8], world: &mut World) {
         self.framer.push(octets);
@@ -69,7 +56,7 @@ impl Connection {
             let mut out = Vec::new();
             match frame.into_input() {
                 Ok(input) => self.session.handle(input, &mut out),
-                Err(piece) => self.spool.extend_from_slice(piece),
+                Err(piece) => self.spool.get_or_insert_default().extend_from_slice(piece),
             }
             self.carry_out(out, world);
         }
@@ -104,7 +91,7 @@ impl Connection {
                         self.framer.clear();
                         self.session.handle(Input::TlsUp, &mut next);
                     }
-                    Output::DropSpool => self.spool.clear(),
+                    Output::DropSpool => self.spool = None,
                     Output::Close => assert!(self.is_closed()),
                     other @ Output::SendBody { .. } => panic!("{other:?}"),
                 }

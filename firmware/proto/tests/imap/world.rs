@@ -40,8 +40,6 @@ pub struct World {
     folders: Vec<Folder>,
     blobs: Vec<(Vec<u8>, Structure)>,
     made: u32,
-    /// Set by every change, for those who watch.
-    pub news: bool,
     /// The most rows a session asked for at once.
     pub most_rows: usize,
 }
@@ -52,7 +50,6 @@ impl World {
             folders: Vec::new(),
             blobs: Vec::new(),
             made: 0,
-            news: false,
             most_rows: 0,
         };
         world.make("INBOX", None);
@@ -93,7 +90,6 @@ impl World {
         let blob = self.blobs.len();
         let folder = self.folders.iter_mut().find(|f| f.name == name)?;
         self.blobs.push((raw.to_vec(), scan::structure(raw)));
-        self.news = true;
         Some((folder.validity, folder.add(blob, flags, date)))
     }
 
@@ -105,20 +101,17 @@ impl World {
         let message = folder.messages.iter_mut().find(|m| m.uid.0 == uid).unwrap();
         message.flags.set(flag, true);
         message.modseq = modseq;
-        self.news = true;
     }
 
     /// Someone else removes the message.
     pub fn expunge(&mut self, name: &str, uid: u32) {
         let folder = self.folders.iter_mut().find(|f| f.name == name).unwrap();
         folder.remove(&[Uid(uid)]);
-        self.news = true;
     }
 
     /// Someone else deletes the mailbox.
     pub fn delete(&mut self, name: &str) {
         self.folders.retain(|f| f.name != name);
-        self.news = true;
     }
 
     pub fn blob(&self, blob: BlobId, span: Span) -> &[u8] {
@@ -134,7 +127,7 @@ impl World {
         self.folders.iter_mut().find(|f| f.id == id)
     }
 
-    pub fn answer(&mut self, question: Question, spool: &mut Vec<u8>) -> Answer {
+    pub fn answer(&mut self, question: Question, spool: &mut Option<Vec<u8>>) -> Answer {
         match question {
             Question::Authenticate { login, password, .. } => {
                 if login == "anna" && password.expose() == b"secret" {
@@ -156,7 +149,7 @@ impl World {
                 None => Answer::Refused(Refusal::NoSuchMailbox),
             },
             Question::Append { name, flags, date } => {
-                match self.put(&name, &std::mem::take(spool), flags, date.unwrap_or(NOW)) {
+                match self.put(&name, &spool.take().unwrap(), flags, date.unwrap_or(NOW)) {
                     Some((validity, uid)) => Answer::Appended { validity, uid },
                     None => Answer::Refused(Refusal::NoSuchMailbox),
                 }
@@ -172,7 +165,6 @@ impl World {
             } => {
                 let folder = self.by_id(mailbox).unwrap();
                 let answer = folder.store(&uids, change, &flags, unchanged_since);
-                self.news = true;
                 answer
             }
             Question::Search { mailbox, criteria } => self.search(mailbox, &criteria),
@@ -192,7 +184,6 @@ impl World {
                     .filter(|uid| uids.as_ref().is_none_or(|only| only.contains(uid)))
                     .collect();
                 folder.remove(&doomed);
-                self.news = true;
                 Answer::Done
             }
             Question::Sync { mailbox, since } => match self.by_id(mailbox) {
@@ -303,7 +294,6 @@ impl World {
             let gone: Vec<Uid> = pairs.iter().map(|(uid, _)| *uid).collect();
             self.by_id(mailbox).unwrap().remove(&gone);
         }
-        self.news = true;
         Answer::Copied { validity, pairs }
     }
 }
