@@ -59,7 +59,7 @@ impl Shared {
     }
 
     /// Opens the file again after a failure, since redb refuses everything after a failed write.
-    /// Snapshots of before fail from now on.
+    /// Snapshots of before can then read what is cached, and fail otherwise.
     pub(crate) fn reopen(&self) {
         let Some((dir, options)) = &self.folder else {
             return;
@@ -275,4 +275,50 @@ pub(crate) fn verify(dir: &Path, options: &Options) -> Result<(Database, bool), 
         why: "reading it failed badly".to_owned(),
     };
     catch_unwind(AssertUnwindSafe(verifying)).unwrap_or_else(|_| Err(badly()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opening_again_works_while_snapshots_are_alive() {
+        let dir = tempfile::tempdir().unwrap();
+        let shared = Shared::open(dir.path(), &Options::default()).unwrap();
+        let old = shared.read().unwrap();
+        shared.reopen();
+        assert!(
+            old.open_table(schema::EVENTS)
+                .and_then(|t| Ok(t.get(1)?))
+                .is_err()
+        );
+        let written = shared.with(|database| {
+            let write = database.begin_write()?;
+            write.open_table(META)?.insert("mark", 5)?;
+            Ok(write.commit()?)
+        });
+        written.unwrap();
+        let mark = shared
+            .read()
+            .unwrap()
+            .open_table(META)
+            .unwrap()
+            .get("mark")
+            .unwrap();
+        assert_eq!(mark.unwrap().value(), 5);
+        drop(old);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_again_fails_every_operation_until_it_can() {
+        let dir = tempfile::tempdir().unwrap();
+        let shared = Shared::open(dir.path(), &Options::default()).unwrap();
+        let (file, away) = (dir.path().join(FILE), dir.path().join("away"));
+        fs::rename(&file, &away).unwrap();
+        shared.reopen();
+        assert!(matches!(shared.read(), Err(StoreError::Io(_))));
+        fs::rename(&away, &file).unwrap();
+        shared.reopen();
+        assert!(shared.read().is_ok());
+    }
 }

@@ -79,3 +79,32 @@ impl MailboxName {
             .filter_map(|(at, _)| self.0.get(..at))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_inbox_is_one_whatever_its_case_and_only_as_a_whole_level() {
+        let cases = [
+            ("inbox", "INBOX"),
+            ("InBoX/Sub", "INBOX/Sub"),
+            ("inbox/", "INBOX"),
+            ("inboxes", "inboxes"),
+            ("Work/inbox", "Work/inbox"),
+            ("Büro/Ü", "Büro/Ü"),
+        ];
+        for (text, name) in cases {
+            assert_eq!(MailboxName::parse(text).unwrap().as_str(), name);
+        }
+    }
+
+    #[test]
+    fn parents_come_from_the_top_and_inside_means_whole_levels() {
+        let name = MailboxName::parse("a/b/c").unwrap();
+        assert_eq!(name.parents().collect::<Vec<_>>(), ["a", "a/b"]);
+        let inside = |other: &str| name.is_inside(&MailboxName::parse(other).unwrap());
+        assert!(inside("a/b") && inside("a/b/c"));
+        assert!(!inside("a/bc") && !inside("b") && !inside("a/b/c/d"));
+    }
+}

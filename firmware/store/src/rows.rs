@@ -193,3 +193,71 @@ pub(crate) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
 pub(crate) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
     serde_json::from_slice(bytes).map_err(|e| StoreError::Internal(format!("a row cannot be read: {e}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_with_fields_that_a_later_version_appended_is_still_read() {
+        let row = MessageRow {
+            blob: BlobId(300),
+            modseq: ModSeq(7),
+            flags: Flags::new().with(SystemFlag::Seen),
+            size: 1 << 40,
+            date: Timestamp(-1),
+        };
+        let mut bytes = row.encode().unwrap();
+        assert_eq!(MessageRow::decode(&bytes).unwrap(), row);
+        bytes.extend_from_slice(b"more");
+        bytes[0] = 2;
+        assert_eq!(MessageRow::decode(&bytes).unwrap(), row);
+    }
+
+    #[test]
+    fn octets_that_are_no_row_are_an_error() {
+        for bytes in [
+            &b""[..],
+            b"\0\x01\x02",
+            b"\x01",
+            b"\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+        ] {
+            assert!(MessageRow::decode(bytes).is_err(), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn accounts_and_events_of_a_later_version_are_read_as_far_as_they_are_known() {
+        let json = br#"{"address":"a@b.example","state":"frozen","since":5,"reason":"x","admin":true,
+            "password_hash":"h","created":1,"colour":"red"}"#;
+        let account = from_json::<AccountRow>(json).unwrap().show(AccountId(1));
+        assert!(account.state.holds_mail() && account.admin);
+        assert_eq!(
+            to_json(&from_json::<AccountRow>(json).unwrap())
+                .map(|j| j.len() > 50)
+                .ok(),
+            Some(true)
+        );
+
+        let later = br#"{"at":5,"kind":"teleported","to":{"x":1}}"#;
+        let event = from_json::<crate::Event>(later).unwrap();
+        assert_eq!((event.at, event.kind), (Timestamp(5), crate::EventKind::Unknown));
+        let known = crate::Event {
+            at: Timestamp(9),
+            kind: crate::EventKind::LoginFailed {
+                protocol: proto::types::Protocol::Imap,
+                ip: "2001:db8::1".parse().unwrap(),
+                login: "ann".to_owned(),
+                account: None,
+                mechanism: proto::types::Mechanism::Plain,
+                tls: true,
+                reason: "no".to_owned(),
+                count: 3,
+            },
+        };
+        assert_eq!(
+            from_json::<crate::Event>(&to_json(&known).unwrap()).unwrap(),
+            known
+        );
+    }
+}

@@ -181,3 +181,57 @@ fn overlay(out: &mut [u8], offset: u64, data: &[u8], at: u64) {
         target.copy_from_slice(source);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use redb::backends::InMemoryBackend;
+
+    /// A backend of six octets, and a handle to look at it.
+    fn six() -> (Trial, Trial) {
+        let base = Trial::new(InMemoryBackend::new());
+        base.accept().unwrap();
+        base.set_len(6).unwrap();
+        base.write(0, b"abcdef").unwrap();
+        (base.clone(), Trial::new(base))
+    }
+
+    fn all(backend: &Trial) -> Vec<u8> {
+        let mut octets = vec![0; usize::try_from(backend.len().unwrap()).unwrap()];
+        backend.read(0, &mut octets).unwrap();
+        octets
+    }
+
+    #[test]
+    fn what_is_written_on_trial_is_read_but_reaches_the_backend_only_when_accepted() {
+        let (base, trial) = six();
+        trial.write(1, b"XY").unwrap();
+        trial.set_len(9).unwrap();
+        trial.write(7, b"Z").unwrap();
+        trial.sync_data().unwrap();
+        trial.set_len(8).unwrap();
+        assert_eq!(all(&trial), b"aXYdef\0Z");
+        let mut middle = [0; 3];
+        trial.read(2, &mut middle).unwrap();
+        assert_eq!(&middle, b"Yde");
+        assert!(trial.read(6, &mut middle).is_err());
+        assert_eq!(all(&base), b"abcdef");
+        trial.accept().unwrap();
+        assert_eq!(
+            (all(&base), all(&trial)),
+            (b"aXYdef\0Z".to_vec(), b"aXYdef\0Z".to_vec())
+        );
+        trial.write(0, b"!").unwrap();
+        assert_eq!(all(&base), b"!XYdef\0Z");
+    }
+
+    #[test]
+    fn what_was_cut_off_reads_as_zeros_when_it_grows_back() {
+        let (base, trial) = six();
+        trial.set_len(2).unwrap();
+        trial.set_len(4).unwrap();
+        assert_eq!(all(&trial), b"ab\0\0");
+        trial.accept().unwrap();
+        assert_eq!(all(&base), b"ab\0\0");
+    }
+}

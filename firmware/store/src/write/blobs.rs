@@ -119,3 +119,48 @@ pub(crate) fn chunks(size: u64) -> Result<impl Iterator<Item = (u32, usize)>, St
 fn unreadable(error: std::io::Error) -> StoreError {
     StoreError::Internal(format!("a body could not be read: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use redb::Database;
+    use redb::backends::InMemoryBackend;
+
+    #[test]
+    fn bodies_that_only_look_alike_in_the_index_are_kept_apart() {
+        let database = Database::builder()
+            .create_with_backend(InMemoryBackend::new())
+            .unwrap();
+        let transaction = database.begin_write().unwrap();
+        let mut write = Write::new(&transaction).unwrap();
+        let (one, two) = (
+            Body::from_bytes(b"one".to_vec()),
+            Body::from_bytes(b"two".to_vec()),
+        );
+        let new = |body| NewBlob {
+            body,
+            structure: b"",
+            header: 0,
+        };
+        let first = write.keep_blob(&new(&one), 1).unwrap();
+        // As if the two hashes began alike.
+        write.edit().hashes.insert(hash_key(two.hash()), first.0).unwrap();
+        let second = write.keep_blob(&new(&two), 2).unwrap();
+        assert_ne!(first, second);
+        assert_eq!(write.keep_blob(&new(&one), 1).unwrap(), first);
+        write.drop_reference(second).unwrap();
+        write.drop_reference(second).unwrap();
+        assert!(write.drop_reference(second).is_err());
+        let indexed = write
+            .read()
+            .hashes
+            .get(hash_key(two.hash()))
+            .unwrap()
+            .map(|id| id.value());
+        assert_eq!(
+            indexed,
+            Some(first.0),
+            "the index entry is not the second's to remove"
+        );
+    }
+}

@@ -6,7 +6,7 @@ use crate::office::{
 use proto::ask::{FlagChange, SpecialUse, Want};
 use proto::types::{Flags, ModSeq, Span, SystemFlag, Timestamp, Uid};
 use std::io::Read;
-use store::{AccountState, Change, Options, Place, Settlement, Store, StoreError};
+use store::{AccountState, Body, Change, Event, EventKind, Options, Place, Settlement, Store, StoreError};
 
 const MAIL: &[u8] = b"Subject: hello\r\n\r\nbody\r\n";
 
@@ -472,4 +472,102 @@ fn changes_are_published_once_they_can_be_read() {
     assert_eq!(office["domain"], "office.example");
     wait(store.remove_setting("office")).unwrap();
     assert_eq!(store.snapshot().unwrap().setting("office").unwrap(), None);
+}
+
+#[test]
+fn a_snapshot_keeps_seeing_its_state_while_everything_is_removed() {
+    let (_dir, store) = office();
+    let account = wait(store.create_account(person("ann"))).unwrap();
+    let mailbox = inbox(&store, account);
+    let big = vec![7_u8; 200_000];
+    wait(store.deliver(vec![to_inbox(&big, account)])).unwrap();
+    let snapshot = store.snapshot().unwrap();
+    let blob = snapshot.rows(mailbox, &[Uid(1)], Want::default()).unwrap()[0].blob;
+    let mut reader = snapshot.body(blob).unwrap().unwrap();
+    drop(snapshot);
+    wait(store.expunge(mailbox, None, false)).unwrap();
+    for n in 0..20_u8 {
+        wait(store.deliver(vec![to_inbox(&[n; 70_000], account)])).unwrap();
+    }
+    let mut body = Vec::new();
+    reader.read_to_end(&mut body).unwrap();
+    assert_eq!(body, big);
+}
+
+#[test]
+fn a_body_from_a_file_is_its_prefix_and_the_rest_of_the_file() {
+    let (dir, store) = office();
+    let account = wait(store.create_account(person("ann"))).unwrap();
+    let path = dir.path().join("spool");
+    std::fs::write(&path, [b"old header", &[b'x'; 150_000][..]].concat()).unwrap();
+    let body = || {
+        Body::from_file(
+            b"new: 1\r\n\r\n".to_vec(),
+            std::fs::File::open(&path).unwrap(),
+            10,
+        )
+        .unwrap()
+    };
+    assert_eq!(body().size(), 150_010);
+    let delivery = |body| store::Delivery {
+        body,
+        ..to_inbox(b"", account)
+    };
+    let blob = wait(store.deliver(vec![delivery(body())])).unwrap()[0]
+        .blob
+        .unwrap();
+    let mut whole = Vec::new();
+    store
+        .snapshot()
+        .unwrap()
+        .body(blob)
+        .unwrap()
+        .unwrap()
+        .read_to_end(&mut whole)
+        .unwrap();
+    assert!(whole.starts_with(b"new: 1\r\n\r\nxxx") && whole.len() == 150_010);
+    // A spool that shrinks under us must not become a message.
+    let gone = Body::from_file(Vec::new(), std::fs::File::open(&path).unwrap(), 0).unwrap();
+    std::fs::write(&path, b"short").unwrap();
+    assert!(wait(store.deliver(vec![delivery(gone)])).is_err());
+    assert_eq!(store.check().unwrap().messages, 1);
+    assert_sound(&store);
+}
+
+#[test]
+fn events_come_newest_first_by_pages() {
+    let (_dir, store) = office();
+    let started = |n| Event {
+        at: Timestamp(n),
+        kind: EventKind::Started {
+            version: n.to_string(),
+        },
+    };
+    wait(store.record((0..10).map(started).collect())).unwrap();
+    let page = |before, limit| -> Vec<(u64, i64)> {
+        let even = |event: &Event| event.at.0 % 2 == 0;
+        let events = store.snapshot().unwrap().events(before, limit, even).unwrap();
+        events
+            .into_iter()
+            .map(|(number, event)| (number, event.at.0))
+            .collect()
+    };
+    assert_eq!(page(None, 2), [(9, 8), (7, 6)]);
+    assert_eq!(page(Some(7), 9), [(5, 4), (3, 2), (1, 0)]);
+}
+
+#[test]
+fn the_ledger_keeps_the_newest_hundred_thousand_events() {
+    let (_dir, store) = office();
+    let started = |n| Event {
+        at: Timestamp(n),
+        kind: EventKind::Started {
+            version: String::new(),
+        },
+    };
+    wait(store.record((0..100_003).map(started).collect())).unwrap();
+    let snapshot = store.snapshot().unwrap();
+    assert_eq!(snapshot.events(None, 1, |_| true).unwrap()[0].0, 100_003);
+    assert_eq!(snapshot.events(Some(5), 9, |_| true).unwrap().len(), 1);
+    assert_sound(&store);
 }

@@ -10,4 +10,5 @@ mod crash;
 mod disk;
 mod folder;
 mod life;
+mod model;
 mod office;
