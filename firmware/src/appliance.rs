@@ -22,7 +22,7 @@ use store::{NewAccount, StoreError};
 use tokio::sync::Mutex;
 use tracing::{error, info};
 use web_setup::{
-    Account, AccountState, DkimRecord, Facts, FailedLogins, Fault, Glance, Login, Panel, Peer, Ports,
+    Account, AccountState, DkimRecord, Facts, FailedLogins, Fault, Glance, Login, Panel, Pass, Peer, Ports,
     Progress,
 };
 
@@ -89,6 +89,15 @@ impl Appliance {
             .map_err(fault)
     }
 
+    fn admins_pass(&self) -> Result<Pass, Fault> {
+        let snapshot = self.house().store.snapshot().map_err(fault)?;
+        let admin = settings::read::<Admin>(&snapshot, settings::ADMIN).map_err(fault)?;
+        Ok(pass(
+            None,
+            admin.as_ref().map_or("", |admin| &admin.password_hash),
+        ))
+    }
+
     // Makes the keys beside everything else, once.
     fn make_keys(&self) {
         if self.0.making_keys.swap(true, Ordering::AcqRel) {
@@ -141,19 +150,20 @@ impl web_setup::Appliance for Appliance {
         })
     }
 
-    async fn set_admin_password(&self, password: Secret) -> Result<(), Fault> {
+    async fn set_admin_password(&self, password: Secret) -> Result<Pass, Fault> {
         let password_hash = hashed(password).await?;
+        let pass = pass(None, &password_hash);
         if self.house().office().map_err(fault)?.is_none() {
-            return self
-                .change_draft(|draft| draft.admin_hash = Some(password_hash))
-                .await;
+            self.change_draft(|draft| draft.admin_hash = Some(password_hash))
+                .await?;
+            return Ok(pass);
         }
         let admin = Admin { password_hash };
         settings::write(&self.house().store, settings::ADMIN, &admin)
             .await
             .map_err(fault)?;
         info!("the admin's password was changed");
-        Ok(())
+        Ok(pass)
     }
 
     async fn set_office(&self, office: web_setup::Office) -> Result<(), Fault> {
@@ -183,7 +193,7 @@ impl web_setup::Appliance for Appliance {
         Ok(office.map(|office| records(&keys, &office.domain)))
     }
 
-    async fn finish(&self) -> Result<(), Fault> {
+    async fn finish(&self) -> Result<Pass, Fault> {
         let _turn = self.0.drafting.lock().await;
         let draft = self.draft()?;
         let (Some(admin_hash), Some(office), Some(account)) = (draft.admin_hash, draft.office, draft.account)
@@ -207,7 +217,8 @@ impl web_setup::Appliance for Appliance {
             .store
             .remove_setting(settings::SETUP)
             .await
-            .map_err(fault)
+            .map_err(fault)?;
+        self.admins_pass()
     }
 
     async fn login(&self, Peer(ip): Peer, name: String, password: Secret) -> Result<Login, Fault> {
@@ -220,13 +231,31 @@ impl web_setup::Appliance for Appliance {
             password: &password,
         };
         match self.house().logins.login_admin(&attempt).await {
-            Ok(()) => Ok(Login::Welcome),
+            Ok(None) => Ok(Login::Welcome(self.admins_pass()?)),
+            Ok(Some(account)) => Ok(Login::Welcome(pass(Some(account.id), &account.password_hash))),
             Err(Refusal::Throttled) => Ok(Login::Throttled),
             Err(Refusal::Frozen { reason }) => Ok(Login::Shut(reason)),
             Err(Refusal::Disabled) => Ok(Login::Shut("switched off".to_owned())),
             Err(Refusal::Temporary) => Err(Fault::Internal),
             Err(_) => Ok(Login::Wrong),
         }
+    }
+
+    async fn still_welcome(&self, shown: Pass) -> Result<bool, Fault> {
+        let Some(id) = shown.account else {
+            return Ok(shown == self.admins_pass()?);
+        };
+        let account = self
+            .house()
+            .store
+            .snapshot()
+            .map_err(fault)?
+            .account(id)
+            .map_err(fault)?;
+        Ok(account.is_some_and(|account| {
+            let shut = account.state.holds_mail();
+            account.admin && !shut && shown == pass(Some(id), &account.password_hash)
+        }))
     }
 
     async fn glance(&self) -> Result<Glance, Fault> {
@@ -315,6 +344,12 @@ impl web_setup::Appliance for Appliance {
             .await
             .map_err(fault)
     }
+}
+
+fn pass(account: Option<AccountId>, password_hash: &str) -> Pass {
+    let [a, b, c, d, e, f, g, h, ..] = *blake3::hash(password_hash.as_bytes()).as_bytes();
+    let stamp = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+    Pass { account, stamp }
 }
 
 async fn hashed(password: Secret) -> Result<String, Fault> {

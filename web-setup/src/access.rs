@@ -116,13 +116,13 @@ pub(crate) async fn gate<A: Appliance>(
         path.as_str(),
         "/overview/live" | "/panel" | "/panel/live" | "/panel.png"
     );
-    let role = site
-        .sessions
-        .role(request.headers(), by_person)
-        .filter(|role| match role {
-            Role::Setup => !finished,
-            Role::Admin => finished,
-        });
+    let role = match site.sessions.role(request.headers(), by_person) {
+        Some(Role::Setup) if !finished => Some(Role::Setup),
+        Some(Role::Admin(pass)) if finished && site.appliance.still_welcome(pass).await? => {
+            Some(Role::Admin(pass))
+        }
+        _ => None,
+    };
     let here = peer.is_some_and(|Peer(ip)| ip.to_canonical().is_loopback());
     let sees_panel = here && site.appliance.facts().simulated_board;
     let visit = Visit {
@@ -180,8 +180,8 @@ fn allowed(access: Access, visit: Visit) -> bool {
         Access::Claim => !visit.finished,
         Access::SignIn => visit.finished,
         Access::Setup => visit.role == Some(Role::Setup),
-        Access::Admin => visit.role == Some(Role::Admin),
+        Access::Admin => matches!(visit.role, Some(Role::Admin(_))),
         Access::Owner => visit.role.is_some(),
-        Access::Panel => visit.sees_panel || visit.role == Some(Role::Admin),
+        Access::Panel => visit.sees_panel || matches!(visit.role, Some(Role::Admin(_))),
     }
 }

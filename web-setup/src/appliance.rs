@@ -101,14 +101,23 @@ pub struct DkimRecord {
 /// What happened to a login at the admin's page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Login {
-    /// Name and password are the admin's.
-    Welcome,
+    /// Name and password are an admin's.
+    Welcome(Pass),
     /// They are not. Already recorded.
     Wrong,
     /// Too many wrong ones from there: nothing was compared.
     Throttled,
     /// They are right, but the account is shut, for this reason.
     Shut(String),
+}
+
+/// What an admin's session stands on. It ends when the account is shut or the password changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pass {
+    /// The mail account; `None` for the login called admin.
+    pub account: Option<AccountId>,
+    /// Differs from one password to the next.
+    pub stamp: u64,
 }
 
 /// What one glance should tell; the same numbers as on the panel.
@@ -221,8 +230,8 @@ pub trait Appliance: Clone + Send + Sync + 'static {
     /// How far the setup is.
     fn progress(&self) -> impl Future<Output = Result<Progress, Fault>> + Send;
 
-    /// Sets the admin's password (already judged good enough).
-    fn set_admin_password(&self, password: Secret) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Sets the admin's password (already judged good enough); the pass for who did so.
+    fn set_admin_password(&self, password: Secret) -> impl Future<Output = Result<Pass, Fault>> + Send;
 
     /// Names the office.
     fn set_office(&self, office: Office) -> impl Future<Output = Result<(), Fault>> + Send;
@@ -238,8 +247,9 @@ pub trait Appliance: Clone + Send + Sync + 'static {
     /// takes seconds to minutes, in the background.
     fn dkim(&self) -> impl Future<Output = Result<Option<Vec<DkimRecord>>, Fault>> + Send;
 
-    /// Ends the setup: makes the first account, opens the mail ports, forgets the claim code.
-    fn finish(&self) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Ends the setup: makes the first account, opens the mail ports, forgets the claim code; the
+    /// admin's pass for who did so.
+    fn finish(&self) -> impl Future<Output = Result<Pass, Fault>> + Send;
 
     /// Judges a login of the admin, records it, and waits as long as wrong ones have to.
     fn login(
@@ -248,6 +258,9 @@ pub trait Appliance: Clone + Send + Sync + 'static {
         name: String,
         password: Secret,
     ) -> impl Future<Output = Result<Login, Fault>> + Send;
+
+    /// Whether a session that began with this pass may go on.
+    fn still_welcome(&self, pass: Pass) -> impl Future<Output = Result<bool, Fault>> + Send;
 
     /// The numbers.
     fn glance(&self) -> impl Future<Output = Result<Glance, Fault>> + Send;

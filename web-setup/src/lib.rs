@@ -15,7 +15,7 @@ mod sessions;
 pub use access::{Access, ROUTES, Route};
 pub use appliance::{
     Account, AccountState, Appliance, DkimRecord, Facts, FailedLogin, FailedLogins, Fault, Glance, Login,
-    Office, Panel, Peer, Ports, Progress,
+    Office, Panel, Pass, Peer, Ports, Progress,
 };
 
 use axum::Router;

@@ -1,6 +1,7 @@
 //! Who is signed in. A session lives in memory: after a restart people sign in again, and a
 //! stolen card holds no usable cookie.
 
+use crate::appliance::Pass;
 use axum::http::{HeaderMap, header};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -20,8 +21,8 @@ const COOKIE: &str = "__Host-pillarbox";
 pub(crate) enum Role {
     /// Whoever knew the claim code: the wizard, until the setup is finished.
     Setup,
-    /// Whoever knew the admin's password.
-    Admin,
+    /// Whoever knew an admin's password.
+    Admin(Pass),
 }
 
 struct Session {
@@ -119,6 +120,11 @@ fn token_hash(headers: &HeaderMap) -> Option<blake3::Hash> {
 mod tests {
     use super::*;
 
+    const ADMIN: Role = Role::Admin(Pass {
+        account: None,
+        stamp: 0,
+    });
+
     fn headers(set_cookie: &str) -> HeaderMap {
         let pair = set_cookie.split(';').next().unwrap();
         let mut headers = HeaderMap::new();
@@ -129,13 +135,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_session_ends_after_an_hour_without_use() {
         let sessions = Sessions::default();
-        let cookie = headers(&sessions.open(Role::Admin).unwrap());
+        let cookie = headers(&sessions.open(ADMIN).unwrap());
         tokio::time::advance(IDLE - Duration::from_secs(1)).await;
-        assert_eq!(sessions.role(&cookie, true), Some(Role::Admin));
+        assert_eq!(sessions.role(&cookie, true), Some(ADMIN));
         tokio::time::advance(IDLE - Duration::from_secs(1)).await;
         assert_eq!(
             sessions.role(&cookie, false),
-            Some(Role::Admin),
+            Some(ADMIN),
             "used an hour ago, almost"
         );
         tokio::time::advance(Duration::from_secs(2)).await;
@@ -145,10 +151,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_session_ends_after_twelve_hours_of_use() {
         let sessions = Sessions::default();
-        let cookie = headers(&sessions.open(Role::Admin).unwrap());
+        let cookie = headers(&sessions.open(ADMIN).unwrap());
         for _ in 0..23 {
             tokio::time::advance(Duration::from_secs(1800)).await;
-            assert_eq!(sessions.role(&cookie, true), Some(Role::Admin));
+            assert_eq!(sessions.role(&cookie, true), Some(ADMIN));
         }
         tokio::time::advance(Duration::from_secs(1800)).await;
         assert_eq!(sessions.role(&cookie, true), None);
@@ -159,10 +165,10 @@ mod tests {
         let sessions = Sessions::default();
         let first = headers(&sessions.open(Role::Setup).unwrap());
         for _ in 1..MOST {
-            sessions.open(Role::Admin).unwrap();
+            sessions.open(ADMIN).unwrap();
         }
         assert_eq!(sessions.role(&first, true), Some(Role::Setup));
-        let last = headers(&sessions.open(Role::Admin).unwrap());
+        let last = headers(&sessions.open(ADMIN).unwrap());
         assert_eq!(sessions.0.lock().unwrap().len(), MOST);
         sessions.close(&last);
         assert_eq!(sessions.role(&last, true), None);

@@ -104,16 +104,16 @@ impl Logins {
         shut(&state).map_or(Ok(()), |(_, refusal)| Err(refusal))
     }
 
-    /// Judges a login at the admin's pages: `admin` with the password of the setup, or an admin's
-    /// mail account.
+    /// Judges a login at the admin's pages: `admin` with the password of the setup (`None`), or an
+    /// admin's mail account.
     ///
     /// # Errors
     /// As [`Logins::login`]; an account that is no admin's is refused like a wrong password.
-    pub async fn login_admin(&self, attempt: &Attempt<'_>) -> Result<(), Refusal> {
+    pub async fn login_admin(&self, attempt: &Attempt<'_>) -> Result<Option<Account>, Refusal> {
         if !attempt.login.trim().eq_ignore_ascii_case(ADMIN) {
             let account = self.login(attempt).await?;
             if account.admin {
-                return Ok(());
+                return Ok(Some(account));
             }
             let refusal = Refusal::BadCredentials;
             return Err(self
@@ -137,7 +137,7 @@ impl Logins {
             .await
         {
             info!(ip = %attempt.ip, "the admin logged in");
-            return Ok(());
+            return Ok(None);
         }
         Err(self
             .refuse(attempt, None, "wrong password", Refusal::BadCredentials)

@@ -162,7 +162,7 @@ pub(crate) async fn login<A: Appliance>(
         fault: Some(fault),
     };
     match site.appliance.login(peer, name.clone(), form.password).await? {
-        Login::Welcome => signed_in(&site, Role::Admin, "/overview"),
+        Login::Welcome(pass) => signed_in(&site, Role::Admin(pass), "/overview"),
         Login::Wrong => show_again(&again(
             "Name and password do not match. The attempt was recorded.",
         )),

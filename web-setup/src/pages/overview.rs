@@ -82,7 +82,7 @@ pub(crate) async fn panel<A: Appliance>(
     Extension(visit): Extension<Visit>,
 ) -> Page {
     let mut frame = Frame::bare("Panel").reloading(10);
-    if visit.role == Some(Role::Admin) {
+    if matches!(visit.role, Some(Role::Admin(_))) {
         frame.tab = Some(Tab::Overview);
     }
     show(&PanelPage {

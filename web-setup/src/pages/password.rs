@@ -69,11 +69,10 @@ pub(crate) async fn change<A: Appliance>(
         .login(peer, "admin".to_owned(), form.current)
         .await?
     {
-        Login::Welcome => {
-            site.appliance.set_admin_password(form.password).await?;
-            // Whoever knew the old password is out.
-            site.sessions.close_all();
-            return signed_in(&site, Role::Admin, "/password?said=changed");
+        Login::Welcome(_) => {
+            // With the new password, all sessions of the old one end.
+            let pass = site.appliance.set_admin_password(form.password).await?;
+            return signed_in(&site, Role::Admin(pass), "/password?said=changed");
         }
         Login::Wrong | Login::Shut(_) => "That is not the current password.",
         Login::Throttled => "Too many wrong passwords from your address. Please wait a few minutes.",

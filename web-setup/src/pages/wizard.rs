@@ -313,8 +313,8 @@ pub(crate) async fn finish<A: Appliance>(State(site): State<Site<A>>) -> Page {
     if site.appliance.dkim().await?.is_none() {
         return Ok(Redirect::to(Step::Dns.path()).into_response());
     }
-    site.appliance.finish().await?;
+    let pass = site.appliance.finish().await?;
     // Every setup session dies with the claim code; this person has just chosen the admin's password.
     site.sessions.close_all();
-    signed_in(&site, Role::Admin, "/mail-programs?said=finished")
+    signed_in(&site, Role::Admin(pass), "/mail-programs?said=finished")
 }

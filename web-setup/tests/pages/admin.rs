@@ -223,3 +223,20 @@ async fn no_page_loads_anything_from_elsewhere_or_carries_script_in_itself() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_session_ends_when_its_admin_is_no_longer_welcome() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    assert_eq!(browser.get("/overview").await.status, StatusCode::OK);
+    desk.lock().admin_stamp += 1;
+    assert_eq!(browser.get("/overview").await.to(), "/login");
+    assert_eq!(
+        browser
+            .post("/accounts/1/freeze", &[("reason", "x")])
+            .await
+            .status,
+        StatusCode::FORBIDDEN
+    );
+    assert_eq!(desk.lock().changes, [""; 0]);
+}

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tower::ServiceExt;
 use web_setup::{
     Account, AccountState, Appliance, DkimRecord, Facts, FailedLogin, FailedLogins, Fault, Glance, Login,
-    Office, Panel, Peer, Ports, Progress,
+    Office, Panel, Pass, Peer, Ports, Progress,
 };
 
 pub const CODE: &str = "K7QM-2WXZ";
@@ -19,6 +19,7 @@ pub const ADMIN_PASSWORD: &str = "correct horse battery";
 pub struct Inner {
     pub progress: Progress,
     pub admin_password: Option<Secret>,
+    pub admin_stamp: u64,
     pub accounts: Vec<Account>,
     pub passwords: Vec<(String, Secret)>,
     pub failed: Vec<FailedLogin>,
@@ -26,6 +27,15 @@ pub struct Inner {
     pub keys_missing: bool,
     /// Every change, by name: a refused request leaves no trace here.
     pub changes: Vec<&'static str>,
+}
+
+impl Inner {
+    fn pass(&self) -> Pass {
+        Pass {
+            account: None,
+            stamp: self.admin_stamp,
+        }
+    }
 }
 
 #[derive(Clone, Default)]
@@ -113,11 +123,12 @@ impl Appliance for Desk {
         Ok(self.lock().progress.clone())
     }
 
-    async fn set_admin_password(&self, password: Secret) -> Result<(), Fault> {
+    async fn set_admin_password(&self, password: Secret) -> Result<Pass, Fault> {
         let mut inner = self.change("admin password");
         inner.admin_password = Some(password);
         inner.progress.admin = true;
-        Ok(())
+        inner.admin_stamp += 1;
+        Ok(inner.pass())
     }
 
     async fn set_office(&self, office: Office) -> Result<(), Fault> {
@@ -149,7 +160,7 @@ impl Appliance for Desk {
         Ok((!self.lock().keys_missing).then_some(keys))
     }
 
-    async fn finish(&self) -> Result<(), Fault> {
+    async fn finish(&self) -> Result<Pass, Fault> {
         let mut inner = self.change("finish");
         let local = inner.progress.first_account.clone().unwrap();
         let office = inner.progress.office.clone().unwrap();
@@ -157,19 +168,23 @@ impl Appliance for Desk {
             .accounts
             .push(account(1, &format!("{local}@{}", office.domain)));
         inner.progress.finished = true;
-        Ok(())
+        Ok(inner.pass())
     }
 
     async fn login(&self, _: Peer, name: String, password: Secret) -> Result<Login, Fault> {
         let mut inner = self.lock();
         if name == "admin" && inner.admin_password.as_ref() == Some(&password) {
-            return Ok(Login::Welcome);
+            return Ok(Login::Welcome(inner.pass()));
         }
         if inner.failed.len() >= 10 {
             return Ok(Login::Throttled);
         }
         inner.failed.push(failed(&name, 1));
         Ok(Login::Wrong)
+    }
+
+    async fn still_welcome(&self, pass: Pass) -> Result<bool, Fault> {
+        Ok(pass == self.lock().pass())
     }
 
     async fn glance(&self) -> Result<Glance, Fault> {
