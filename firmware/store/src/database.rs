@@ -287,11 +287,6 @@ mod tests {
         let shared = Shared::open(dir.path(), &Options::default()).unwrap();
         let old = shared.read().unwrap();
         shared.reopen();
-        assert!(
-            old.open_table(schema::EVENTS)
-                .and_then(|t| Ok(t.get(1)?))
-                .is_err()
-        );
         let written = shared.with(|database| {
             let write = database.begin_write()?;
             write.open_table(META)?.insert("mark", 5)?;
