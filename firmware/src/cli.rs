@@ -46,6 +46,8 @@ enum Role {
     Check(Common),
     /// Numbers and troubles, as on the panel
     Status(Common),
+    /// What the kernel starts as process 1: the card, the devices, the panel, and all that follows
+    Init,
     /// Print the version
     Version,
 }
@@ -107,6 +109,11 @@ enum Account {
 /// Does what the command line says.
 #[must_use]
 pub fn run() -> ExitCode {
+    // The kernel starts /init with words of its own command line, if with any.
+    if std::process::id() == 1 {
+        board::init::run();
+        return ExitCode::FAILURE;
+    }
     match act(Arguments::parse().role) {
         Ok(code) => code,
         Err(error) => {
@@ -141,6 +148,7 @@ fn act(role: Role) -> Result<ExitCode> {
         }
         Role::Check(with) => return check(&with),
         Role::Status(with) => show(&control::ask(&with.data, &Request::Status)?, with.json)?,
+        Role::Init => board::init::run(),
         Role::Version => println!("pillarbox {}", env!("CARGO_PKG_VERSION")),
     }
     Ok(ExitCode::SUCCESS)
