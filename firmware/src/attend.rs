@@ -132,6 +132,7 @@ async fn receive(house: Arc<House>, post: Post, kind: Kind, stream: TcpStream, p
         Protocol::Smtp | Protocol::Submission => {
             Driver::new(wire, opening.smtp(), world, acceptor).run().await
         }
+        Protocol::Imap => Driver::new(wire, opening.imap(), world, acceptor).run().await,
         _ => End::Closed,
     };
     drop(call);

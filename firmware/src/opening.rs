@@ -3,6 +3,7 @@
 use crate::facts::ConnectionFacts;
 use crate::house::House;
 use crate::limits;
+use proto::imap::{self, Imap};
 use proto::smtp::{self, Smtp};
 use proto::types::{AddressError, Domain, Protocol};
 
@@ -52,6 +53,21 @@ impl Opening {
             },
             max_size: self.max_message,
             max_recipients: limits::RECIPIENTS,
+        })
+    }
+
+    /// Ports 143 and 993.
+    #[must_use]
+    pub fn imap(self) -> Imap {
+        Imap::new(imap::Config {
+            hostname: self.hostname,
+            tls_active: self.tls_active,
+            tls_available: true,
+            max_append: self.max_message,
+            id_fields: vec![
+                ("name".to_owned(), "Pillarbox".to_owned()),
+                ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+            ],
         })
     }
 }

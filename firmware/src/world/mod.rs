@@ -4,6 +4,7 @@ mod append;
 mod mail;
 mod mailboxes;
 mod maildrop;
+mod search;
 
 pub use maildrop::Maildrops;
 
@@ -95,6 +96,7 @@ impl World {
             Question::Recipient { address } => self.recipient(&address),
             Question::Accept(envelope) => self.accept(envelope, spool.take()).await,
             Question::Append { name, flags, date } => self.append(&name, flags, date, spool.take()).await,
+            Question::Search { mailbox, criteria } => self.search(mailbox, &criteria),
             Question::OpenMaildrop => self.open_maildrop(),
             Question::CloseMaildrop { deleted } => self.close_maildrop(deleted).await,
             question => self.about_mailboxes(question).await,
