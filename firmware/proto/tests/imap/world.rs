@@ -164,8 +164,7 @@ impl World {
                 unchanged_since,
             } => {
                 let folder = self.by_id(mailbox).unwrap();
-                let answer = folder.store(&uids, change, &flags, unchanged_since);
-                answer
+                folder.store(&uids, change, &flags, unchanged_since)
             }
             Question::Search { mailbox, criteria } => self.search(mailbox, &criteria),
             Question::Copy {
