@@ -1,5 +1,6 @@
 //! FETCH (RFC 9051 6.4.5): rows in pieces, bodies streamed, memory flat.
 
+use std::borrow::Cow;
 use std::io::Write as _;
 
 use super::content;
@@ -15,7 +16,7 @@ use crate::message::date;
 use crate::types::{Flags, ModSeq, Span, Structure, SystemFlag, Uid};
 
 /// Rows at once where they carry headers or structures, which are large.
-const LARGE_ROWS_AT_ONCE: usize = 64;
+const LARGE_ROWS_AT_ONCE: usize = 32;
 
 /// What a FETCH does to each message.
 struct Plan {
@@ -50,7 +51,7 @@ impl Plan {
                         } if path.is_empty() => {}
                         Section {
                             path,
-                            text: SectionText::Header | SectionText::Fields { .. },
+                            text: SectionText::Fields { .. },
                         } if path.is_empty() => {
                             want.header = true;
                         }
@@ -220,46 +221,26 @@ impl Script {
     async fn content(&mut self, out: &mut Vec<u8>, row: &Row, content: &Content) -> Result<(), Reply> {
         label(out, content, self.enabled.utf8());
         let section = &content.section;
-        let in_row = match (&row.header, &section.text) {
-            (Some(header), SectionText::Header | SectionText::Fields { .. }) if section.path.is_empty() => {
-                Some(header)
-            }
-            _ => None,
-        };
-        let span = match &row.structure {
-            _ if section.path.is_empty() && section.text == SectionText::Whole => Some(Span {
-                start: 0,
-                end: row.size,
-            }),
-            Some(structure) => content::span(structure, section),
-            None => None,
-        };
-        match (&section.text, in_row, span) {
-            (SectionText::Fields { names, not }, Some(header), _) => {
-                literal(
-                    out,
-                    content::clip_octets(&fields::choose(header, names, *not), content.partial),
-                );
-            }
-            (_, Some(header), _) => literal(out, content::clip_octets(header, content.partial)),
-            (SectionText::Fields { names, not }, None, Some(span)) => {
-                let header = self.octets(row, span).await?;
-                literal(
-                    out,
-                    content::clip_octets(&fields::choose(&header, names, *not), content.partial),
-                );
-            }
-            (_, None, Some(span)) => {
-                let span = content::clip(span, content.partial);
-                out.extend_from_slice(format!("{{{}}}\r\n", span.len()).as_bytes());
-                self.wire.send(out);
-                out.clear();
-                if !span.is_empty() {
-                    self.wire.send_body(row.blob, span);
-                }
-            }
-            // There is no such part.
-            (_, None, None) => out.extend_from_slice(b"NIL"),
+        let span = span(row, section);
+        if let SectionText::Fields { names, not } = &section.text {
+            let header = match (&row.header, span) {
+                (Some(header), _) if section.path.is_empty() => Cow::Borrowed(header.as_slice()),
+                (_, Some(span)) => Cow::Owned(self.octets(row, span).await?),
+                (_, None) => return nil(out),
+            };
+            let chosen = fields::choose(&header, names, *not);
+            let chosen = content::clip_octets(&chosen, content.partial);
+            out.extend_from_slice(format!("{{{}}}\r\n", chosen.len()).as_bytes());
+            out.extend_from_slice(chosen);
+            return Ok(());
+        }
+        let Some(span) = span else { return nil(out) };
+        let span = content::clip(span, content.partial);
+        out.extend_from_slice(format!("{{{}}}\r\n", span.len()).as_bytes());
+        self.wire.send(out);
+        out.clear();
+        if !span.is_empty() {
+            self.wire.send_body(row.blob, span);
         }
         Ok(())
     }
@@ -299,9 +280,20 @@ fn plain(out: &mut Vec<u8>, row: &Row, item: &Item, utf8: bool) {
     };
 }
 
-fn literal(out: &mut Vec<u8>, octets: &[u8]) {
-    out.extend_from_slice(format!("{{{}}}\r\n", octets.len()).as_bytes());
-    out.extend_from_slice(octets);
+/// Where a section stands; `None`: there is no such part.
+fn span(row: &Row, section: &Section) -> Option<Span> {
+    if section.path.is_empty() && section.text == SectionText::Whole {
+        return Some(Span {
+            start: 0,
+            end: row.size,
+        });
+    }
+    content::span(row.structure.as_deref()?, section)
+}
+
+fn nil(out: &mut Vec<u8>) -> Result<(), Reply> {
+    out.extend_from_slice(b"NIL");
+    Ok(())
 }
 
 /// "BODY" section ["<" number ">"] SP
