@@ -65,3 +65,51 @@ pub mod pop3 {
     /// Wrong logins; then the connection ends.
     pub const LOGINS: u32 = 5;
 }
+
+/// IMAP sessions.
+pub mod imap {
+    /// Octets of a command in memory, literals included, but for an appended message.
+    pub const COMMAND: usize = 64 * 1024;
+    /// The same before a login; a SASL response of the largest size fits.
+    pub const COMMAND_BEFORE_LOGIN: usize = 16 * 1024;
+    /// Octets of a non-synchronizing literal (LITERAL-, RFC 7888 5).
+    pub const UNANNOUNCED: u64 = 4096;
+    /// Octets of a refused non-synchronizing literal that are read and thrown away; a longer one
+    /// ends the session.
+    pub const THROWN_AWAY: u64 = 64 * 1024 * 1024;
+    /// Octets between an appended message and the end of its command, CRLF included.
+    pub const REST: usize = 1024;
+    /// Octets of the line that ends IDLE, CRLF included.
+    pub const DONE: usize = 64;
+    /// Seconds that the client may be silent before a login.
+    pub const SILENCE_BEFORE_LOGIN: u32 = 3 * 60;
+    /// Seconds that the client may be silent: RFC 9051 5.4 asks for 30 minutes.
+    pub const SILENCE: u32 = 30 * 60;
+    /// Bad commands in a row; then the connection ends.
+    pub const ERRORS: u32 = 20;
+    /// Commands before a login; more is no mail program.
+    pub const COMMANDS_BEFORE_LOGIN: u32 = 60;
+    /// Wrong logins; then the connection ends.
+    pub const LOGINS: u32 = 5;
+    /// Parentheses, NOT and OR inside one another.
+    pub const DEPTH: u32 = 32;
+    /// Search keys in one SEARCH.
+    pub const KEYS: u32 = 1000;
+    /// Items of one FETCH, and names in one HEADER.FIELDS.
+    pub const ITEMS: usize = 256;
+    /// Numbers in a part number; deeper parts do not exist, the scanner stops earlier.
+    pub const PATH: usize = 64;
+    /// Patterns in one LIST.
+    pub const PATTERNS: usize = 64;
+    /// Pairs in ID (RFC 2971 3.3).
+    pub const ID_PAIRS: usize = 30;
+    /// Octets of a keyword.
+    pub const KEYWORD: usize = 100;
+    /// Keywords listed in FLAGS.
+    pub const KEYWORDS_LISTED: usize = 250;
+    /// Octets of a quoted string that we send; a longer one goes as a literal, because old clients
+    /// have fixed buffers.
+    pub const QUOTED: usize = 1000;
+    /// Rows asked for at once where they carry headers or structures, which are large.
+    pub const LARGE_ROWS: usize = 32;
+}

@@ -1,15 +1,13 @@
 //! APPEND (RFC 9051 6.3.12): its message goes to the spool while the command is being read.
 
-use super::read::{Literal, MAX_UNANNOUNCED};
+use super::read::Literal;
 use super::reply::{Reply, refusal_text};
 use super::script::Script;
 use super::syntax::store::Append;
 use super::wire::Heard;
 use crate::ask::{Answer, Question};
+use crate::limits::imap as limits;
 use crate::refusal::Refusal;
-
-/// What may follow the message in octets: `)` at most, and the line end.
-const LONGEST_REST: usize = 1024;
 
 impl Script {
     pub(super) async fn append(&mut self, append: Append, message: Literal) -> Reply {
@@ -24,7 +22,7 @@ impl Script {
             self.wire.line("+ Go on.");
         }
         let spooled = self.wire.spool(message.count, self.config.max_append).await;
-        let rest = self.wire.hear(LONGEST_REST, self.silence(), false).await;
+        let rest = self.wire.hear(limits::REST, self.silence(), false).await;
         let refused = match rest {
             Heard::Line(rest) if rest.as_slice() == if append.wrapped { &b")"[..] } else { b"" } => {
                 if spooled.failed {
@@ -65,7 +63,7 @@ impl Script {
             return Err(self.too_big());
         }
         // RFC 7888 5
-        if !message.waits && message.count > MAX_UNANNOUNCED {
+        if !message.waits && message.count > limits::UNANNOUNCED {
             return Err(Reply::bad(
                 "[TOOBIG] A literal over 4096 octets has to wait for our go.",
             ));
@@ -98,6 +96,6 @@ impl Script {
             self.say_bye("That literal is too long to be read.");
             return;
         }
-        self.wire.hear(LONGEST_REST, self.silence(), false).await;
+        self.wire.hear(limits::REST, self.silence(), false).await;
     }
 }

@@ -1,5 +1,6 @@
 //! FETCH (RFC 9051 6.4.5): rows in pieces, bodies streamed, memory flat.
 
+use crate::limits::imap as limits;
 use std::borrow::Cow;
 use std::io::Write as _;
 
@@ -14,9 +15,6 @@ use super::syntax::fetch::{Content, Fetch, Item, Label, Section, SectionText};
 use crate::ask::{Answer, FlagChange, OCTETS_AT_ONCE, Question, ROWS_AT_ONCE, Row, Want};
 use crate::message::date;
 use crate::types::{Flags, ModSeq, Span, Structure, SystemFlag, Uid};
-
-/// Rows at once where they carry headers or structures, which are large.
-const LARGE_ROWS_AT_ONCE: usize = 32;
 
 /// What a FETCH does to each message.
 struct Plan {
@@ -71,7 +69,7 @@ impl Plan {
 
     const fn rows_at_once(&self) -> usize {
         if self.want.structure || self.want.header {
-            LARGE_ROWS_AT_ONCE
+            limits::LARGE_ROWS
         } else {
             ROWS_AT_ONCE
         }

@@ -1,13 +1,10 @@
 //! Waiting for news (RFC 9051 6.3.13).
 
-use super::read::SILENCE;
 use super::reply::Reply;
 use super::script::Script;
 use super::selected::Told;
 use super::wire::Heard;
-
-/// `DONE` and its line end.
-const LONGEST: usize = 64;
+use crate::limits::imap as limits;
 
 impl Script {
     pub(super) async fn idle(&mut self) -> Reply {
@@ -15,7 +12,7 @@ impl Script {
         // What changed since the last command is news too.
         self.sync(true, &Told::new()).await;
         while !self.over {
-            match self.wire.hear(LONGEST, SILENCE, true).await {
+            match self.wire.hear(limits::DONE, limits::SILENCE, true).await {
                 Heard::News => self.sync(true, &Told::new()).await,
                 Heard::Line(line) if line.eq_ignore_ascii_case(b"DONE") => {
                     return self.synced(Reply::ok("No longer waiting.")).await;

@@ -4,15 +4,10 @@ use super::reply::{Reply, refusal_text};
 use super::script::Script;
 use super::wire::Heard;
 use crate::ask::{Answer, Question};
+use crate::limits::imap as limits;
 use crate::refusal::Refusal;
 use crate::sasl::{self, Exchange, Fault, Login, Step};
 use crate::types::{Mechanism, Secret};
-
-/// Failed logins after which the session ends.
-const MAX_FAILURES: u32 = 5;
-/// Longest line of a SASL exchange in octets.
-const MAX_SASL_LINE: usize = 12 * 1024;
-const SASL_SECONDS: u32 = 3 * 60;
 
 /// In every state.
 const ALWAYS: &str = "IMAP4rev1 IMAP4rev2 LITERAL- ID ENABLE";
@@ -73,7 +68,11 @@ impl Script {
             step = match step {
                 Step::Challenge(challenge) => {
                     self.wire.line(&format!("+ {challenge}"));
-                    match self.wire.hear(MAX_SASL_LINE, SASL_SECONDS, false).await {
+                    match self
+                        .wire
+                        .hear(crate::limits::sasl::LINE, limits::SILENCE_BEFORE_LOGIN, false)
+                        .await
+                    {
                         Heard::Line(line) => exchange.answer(&line),
                         _ => return Reply::bad("That line cannot be read."),
                     }
@@ -117,7 +116,7 @@ impl Script {
 
     fn failed_login(&mut self, answer: &Answer) -> Reply {
         self.failures += 1;
-        if self.failures >= MAX_FAILURES {
+        if self.failures >= limits::LOGINS {
             self.say_bye("Too many failed logins.");
         }
         Reply::failed(answer)

@@ -2,16 +2,14 @@
 
 use super::script::Script;
 use super::utf7;
+use crate::limits::imap as limits;
 use crate::types::{Flags, ModSeq, SystemFlag};
-
-/// Longest quoted string; what is longer goes as a literal, because old clients have fixed buffers.
-const MAX_QUOTED: usize = 1000;
 
 /// string = quoted / literal; `utf8` allows UTF-8 in quoted strings (RFC 9051 4.3).
 pub(super) fn string(out: &mut Vec<u8>, octets: &[u8], utf8: bool) {
     let ascii = octets.iter().all(|&c| matches!(c, b' '..=b'~' | b'\t'));
     let fits = ascii || (utf8 && is_plain_utf8(octets));
-    if fits && octets.len() <= MAX_QUOTED {
+    if fits && octets.len() <= limits::QUOTED {
         out.push(b'"');
         for &c in octets {
             if matches!(c, b'"' | b'\\') {

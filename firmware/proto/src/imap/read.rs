@@ -1,5 +1,6 @@
 //! Commands, framed: lines and literals up to the caps, before any grammar (RFC 9051 4.3, RFC 7888).
 
+use crate::limits::imap as limits;
 use zeroize::Zeroizing;
 
 use super::script::Script;
@@ -7,19 +8,6 @@ use super::syntax;
 use super::syntax::cursor::Cursor;
 use super::syntax::store::Append;
 use super::wire::Heard;
-
-/// Longest command in memory, literals included, but for an appended message.
-const MAX_COMMAND: usize = 64 * 1024;
-/// The same before a login: names, passwords and SASL fit.
-const MAX_COMMAND_BEFORE_LOGIN: usize = 8 * 1024;
-/// Longest non-synchronizing literal (LITERAL-, RFC 7888 5).
-pub(super) const MAX_UNANNOUNCED: u64 = 4096;
-/// Longest refused non-synchronizing literal that is read and thrown away; a longer one ends
-/// the session.
-const MAX_THROWN_AWAY: u64 = 64 * 1024 * 1024;
-/// Silence allowed before a login, and after (RFC 9051 5.4), in seconds.
-const SILENCE_BEFORE_LOGIN: u32 = 3 * 60;
-pub(super) const SILENCE: u32 = 30 * 60;
 
 /// A literal at the end of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,18 +36,18 @@ pub(super) enum Read {
 impl Script {
     pub(super) fn silence(&self) -> u32 {
         if self.identity.is_some() {
-            SILENCE
+            limits::SILENCE
         } else {
-            SILENCE_BEFORE_LOGIN
+            limits::SILENCE_BEFORE_LOGIN
         }
     }
 
     /// Reads the next command.
     pub(super) async fn read(&mut self) -> Read {
         let cap = if self.identity.is_some() {
-            MAX_COMMAND
+            limits::COMMAND
         } else {
-            MAX_COMMAND_BEFORE_LOGIN
+            limits::COMMAND_BEFORE_LOGIN
         };
         let mut command = Zeroizing::new(Vec::new());
         loop {
@@ -87,7 +75,7 @@ impl Script {
             let room = cap.saturating_sub(command.len());
             let count = usize::try_from(literal.count).ok().filter(|&count| count < room);
             match count {
-                Some(count) if literal.waits || literal.count <= MAX_UNANNOUNCED => {
+                Some(count) if literal.waits || literal.count <= limits::UNANNOUNCED => {
                     if literal.waits {
                         self.wire.line("+ Go on.");
                     }
@@ -109,7 +97,7 @@ impl Script {
             if !self.swallow(refused).await {
                 return Read::Hopeless;
             }
-            literal = match self.wire.hear(MAX_COMMAND, self.silence(), false).await {
+            literal = match self.wire.hear(limits::COMMAND, self.silence(), false).await {
                 Heard::Line(line) => literal_at_end(&line),
                 _ => None,
             };
@@ -119,7 +107,7 @@ impl Script {
 
     /// Reads the octets of a literal and forgets them; whether they were few enough.
     pub(super) async fn swallow(&self, literal: Literal) -> bool {
-        if literal.count > MAX_THROWN_AWAY {
+        if literal.count > limits::THROWN_AWAY {
             return false;
         }
         self.wire.spool(literal.count, 0).await;

@@ -7,11 +7,7 @@ use super::selected::Selected;
 use super::syntax::{self, Command};
 use super::wire::Wire;
 use crate::ask::Identity;
-
-/// Bad commands in a row after which the session ends.
-const MAX_BAD: u32 = 20;
-/// Commands before a login: more is no mail client.
-const MAX_BEFORE_LOGIN: u32 = 60;
+use crate::limits::imap as limits;
 
 /// What the client has switched on; never switched off again (RFC 5161 3.1).
 #[derive(Debug, Clone, Copy, Default)]
@@ -76,7 +72,7 @@ impl Script {
             let kind = self.step().await;
             bad = if kind == Kind::Bad { bad + 1 } else { 0 };
             before_login += u32::from(self.identity.is_none());
-            if bad >= MAX_BAD || before_login >= MAX_BEFORE_LOGIN {
+            if bad >= limits::ERRORS || before_login >= limits::COMMANDS_BEFORE_LOGIN {
                 self.say_bye("Too many commands that lead nowhere.");
             }
         }

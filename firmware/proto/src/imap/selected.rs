@@ -1,6 +1,7 @@
 //! The open mailbox as the client knows it: sequence numbers, and what it has to be told
 //! (RFC 9051 5.2, 7.5.1, RFC 7162 3).
 
+use crate::limits::imap as limits;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -12,9 +13,6 @@ use super::syntax::sequence::{Ranges, SequenceSet};
 use crate::ask::ROWS_AT_ONCE;
 use crate::ask::{Answer, Changes, Opened, Question, Row, Want};
 use crate::types::{Flags, MailboxId, ModSeq, SystemFlag, Uid};
-
-/// Most keywords listed in FLAGS.
-const MAX_KEYWORDS_LISTED: usize = 250;
 
 /// An open mailbox.
 #[derive(Debug)]
@@ -188,7 +186,12 @@ impl Selected {
     /// FLAGS and PERMANENTFLAGS.
     pub fn write_flags(&self, text: &mut String) {
         let mut flags: Vec<&str> = SystemFlag::ALL.into_iter().map(|flag| flag.as_str()).collect();
-        flags.extend(self.keywords.iter().map(String::as_str).take(MAX_KEYWORDS_LISTED));
+        flags.extend(
+            self.keywords
+                .iter()
+                .map(String::as_str)
+                .take(limits::KEYWORDS_LISTED),
+        );
         let flags = flags.join(" ");
         let permanent = if self.read_only {
             String::new()

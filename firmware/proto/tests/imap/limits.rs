@@ -37,7 +37,7 @@ impl Talk {
 
 #[test]
 fn a_long_non_synchronizing_literal_is_swallowed_with_its_command() {
-    for (count, before_login) in [(4097, false), (200_000, false), (9000, true)] {
+    for (count, before_login) in [(4097, false), (200_000, false), (20_000, true)] {
         let mut talk = if before_login {
             Talk::before_login()
         } else {

@@ -10,9 +10,6 @@ pub struct Syntax(pub &'static str);
 
 pub type Parse<T> = Result<T, Syntax>;
 
-/// Deepest nesting of parentheses, NOT and OR that is followed.
-pub const MAX_DEPTH: u32 = 32;
-
 /// What is left to read of a command.
 #[derive(Debug, Clone)]
 pub struct Cursor<'a> {

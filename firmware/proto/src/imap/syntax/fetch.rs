@@ -2,11 +2,7 @@
 
 use super::cursor::{Cursor, Parse, Syntax};
 use super::sequence::SequenceSet;
-
-/// Most items in one FETCH, and most names in one HEADER.FIELDS.
-const MAX_ITEMS: usize = 256;
-/// Longest part number; deeper ones cannot exist, the scanner stops earlier.
-const MAX_PATH: usize = 64;
+use crate::limits::imap as limits;
 
 /// FETCH's arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +84,7 @@ impl Fetch {
             None if cursor.peek() == Some(b'(') => cursor.list(Item::parse)?,
             None => vec![Item::parse(cursor)?],
         };
-        if items.is_empty() || items.len() > MAX_ITEMS {
+        if items.is_empty() || items.len() > limits::ITEMS {
             return Err(Syntax("no items to fetch, or too many"));
         }
         let mut changed_since = None;
@@ -227,7 +223,7 @@ fn section_part(cursor: &mut Cursor<'_>) -> Parse<Vec<u32>> {
     let mut path = Vec::new();
     while cursor.peek().is_some_and(|c| c.is_ascii_digit()) {
         path.push(cursor.nz_number()?);
-        if path.len() > MAX_PATH {
+        if path.len() > limits::PATH {
             return Err(Syntax("a part number is too deep"));
         }
         if !cursor.eat(b".") {
@@ -259,7 +255,7 @@ impl SectionText {
         };
         cursor.sp()?;
         let names = cursor.list(Cursor::astring)?;
-        if names.is_empty() || names.len() > MAX_ITEMS {
+        if names.is_empty() || names.len() > limits::ITEMS {
             return Err(Syntax("no header fields, or too many"));
         }
         Ok(Self::Fields { names, not })

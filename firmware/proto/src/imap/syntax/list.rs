@@ -1,9 +1,7 @@
 //! LIST's and STATUS's arguments (RFC 9051 6.3.9 and 6.3.11, RFC 5258, RFC 5819, RFC 6154).
 
 use super::cursor::{Cursor, Parse, Syntax};
-
-/// Most patterns in one LIST.
-const MAX_PATTERNS: usize = 64;
+use crate::limits::imap as limits;
 
 /// LIST's arguments.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -51,7 +49,7 @@ impl List {
             Some(b'(') => cursor.list(Cursor::list_mailbox)?,
             _ => vec![cursor.list_mailbox()?],
         };
-        if list.patterns.is_empty() || list.patterns.len() > MAX_PATTERNS {
+        if list.patterns.is_empty() || list.patterns.len() > limits::PATTERNS {
             return Err(Syntax("no patterns, or too many"));
         }
         if cursor.eat(b" ") {

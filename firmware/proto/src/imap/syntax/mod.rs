@@ -7,6 +7,7 @@ pub(super) mod search;
 pub(super) mod sequence;
 pub(super) mod store;
 
+use crate::limits::imap as limits;
 use crate::types::Secret;
 use cursor::{Cursor, Parse, Syntax};
 use fetch::Fetch;
@@ -14,9 +15,6 @@ use list::{List, StatusItem};
 use search::Search;
 use sequence::SequenceSet;
 use store::Store;
-
-/// Most key-value pairs in ID (RFC 2971 3.3).
-const MAX_ID_PAIRS: usize = 30;
 
 /// A command, complete. APPEND is not here: its message is spooled while it is being read.
 #[derive(Debug)]
@@ -183,7 +181,7 @@ fn id(cursor: &mut Cursor<'_>) -> Parse<Command> {
                 cursor.string()
             }
         })?;
-        if words.len() > 2 * MAX_ID_PAIRS || words.len() % 2 != 0 {
+        if words.len() > 2 * limits::ID_PAIRS || words.len() % 2 != 0 {
             return Err(Syntax("ID takes at most 30 pairs"));
         }
     }

@@ -1,13 +1,11 @@
 //! What SEARCH may ask (RFC 9051 6.4.4, RFC 7162 3.1.5), as the client wrote it.
 
-use super::cursor::{Cursor, MAX_DEPTH, Parse, Syntax};
+use super::cursor::{Cursor, Parse, Syntax};
 use super::sequence::SequenceSet;
 use super::store::keyword;
 use crate::ask::Criteria;
+use crate::limits::imap as limits;
 use crate::types::{ModSeq, SystemFlag};
-
-/// Most keys in one SEARCH.
-const MAX_KEYS: u32 = 1000;
 
 /// SEARCH's arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,8 +64,8 @@ impl Search {
             }
             cursor.sp()?;
         }
-        let mut keys = Keys { left: MAX_KEYS };
-        let program = keys.all(cursor, MAX_DEPTH)?;
+        let mut keys = Keys { left: limits::KEYS };
+        let program = keys.all(cursor, limits::DEPTH)?;
         cursor.end()?;
         Ok(Self {
             uid,

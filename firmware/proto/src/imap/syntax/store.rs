@@ -3,10 +3,8 @@
 use super::cursor::{Cursor, Parse, Syntax};
 use super::sequence::SequenceSet;
 use crate::ask::FlagChange;
+use crate::limits::imap as limits;
 use crate::types::{Flags, SystemFlag, Timestamp};
-
-/// Longest keyword in octets.
-const MAX_KEYWORD: usize = 100;
 
 /// STORE's arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,7 +106,7 @@ fn flag(cursor: &mut Cursor<'_>, flags: &mut Flags) -> Parse<()> {
 pub fn keyword(cursor: &mut Cursor<'_>) -> Parse<String> {
     let name = cursor.take_while(super::cursor::is_atom_char);
     match std::str::from_utf8(name) {
-        Ok(name) if !name.is_empty() && name.len() <= MAX_KEYWORD => Ok(name.to_owned()),
+        Ok(name) if !name.is_empty() && name.len() <= limits::KEYWORD => Ok(name.to_owned()),
         _ => Err(Syntax("a keyword is missing or too long")),
     }
 }
