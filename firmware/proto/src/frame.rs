@@ -1,6 +1,10 @@
 //! Octets in any splits become frames: lines, literals, dotted data. All caps are applied here,
 //! before any grammar looks at the octets, so that nothing a peer sends makes memory grow.
 
+mod stuff;
+
+pub use stuff::Stuffer;
+
 use crate::session::{Expect, Input, Spooled};
 use memchr::{memchr, memchr2};
 

@@ -46,12 +46,10 @@ pub mod smtp {
     pub const ERRORS: u32 = 20;
     /// Wrong logins; then the connection ends.
     pub const LOGINS: u32 = 5;
-    /// Octets of a reply line from another server, CRLF included.
-    pub const REPLY_LINE: usize = 4096; // 512
-    /// Lines of a reply from another server.
-    pub const REPLY_LINES: usize = 100;
-    /// Octets kept of a whole reply from another server.
-    pub const REPLY_KEPT: usize = 8192;
+    /// Octets of a whole reply from another server; RFC 5321 4.5.3.1.5 allows 512 a line.
+    pub const REPLY: usize = 32 * 1024;
+    /// Octets of another server's words that are kept.
+    pub const WORDS: usize = 500;
 }
 
 /// POP3 sessions.

@@ -1,7 +1,6 @@
 //! The one driver of all protocols: it owns the socket, the time, TLS and the spool, and carries
 //! octets and answers to and from a session that knows nothing of them.
 
-pub(crate) mod stuff;
 mod trace;
 mod wire;
 
@@ -11,12 +10,11 @@ use crate::blocking::blocking;
 use crate::limits;
 use crate::spool::Spool;
 use crate::world::World;
-use proto::frame::{Frame, Framer};
+use proto::frame::{Frame, Framer, Stuffer};
 use proto::session::{Expect, Input, Output, Session};
 use proto::types::{BlobId, Span};
 use std::io;
 use std::time::Duration;
-use stuff::Stuffer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;

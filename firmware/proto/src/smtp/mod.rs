@@ -1,6 +1,7 @@
 //! SMTP on the server's side: port 25 for other servers, submission for our own people
 //! (RFC 5321, RFC 6409).
 
+pub mod client;
 mod command;
 mod login;
 mod transaction;

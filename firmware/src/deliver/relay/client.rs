@@ -3,10 +3,11 @@
 use super::body::Pieces;
 use super::problem::{Problem, Then};
 use super::trust::{self, Protection};
-use super::wire::{self, Reply, Wire};
-use crate::driver::stuff::Stuffer;
+use super::wire::{self, Wire};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use proto::frame::Stuffer;
+use proto::smtp::client::{Features, Reply};
 use proto::types::{Address, ReversePath, Secret};
 
 /// What became of one recipient.
@@ -29,44 +30,6 @@ pub enum End {
     Later,
     /// Never.
     Never,
-}
-
-/// What the server can do (RFC 5321 4.1.1.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Features {
-    pipelining: bool,
-    starttls: bool,
-    eight_bit: bool,
-    utf8: bool,
-    // RFC 1870: 0 or no number means no fixed limit.
-    size: Option<u64>,
-    plain: bool,
-    login: bool,
-}
-
-impl Features {
-    fn parse(reply: &Reply) -> Self {
-        let mut features = Self::default();
-        for line in reply.lines.iter().skip(1) {
-            let line = line.to_ascii_uppercase();
-            let mut words = line.split([' ', '=']).filter(|word| !word.is_empty());
-            match words.next() {
-                Some("PIPELINING") => features.pipelining = true,
-                Some("STARTTLS") => features.starttls = true,
-                Some("8BITMIME") => features.eight_bit = true,
-                Some("SMTPUTF8") => features.utf8 = true,
-                Some("SIZE") => features.size = words.next().and_then(|size| size.parse().ok()).or(Some(0)),
-                Some("AUTH") => {
-                    for mechanism in words {
-                        features.plain |= mechanism == "PLAIN";
-                        features.login |= mechanism == "LOGIN";
-                    }
-                }
-                _ => {}
-            }
-        }
-        features
-    }
 }
 
 /// A message for some recipients behind one server.
@@ -365,33 +328,6 @@ const fn refused(reply: &Reply) -> End {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn features_are_read_whatever_their_case() {
-        let reply = Reply {
-            code: 250,
-            lines: [
-                "mx",
-                "size 1000",
-                "Pipelining",
-                "8BITMIME",
-                "AUTH=LOGIN",
-                "AUTH PLAIN XOAUTH2",
-                "STARTTLS",
-            ]
-            .map(str::to_owned)
-            .to_vec(),
-        };
-        let features = Features::parse(&reply);
-        assert_eq!(features.size, Some(1000));
-        assert!(features.pipelining && features.eight_bit && features.starttls);
-        assert!(features.plain && features.login && !features.utf8);
-        let name_only = Reply {
-            code: 250,
-            lines: vec!["STARTTLS".to_owned()],
-        };
-        assert_eq!(Features::parse(&name_only), Features::default());
-    }
 
     #[test]
     fn replies_are_judged_by_their_codes() {

@@ -23,14 +23,23 @@ impl Stuffer {
         }
     }
 
-    /// Appends the next piece, stuffed.
+    /// Appends the next piece, stuffed. A dot after a bare LF is stuffed too, so that no server
+    /// that takes it for a line end sees the end of the data there.
     pub fn piece(&mut self, piece: &[u8], out: &mut Vec<u8>) {
-        for line in piece.split_inclusive(|octet| *octet == b'\n') {
-            if self.at_line_start && line.starts_with(b".") {
-                out.push(b'.');
-            }
-            out.extend_from_slice(line);
-            self.at_line_start = line.ends_with(b"\n");
+        if self.at_line_start && piece.starts_with(b".") {
+            out.push(b'.');
+        }
+        let mut rest = piece;
+        for at in memchr::memmem::find_iter(piece, b"\n.") {
+            let line = at + 1 - (piece.len() - rest.len());
+            let (lines, after) = rest.split_at_checked(line).unwrap_or((rest, &[]));
+            out.extend_from_slice(lines);
+            out.push(b'.');
+            rest = after;
+        }
+        out.extend_from_slice(rest);
+        if let Some(last) = piece.last() {
+            self.at_line_start = *last == b'\n';
         }
         match piece {
             [.., a, b] => self.last_two = [*a, *b],
