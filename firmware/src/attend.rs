@@ -133,7 +133,8 @@ async fn receive(house: Arc<House>, post: Post, kind: Kind, stream: TcpStream, p
             Driver::new(wire, opening.smtp(), world, acceptor).run().await
         }
         Protocol::Imap => Driver::new(wire, opening.imap(), world, acceptor).run().await,
-        _ => End::Closed,
+        Protocol::Pop3 => Driver::new(wire, opening.pop3(), world, acceptor).run().await,
+        Protocol::Web => End::Closed,
     };
     drop(call);
 }

@@ -48,6 +48,8 @@ enum Role {
     Status(Common),
     /// What the kernel starts as process 1: the card, the devices, the panel, and all that follows
     Init,
+    /// The network process, started by process 1: addresses, time, pillarbox.local
+    Link,
     /// Print the version
     Version,
 }
@@ -149,6 +151,7 @@ fn act(role: Role) -> Result<ExitCode> {
         Role::Check(with) => return check(&with),
         Role::Status(with) => show(&control::ask(&with.data, &Request::Status)?, with.json)?,
         Role::Init => board::init::run(),
+        Role::Link => board::link::run()?,
         Role::Version => println!("pillarbox {}", env!("CARGO_PKG_VERSION")),
     }
     Ok(ExitCode::SUCCESS)

@@ -4,6 +4,8 @@ use crate::facts::ConnectionFacts;
 use crate::house::House;
 use crate::limits;
 use proto::imap::{self, Imap};
+use proto::pop3::{self, Pop3};
+use proto::session::Tls;
 use proto::smtp::{self, Smtp};
 use proto::types::{AddressError, Domain, Protocol};
 
@@ -16,7 +18,7 @@ pub struct Opening {
     hostname: String,
     domain: Domain,
     max_message: u64,
-    tls_active: bool,
+    tls: Tls,
     submission: bool,
 }
 
@@ -34,7 +36,11 @@ impl Opening {
             hostname,
             domain,
             max_message: house.message_limit(),
-            tls_active: facts.tls.is_some(),
+            tls: if facts.tls.is_some() {
+                Tls::Active
+            } else {
+                Tls::Offered
+            },
             submission: facts.protocol == Protocol::Submission,
         })
     }
@@ -46,11 +52,7 @@ impl Opening {
             hostname: self.hostname,
             domain: self.domain,
             submission: self.submission,
-            tls: if self.tls_active {
-                smtp::Tls::Active
-            } else {
-                smtp::Tls::Offered
-            },
+            tls: self.tls,
             max_size: self.max_message,
             max_recipients: limits::RECIPIENTS,
         })
@@ -61,13 +63,22 @@ impl Opening {
     pub fn imap(self) -> Imap {
         Imap::new(imap::Config {
             hostname: self.hostname,
-            tls_active: self.tls_active,
+            tls_active: self.tls == Tls::Active,
             tls_available: true,
             max_append: self.max_message,
             id_fields: vec![
                 ("name".to_owned(), "Pillarbox".to_owned()),
                 ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
             ],
+        })
+    }
+
+    /// Ports 110 and 995.
+    #[must_use]
+    pub fn pop3(self) -> Pop3 {
+        Pop3::new(pop3::Config {
+            hostname: self.hostname,
+            tls: self.tls,
         })
     }
 }
