@@ -28,11 +28,7 @@ impl Script {
             Command::Enable(wanted) => self.enable(&wanted),
             Command::List(list) => self.list(&list, false).await,
             Command::Lsub(list) => self.list(&list, true).await,
-            Command::Select {
-                name,
-                read_only,
-                condstore,
-            } => self.select(name, read_only, condstore).await,
+            Command::Select(select) => self.select(select).await,
             Command::Status { name, items } => self.status(name, &items).await,
             Command::Create(name) => self.create(name).await,
             Command::Delete(name) => self.delete(name).await,

@@ -1,6 +1,5 @@
 //! FETCH (RFC 9051 6.4.5): rows in pieces, bodies streamed, memory flat.
 
-use crate::limits::imap as limits;
 use std::borrow::Cow;
 use std::io::Write as _;
 
@@ -10,9 +9,12 @@ use super::message;
 use super::print;
 use super::reply::Reply;
 use super::script::Script;
+use super::select::vanished_earlier;
 use super::selected::{Known, Told};
 use super::syntax::fetch::{Content, Fetch, Item, Label, Section, SectionText};
+use super::syntax::sequence::Ranges;
 use crate::ask::{Answer, FlagChange, OCTETS_AT_ONCE, Question, ROWS_AT_ONCE, Row, Want};
+use crate::limits::imap as limits;
 use crate::message::date;
 use crate::types::{Flags, ModSeq, Span, Structure, SystemFlag, Uid};
 
@@ -86,9 +88,14 @@ impl Script {
             Err(reply) => return reply,
         };
         let by_uid = fetch.uid;
+        if fetch.vanished && !self.enabled.qresync {
+            return Reply::bad("Enable QRESYNC first."); // RFC 7162 3.2.6
+        }
+        // All that the set may mean, messages that are gone included.
+        let vanished = fetch.vanished.then(|| fetch.set.in_uids(u32::MAX));
         let plan = Plan::new(fetch, selected.read_only);
         self.enabled.condstore |= plan.items.contains(&Item::ModSeq);
-        if let Err(reply) = self.only_changed(&mut uids, plan.changed_since).await {
+        if let Err(reply) = self.only_changed(&mut uids, plan.changed_since, vanished).await {
             return reply;
         }
         let mut told = Told::new();
@@ -116,7 +123,12 @@ impl Script {
     }
 
     // RFC 7162 3.1.4.1: asks for the changes instead of reading every row.
-    async fn only_changed(&mut self, uids: &mut Vec<Uid>, since: Option<ModSeq>) -> Result<(), Reply> {
+    async fn only_changed(
+        &mut self,
+        uids: &mut Vec<Uid>,
+        since: Option<ModSeq>,
+        vanished: Option<Ranges>,
+    ) -> Result<(), Reply> {
         let (Some(since), Some(selected)) = (since, &self.selected) else {
             return Ok(());
         };
@@ -129,6 +141,16 @@ impl Script {
             .await
         {
             Answer::Changes(changes) => {
+                if let Some(asked) = vanished {
+                    // What the client still counts is told as news, with the numbers shifting.
+                    let earlier = changes
+                        .vanished
+                        .iter()
+                        .filter(|uid| selected.number(**uid).is_none());
+                    let earlier: Vec<Uid> = earlier.copied().collect();
+                    self.wire
+                        .send(vanished_earlier(&earlier, Some(&asked)).as_bytes());
+                }
                 let changed = changes.touched;
                 uids.retain(|uid| {
                     changed

@@ -13,7 +13,7 @@ use crate::types::{Mechanism, Secret};
 const ALWAYS: &str = "IMAP4rev1 IMAP4rev2 LITERAL- ID ENABLE";
 /// After a login.
 const AFTER_LOGIN: &str = "IDLE NAMESPACE UIDPLUS MOVE UNSELECT CHILDREN SPECIAL-USE LIST-EXTENDED LIST-STATUS \
-     STATUS=SIZE ESEARCH SEARCHRES BINARY CONDSTORE UTF8=ACCEPT";
+     STATUS=SIZE ESEARCH SEARCHRES BINARY CONDSTORE QRESYNC UTF8=ACCEPT";
 
 impl Script {
     /// capability-data
@@ -129,6 +129,8 @@ impl Script {
                 "IMAP4REV2" => self.enabled.rev2 = true,
                 "UTF8=ACCEPT" => self.enabled.utf8_accept = true,
                 "CONDSTORE" => self.enabled.condstore = true,
+                // RFC 7162 3.2.3: one implies the other.
+                "QRESYNC" => (self.enabled.qresync, self.enabled.condstore) = (true, true),
                 _ => continue, // RFC 5161 3.1: the unknown is passed over
             }
             let name = if capability == "IMAP4REV2" {

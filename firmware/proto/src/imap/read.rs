@@ -1,6 +1,5 @@
 //! Commands, framed: lines and literals up to the caps, before any grammar (RFC 9051 4.3, RFC 7888).
 
-use crate::limits::imap as limits;
 use zeroize::Zeroizing;
 
 use super::script::Script;
@@ -8,6 +7,7 @@ use super::syntax;
 use super::syntax::cursor::Cursor;
 use super::syntax::store::Append;
 use super::wire::Heard;
+use crate::limits::imap as limits;
 
 /// A literal at the end of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,6 +15,8 @@ pub(super) struct Enabled {
     pub rev2: bool,
     pub utf8_accept: bool,
     pub condstore: bool,
+    /// RFC 7162 3.2: VANISHED takes EXPUNGE's place.
+    pub qresync: bool,
 }
 
 impl Enabled {

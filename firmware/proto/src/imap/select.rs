@@ -3,14 +3,26 @@
 
 use std::fmt::Write as _;
 
+use super::print;
 use super::reply::Reply;
 use super::script::Script;
 use super::selected::Selected;
-use super::syntax::sequence::SequenceSet;
+use super::syntax::sequence::{self, Ranges, SequenceSet};
+use super::syntax::{Resync, Select};
 use crate::ask::{Answer, Opened, Question};
+use crate::types::{ModSeq, Uid};
 
 impl Script {
-    pub(super) async fn select(&mut self, name: String, read_only: bool, condstore: bool) -> Reply {
+    pub(super) async fn select(&mut self, select: Select) -> Reply {
+        let Select {
+            name,
+            read_only,
+            condstore,
+            resync,
+        } = select;
+        if resync.is_some() && !self.enabled.qresync {
+            return Reply::bad("Enable QRESYNC first."); // RFC 7162 3.2.5
+        }
         self.enabled.condstore |= condstore;
         if self.selected.take().is_some() {
             // RFC 9051 7.1: what follows is about the new mailbox.
@@ -22,6 +34,9 @@ impl Script {
         };
         let text = self.open(opened, read_only);
         self.wire.send(text.as_bytes());
+        if let Some(resync) = resync {
+            self.resync(&resync).await;
+        }
         let access = if read_only { "READ-ONLY" } else { "READ-WRITE" };
         Reply::ok(format!("[{access}] The mailbox is open."))
     }
@@ -56,6 +71,38 @@ impl Script {
         text.push_str(&state);
         self.selected = Some(selected);
         text
+    }
+
+    /// Tells a returning client what changed since it left (RFC 7162 3.2.5).
+    async fn resync(&mut self, resync: &Resync) {
+        let Some(selected) = self
+            .selected
+            .as_ref()
+            .filter(|open| open.validity.0 == resync.validity)
+        else {
+            return;
+        };
+        let question = Question::Sync {
+            mailbox: selected.mailbox,
+            since: ModSeq(resync.since),
+        };
+        let Answer::Changes(changes) = self.wire.ask(question).await else {
+            return;
+        };
+        let known = resync.known.as_ref().map(|set| set.in_uids(u32::MAX));
+        let mut text = vanished_earlier(&changes.vanished, known.as_ref());
+        if let Some(selected) = &mut self.selected {
+            selected.tell_keywords(changes.touched.iter().map(|(_, _, flags)| flags), &mut text);
+            for (uid, modseq, flags) in &changes.touched {
+                if let Some(number) = selected.number(*uid)
+                    && known.as_ref().is_none_or(|known| contains(known, *uid))
+                {
+                    let (flags, modseq) = (print::flags(flags), print::modseq(*modseq));
+                    let _ = write!(text, "* {number} FETCH (UID {uid} FLAGS {flags} {modseq})\r\n");
+                }
+            }
+        }
+        self.wire.send(text.as_bytes());
     }
 
     pub(super) async fn close(&mut self, expunge: bool) -> Reply {
@@ -100,6 +147,23 @@ impl Script {
             _ => reply,
         }
     }
+}
+
+/// expunged-resp = "VANISHED" [SP "(EARLIER)"] SP known-uids, of those the client may know.
+pub(super) fn vanished_earlier(vanished: &[Uid], known: Option<&Ranges>) -> String {
+    let known = vanished
+        .iter()
+        .filter(|uid| known.is_none_or(|known| contains(known, **uid)));
+    match sequence::print(known.map(|uid| uid.0)) {
+        none if none.is_empty() => none,
+        uids => format!("* VANISHED (EARLIER) {uids}\r\n"),
+    }
+}
+
+fn contains(ranges: &Ranges, uid: Uid) -> bool {
+    let after = ranges.partition_point(|&(first, _)| first <= uid.0);
+    let range = after.checked_sub(1).and_then(|index| ranges.get(index));
+    range.is_some_and(|&(_, last)| uid.0 <= last)
 }
 
 pub(super) fn read_only() -> Reply {

@@ -1,23 +1,24 @@
 //! The open mailbox as the client knows it: sequence numbers, and what it has to be told
 //! (RFC 9051 5.2, 7.5.1, RFC 7162 3).
 
-use crate::limits::imap as limits;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::print;
 use super::reply::Reply;
-use super::script::Script;
-use super::syntax::sequence::{Ranges, SequenceSet};
+use super::script::{Enabled, Script};
+use super::syntax::sequence::{self, Ranges, SequenceSet};
 #[cfg(doc)]
 use crate::ask::ROWS_AT_ONCE;
 use crate::ask::{Answer, Changes, Opened, Question, Row, Want};
-use crate::types::{Flags, MailboxId, ModSeq, SystemFlag, Uid};
+use crate::limits::imap as limits;
+use crate::types::{Flags, MailboxId, ModSeq, SystemFlag, Uid, UidValidity};
 
 /// An open mailbox.
 #[derive(Debug)]
 pub(super) struct Selected {
     pub mailbox: MailboxId,
+    pub validity: UidValidity,
     pub name: String,
     pub read_only: bool,
     /// Ascending; a message's sequence number is its place here, counted from 1.
@@ -48,6 +49,7 @@ impl Selected {
     pub fn new(opened: Opened, name: String, read_only: bool) -> Self {
         Self {
             mailbox: opened.mailbox.id,
+            validity: opened.mailbox.uid_validity,
             name,
             read_only,
             uids: opened.uids,
@@ -107,7 +109,8 @@ impl Selected {
 
     /// Takes the changes in and writes what the client has to hear. EXPUNGE only where `expunges`
     /// says that sequence numbers may shift (RFC 9051 7.5.1).
-    pub fn apply(&mut self, changes: Changes, expunges: bool, told: &Told, condstore: bool) -> String {
+    pub fn apply(&mut self, changes: Changes, expunges: bool, told: &Told, enabled: Enabled) -> String {
+        let condstore = enabled.condstore;
         let mut text = String::new();
         self.untold.extend(
             changes
@@ -116,7 +119,7 @@ impl Selected {
                 .filter(|uid| self.uids.binary_search(uid).is_ok()),
         );
         if expunges {
-            self.tell_expunged(&mut text);
+            self.tell_expunged(enabled.qresync, &mut text);
         }
         let highest = self.uids.last().copied();
         let (old, new): (Vec<_>, Vec<_>) = changes
@@ -149,11 +152,15 @@ impl Selected {
     }
 
     // From the last to the first, so that no number shifts before it is said.
-    fn tell_expunged(&mut self, text: &mut String) {
+    fn tell_expunged(&mut self, qresync: bool, text: &mut String) {
         if self.untold.is_empty() {
             return;
         }
-        for uid in self.untold.iter().rev() {
+        if qresync {
+            let uids = sequence::print(self.untold.iter().map(|uid| uid.0));
+            let _ = write!(text, "* VANISHED {uids}\r\n");
+        }
+        for uid in self.untold.iter().rev().filter(|_| !qresync) {
             if let Some(number) = self.number(*uid) {
                 let _ = write!(text, "* {number} EXPUNGE\r\n");
             }
@@ -221,9 +228,9 @@ impl Script {
             self.say_bye("The mailbox you had open was deleted.");
             return;
         }
-        let condstore = self.enabled.condstore;
+        let enabled = self.enabled;
         if let Some(selected) = &mut self.selected {
-            let text = selected.apply(changes, expunges, told, condstore);
+            let text = selected.apply(changes, expunges, told, enabled);
             self.wire.send(text.as_bytes());
         }
     }

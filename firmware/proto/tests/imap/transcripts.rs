@@ -86,6 +86,7 @@ transcripts! {
     idle
     login
     mailboxes
+    qresync
     read
     rfc9051_section_8
     sasl

@@ -12,6 +12,8 @@ pub struct Fetch {
     pub items: Vec<Item>,
     /// CHANGEDSINCE (RFC 7162 3.1.4.1).
     pub changed_since: Option<u64>,
+    /// VANISHED (RFC 7162 3.2.6).
+    pub vanished: bool,
 }
 
 /// One thing about a message.
@@ -88,6 +90,7 @@ impl Fetch {
             return Err(Syntax("no items to fetch, or too many"));
         }
         let mut changed_since = None;
+        let mut vanished = false;
         if cursor.eat(b" ") {
             cursor.must(b"(", "a parenthesis is missing")?;
             if !cursor.word("CHANGEDSINCE") {
@@ -95,6 +98,10 @@ impl Fetch {
             }
             cursor.sp()?;
             changed_since = Some(cursor.number64()?);
+            vanished = cursor.eat(b" ");
+            if vanished && !(uid && cursor.word("VANISHED")) {
+                return Err(Syntax("no such FETCH modifier"));
+            }
             cursor.must(b")", "a parenthesis is missing")?;
         }
         Ok(Self {
@@ -102,6 +109,7 @@ impl Fetch {
             uid,
             items,
             changed_since,
+            vanished,
         })
     }
 }

@@ -35,11 +35,7 @@ pub(super) enum Command {
     Enable(Vec<String>),
     List(List),
     Lsub(List),
-    Select {
-        name: String,
-        read_only: bool,
-        condstore: bool,
-    },
+    Select(Select),
     Status {
         name: String,
         items: Vec<StatusItem>,
@@ -217,24 +213,72 @@ fn enable(cursor: &mut Cursor<'_>) -> Parse<Command> {
     Ok(Command::Enable(wanted))
 }
 
-// select = "SELECT" SP mailbox [SP "(" select-param ")"] (RFC 4466, RFC 7162)
+/// SELECT's and EXAMINE's arguments.
+#[derive(Debug)]
+pub(super) struct Select {
+    pub name: String,
+    pub read_only: bool,
+    pub condstore: bool,
+    pub resync: Option<Resync>,
+}
+
+/// What a returning client remembers of the mailbox (RFC 7162 3.2.5).
+#[derive(Debug)]
+pub(super) struct Resync {
+    pub validity: u32,
+    pub since: u64,
+    /// The messages it holds; all, where absent.
+    pub known: Option<SequenceSet>,
+}
+
+// select = "SELECT" SP mailbox [SP "(" select-param *(SP select-param) ")"] (RFC 4466, RFC 7162)
 fn select(cursor: &mut Cursor<'_>, read_only: bool) -> Parse<Command> {
-    let name = cursor.mailbox()?;
-    let mut condstore = false;
+    let mut select = Select {
+        name: cursor.mailbox()?,
+        read_only,
+        condstore: false,
+        resync: None,
+    };
     if cursor.eat(b" ") {
-        cursor.list(|cursor| match cursor.atom()?.as_str() {
-            "CONDSTORE" => {
-                condstore = true;
-                Ok(())
+        cursor.list(|cursor| {
+            match cursor.atom()?.as_str() {
+                "CONDSTORE" => select.condstore = true,
+                "QRESYNC" => {
+                    cursor.sp()?;
+                    select.resync = Some(resync(cursor)?);
+                }
+                _ => return Err(Syntax("no such SELECT parameter")),
             }
-            _ => Err(Syntax("no such SELECT parameter")),
+            Ok(())
         })?;
     }
-    Ok(Command::Select {
-        name,
-        read_only,
-        condstore,
-    })
+    Ok(Command::Select(select))
+}
+
+// "(" uidvalidity SP mod-sequence-value [SP known-uids] [SP seq-match-data] ")"
+fn resync(cursor: &mut Cursor<'_>) -> Parse<Resync> {
+    cursor.must(b"(", "a parenthesis is missing")?;
+    let validity = cursor.nz_number()?;
+    cursor.sp()?;
+    let mut resync = Resync {
+        validity,
+        since: cursor.number64()?,
+        known: None,
+    };
+    if cursor.clone().eat(b" ") && !cursor.clone().eat(b" (") {
+        cursor.sp()?;
+        resync.known = Some(SequenceSet::parse(cursor)?);
+    }
+    // seq-match-data = "(" known-sequence-set SP known-uid-set ")": a hint for servers that forget
+    // expunged messages; this one does not.
+    if cursor.eat(b" (") {
+        SequenceSet::parse(cursor)?;
+        cursor.sp()?;
+        SequenceSet::parse(cursor)?;
+        cursor.must(b")", "a parenthesis is missing")?;
+    }
+    cursor.must(b")", "a parenthesis is missing")?;
+    Ok(resync)
 }
 
 // copy = "COPY" SP sequence-set SP mailbox
