@@ -122,9 +122,17 @@ impl Emulator {
         Ok(self.qemu.try_wait()?)
     }
 
-    /// Pulls the plug: no flush, no warning, in whatever it is doing.
+    /// Pulls the plug: no flush, no warning, in whatever it is doing. What the board wrote since its
+    /// last flush is lost in part, as on a card with a cache.
     pub fn pull_the_plug(mut self) -> Result<()> {
         self.qemu.kill()?;
+        self.qemu.wait()?;
+        Ok(())
+    }
+
+    /// Ends the emulation in whatever it is doing, but first what the card has taken is written.
+    pub fn stop(mut self) -> Result<()> {
+        self.monitor("quit", &json!({}))?;
         self.qemu.wait()?;
         Ok(())
     }
@@ -206,8 +214,8 @@ fn show_from(log: &Path, from: u64) -> Result<u64> {
     Ok(new.len() as u64)
 }
 
-/// The card as the board sees it: the image below, its own writes above.
-fn insert_card(card: &Path, state: &Path, fresh: bool) -> Result<PathBuf> {
+/// The card as the board sees it, in the folder `state`: the image below, the board's own writes above.
+pub fn insert_card(card: &Path, state: &Path, fresh: bool) -> Result<PathBuf> {
     let card = fs::canonicalize(card)
         .with_context(|| format!("no card image at {}; scripts/image builds it", card.display()))?;
     let overlay = state.join("card.qcow2");

@@ -4,6 +4,7 @@
 
 mod card;
 mod glass;
+mod slots;
 mod wizard;
 
 use anyhow::{Context, Result};
@@ -172,6 +173,7 @@ fn every_accepted_message_is_there(board: &Board, accepted: &[String]) -> Result
     Ok(())
 }
 
+/// Where `scripts/image` puts it.
 fn card_image() -> PathBuf {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../out/pillarbox.img");
     std::env::var_os("PILLARBOX_CARD").map_or(built, PathBuf::from)
