@@ -3,6 +3,9 @@
 mod draft;
 mod failed_logins;
 mod picture;
+mod test_mail;
+#[cfg(test)]
+mod tests;
 
 use crate::dkim::{self, Keys};
 use crate::guard::{self, Attempt, PasswordError};
@@ -300,6 +303,20 @@ impl web_setup::Appliance for Appliance {
         let mut accounts: Vec<Account> = accounts.into_iter().map(seen).collect();
         accounts.sort_by_key(|account| account.address.key());
         Ok(accounts)
+    }
+
+    async fn send_test(&self, id: AccountId) -> Result<(), Fault> {
+        let House { store, clock, .. } = self.house();
+        let account = store
+            .snapshot()
+            .map_err(fault)?
+            .account(id)
+            .map_err(fault)?
+            .ok_or(Fault::Gone)?;
+        let office = self.house().office().map_err(fault)?.ok_or(Fault::Internal)?;
+        let delivery = test_mail::to(id, &account.address, &office, clock.now());
+        store.deliver(vec![delivery]).await.map_err(fault)?;
+        Ok(())
     }
 
     async fn create_account(

@@ -75,6 +75,7 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/dns", Access::Admin),
     route("GET", "/zone.txt", Access::Owner),
     route("GET", "/mail-programs", Access::Admin),
+    route("POST", "/mail-programs/test", Access::Admin),
     route("GET", "/password", Access::Admin),
     route("POST", "/password", Access::Admin),
     route("GET", "/panel", Access::Panel),

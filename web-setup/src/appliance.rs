@@ -278,6 +278,9 @@ pub trait Appliance: Clone + Send + Sync + 'static {
     /// All accounts, by address.
     fn accounts(&self) -> impl Future<Output = Result<Vec<Account>, Fault>> + Send;
 
+    /// Puts a test message into an account's inbox.
+    fn send_test(&self, to: AccountId) -> impl Future<Output = Result<(), Fault>> + Send;
+
     /// Makes an account.
     fn create_account(
         &self,

@@ -106,6 +106,7 @@ fn routes<A: Appliance>() -> Router<Site<A>> {
         .route("/dns", get(dns::records::<A>))
         .route("/zone.txt", get(dns::zone::<A>))
         .route("/mail-programs", get(programs::programs::<A>))
+        .route("/mail-programs/test", post(programs::test::<A>))
         .route("/password", get(password::form).post(password::change::<A>))
         .route("/panel", get(overview::panel::<A>))
         .route("/panel/live", get(overview::panel_live::<A>))

@@ -56,7 +56,7 @@ fn refusal(error: &StoreError) -> Refusal {
 
 // Names a message in replies, logs and Received fields: 60 random bits in letters and digits that
 // cannot be taken for one another.
-fn fresh_id() -> String {
+pub(crate) fn fresh_id() -> String {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut bits = getrandom::u64().unwrap_or_default();
     let mut id = String::with_capacity(12);

@@ -1,10 +1,11 @@
 //! How to set up Thunderbird, Outlook and phones.
 
 use crate::Site;
-use crate::appliance::{Appliance, Fault, Ports};
-use crate::page::{Frame, Page, Tab, short_fingerprint, show};
+use crate::appliance::{Account, Appliance, Fault, Ports};
+use crate::page::{Failure, Frame, Page, Posted, Tab, short_fingerprint, show};
 use askama::Template;
 use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 
 #[derive(Template)]
@@ -13,6 +14,9 @@ struct ProgramsPage {
     frame: Frame,
     /// The wizard has just ended.
     finished: bool,
+    /// A test message was just sent.
+    tested: bool,
+    accounts: Vec<Account>,
     hostname: String,
     address: String,
     local_address: Option<String>,
@@ -35,10 +39,27 @@ pub(crate) async fn programs<A: Appliance>(State(site): State<Site<A>>, Query(sa
     show(&ProgramsPage {
         frame: Frame::admin("Mail programs", Tab::Programs),
         finished: said.said.as_deref() == Some("finished"),
+        tested: said.said.as_deref() == Some("tested"),
+        accounts,
         hostname: office.hostname.to_string(),
         address,
         local_address: site.appliance.addresses().first().map(ToString::to_string),
         ports: facts.ports,
         short: short_fingerprint(&facts.fingerprint),
     })
+}
+
+#[derive(Deserialize)]
+pub(crate) struct TestForm {
+    account: u64,
+}
+
+pub(crate) async fn test<A: Appliance>(State(site): State<Site<A>>, Posted(form): Posted<TestForm>) -> Page {
+    let accounts = site.appliance.accounts().await?;
+    let to = accounts
+        .iter()
+        .find(|a| a.id.0 == form.account)
+        .ok_or_else(Failure::not_found)?;
+    site.appliance.send_test(to.id).await?;
+    Ok(Redirect::to("/mail-programs?said=tested#test").into_response())
 }

@@ -12,6 +12,7 @@ const FORM: &[(&str, &str)] = &[
     ("domain", "example.org"),
     ("local", "mallory"),
     ("reason", "because"),
+    ("account", "1"),
 ];
 
 async fn ask(browser: &mut Browser, method: &str, path: &str) -> (StatusCode, String) {

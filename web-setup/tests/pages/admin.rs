@@ -240,3 +240,33 @@ async fn a_session_ends_when_its_admin_is_no_longer_welcome() {
     );
     assert_eq!(desk.lock().changes, [""; 0]);
 }
+
+#[tokio::test]
+async fn a_test_message_goes_to_an_account_of_the_box() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    assert!(
+        browser
+            .get("/mail-programs")
+            .await
+            .text
+            .contains("<option value=\"2\">bob@example.com</option>")
+    );
+    let seen = browser.post("/mail-programs/test", &[("account", "2")]).await;
+    assert_eq!(seen.to(), "/mail-programs?said=tested#test");
+    assert!(
+        browser
+            .get("/mail-programs?said=tested")
+            .await
+            .text
+            .contains("is in the inbox")
+    );
+    assert_eq!(
+        browser
+            .post("/mail-programs/test", &[("account", "99")])
+            .await
+            .status,
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(desk.lock().changes, ["test message"]);
+}

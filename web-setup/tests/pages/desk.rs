@@ -221,6 +221,11 @@ impl Appliance for Desk {
         Ok(self.lock().accounts.clone())
     }
 
+    async fn send_test(&self, _: AccountId) -> Result<(), Fault> {
+        drop(self.change("test message"));
+        Ok(())
+    }
+
     async fn create_account(
         &self,
         address: Address,

@@ -1,0 +1,205 @@
+//! The appliance over a real data folder.
+
+use super::*;
+use crate::board_link::Board;
+use crate::clock::Clock;
+use proto::types::Timestamp;
+use std::time::Duration;
+use store::EventKind;
+use web_setup::Appliance as _;
+
+const NOW: i64 = 1_764_000_000;
+
+struct Fresh {
+    pages: Appliance,
+    house: Arc<House>,
+    _home: tempfile::TempDir,
+}
+
+fn fresh() -> Fresh {
+    let home = tempfile::tempdir().unwrap();
+    let clock = Clock::standing(Timestamp(NOW));
+    let (board, _) = Board::from_environment(clock.clone(), 443).unwrap();
+    let (house, writer) = House::open(home.path(), clock, board).unwrap();
+    let house = Arc::new(house);
+    tokio::spawn(writer.run(house.store.clone()));
+    Fresh {
+        pages: Appliance::new(Arc::clone(&house), &BTreeMap::new()),
+        house,
+        _home: home,
+    }
+}
+
+fn secret(text: &str) -> Secret {
+    Secret::new(text.into())
+}
+
+fn office(domain: &str) -> web_setup::Office {
+    web_setup::Office {
+        domain: Domain::parse(domain).unwrap(),
+        hostname: Domain::parse(&format!("mail.{domain}")).unwrap(),
+    }
+}
+
+async fn set_up(pages: &Appliance) -> Pass {
+    pages
+        .set_admin_password(secret("correct horse battery"))
+        .await
+        .unwrap();
+    pages.set_office(office("exampel.com")).await.unwrap();
+    pages
+        .set_first_account("ada".to_owned(), secret("tulips in the rain"))
+        .await
+        .unwrap();
+    pages.set_office(office("example.com")).await.unwrap();
+    while pages.dkim().await.unwrap().is_none() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    pages.finish().await.unwrap()
+}
+
+async fn login(pages: &Appliance, name: &str, password: &str) -> Login {
+    let peer = Peer("192.0.2.7".parse().unwrap());
+    pages
+        .login(peer, name.to_owned(), secret(password))
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn nothing_counts_before_the_setup_is_finished_and_then_everything_does() {
+    let fresh = fresh();
+    let pages = &fresh.pages;
+    assert_eq!(pages.progress().await.unwrap(), Progress::default());
+    assert!(pages.claim_code().is_some());
+    assert_eq!(
+        pages.finish().await,
+        Err(Fault::Refused("Something is still missing.".to_owned()))
+    );
+
+    pages.set_office(office("exampel.com")).await.unwrap();
+    let progress = pages.progress().await.unwrap();
+    assert_eq!(
+        (progress.admin, progress.office, progress.finished),
+        (false, Some(office("exampel.com")), false)
+    );
+    assert_eq!(fresh.house.office().unwrap(), None);
+    assert_eq!(pages.accounts().await.unwrap(), []);
+
+    set_up(pages).await;
+    assert!(pages.progress().await.unwrap().finished);
+    assert!(pages.claim_code().is_none());
+    let accounts = pages.accounts().await.unwrap();
+    let shown: Vec<_> = accounts
+        .iter()
+        .map(|a| (a.address.to_string(), a.admin, a.created))
+        .collect();
+    assert_eq!(shown, [("ada@example.com".to_owned(), true, Timestamp(NOW))]);
+    let keys = pages.dkim().await.unwrap().unwrap();
+    assert!(
+        keys[0].text.starts_with("v=DKIM1; k=rsa; p=") && keys[1].algorithm == "ed25519",
+        "{keys:?}"
+    );
+    let snapshot = fresh.house.store.snapshot().unwrap();
+    assert_eq!(
+        snapshot.setting(settings::SETUP).unwrap(),
+        None,
+        "the draft is gone"
+    );
+    assert!(pages.set_office(office("example.org")).await.is_err(), "too late");
+}
+
+#[tokio::test]
+async fn a_pass_ends_with_the_password_or_the_freezing() {
+    let fresh = fresh();
+    let pages = &fresh.pages;
+    let setup = set_up(pages).await;
+    let Login::Welcome(admin) = login(pages, "admin", "correct horse battery").await else {
+        panic!("admin")
+    };
+    let Login::Welcome(ada) = login(pages, "ada@example.com", "tulips in the rain").await else {
+        panic!("ada")
+    };
+    assert_eq!(setup, admin);
+    assert!(pages.still_welcome(admin).await.unwrap() && pages.still_welcome(ada).await.unwrap());
+
+    let new = pages
+        .set_admin_password(secret("quite another one"))
+        .await
+        .unwrap();
+    assert!(!pages.still_welcome(admin).await.unwrap() && pages.still_welcome(new).await.unwrap());
+    assert!(pages.still_welcome(ada).await.unwrap());
+
+    let id = ada.account.unwrap();
+    pages.freeze(id, "laptop stolen".to_owned()).await.unwrap();
+    assert!(!pages.still_welcome(ada).await.unwrap());
+    let frozen = login(pages, "ada@example.com", "tulips in the rain").await;
+    assert_eq!(frozen, Login::Shut("laptop stolen".to_owned()));
+    pages.unfreeze(id).await.unwrap();
+    assert!(pages.still_welcome(ada).await.unwrap());
+    pages
+        .set_account_password(id, secret("roses in the snow"))
+        .await
+        .unwrap();
+    assert!(!pages.still_welcome(ada).await.unwrap());
+}
+
+#[tokio::test]
+async fn failed_logins_are_folded_and_paged() {
+    let fresh = fresh();
+    let failed = |login: &str| EventKind::LoginFailed {
+        protocol: Protocol::Imap,
+        ip: "192.0.2.7".parse().unwrap(),
+        login: login.to_owned(),
+        account: None,
+        mechanism: Mechanism::Plain,
+        tls: true,
+        reason: "unknown account".to_owned(),
+        count: 1,
+    };
+    for (login, times) in [("old", 1), ("guess", 600), ("ada", 2), ("guess", 3)] {
+        for _ in 0..times {
+            fresh.house.ledger.record(failed(login));
+        }
+    }
+    let rows = |page: &FailedLogins| -> Vec<(String, u64)> {
+        page.rows
+            .iter()
+            .map(|row| (row.login.clone(), row.count))
+            .collect()
+    };
+    let first = fresh.pages.failed_logins(None, 2).await.unwrap();
+    assert_eq!(rows(&first), [("guess".to_owned(), 3), ("ada".to_owned(), 2)]);
+    let second = fresh.pages.failed_logins(first.older, 2).await.unwrap();
+    assert_eq!(rows(&second), [("guess".to_owned(), 600), ("old".to_owned(), 1)]);
+    assert_eq!(second.older, None);
+}
+
+#[tokio::test]
+async fn a_test_message_is_in_the_inbox() {
+    let fresh = fresh();
+    set_up(&fresh.pages).await;
+    let id = fresh.pages.accounts().await.unwrap()[0].id;
+    fresh.pages.send_test(id).await.unwrap();
+    let snapshot = fresh.house.store.snapshot().unwrap();
+    let inbox = snapshot.mailbox(id, "INBOX").unwrap().unwrap();
+    let opened = snapshot.open(inbox.id).unwrap();
+    assert_eq!(opened.uids.len(), 1);
+    assert_eq!(fresh.pages.send_test(AccountId(99)).await, Err(Fault::Gone));
+}
+
+#[tokio::test]
+async fn the_panels_picture_says_in_words_what_it_shows() {
+    let fresh = fresh();
+    let panel = fresh.pages.panel().await.unwrap();
+    assert_eq!(panel.size, (512, 256));
+    assert!(panel.png.starts_with(b"\x89PNG"));
+    assert!(
+        panel
+            .lines
+            .iter()
+            .any(|line| line.contains(&fresh.house.claim_code)),
+        "{:?}",
+        panel.lines
+    );
+}
