@@ -28,6 +28,32 @@ const SMTP: &[&str] = &[
     "QUIT",
 ];
 
+const POP3: &[&str] = &[
+    "USER anna",
+    "PASS secret",
+    "PASS wrong",
+    "AUTH",
+    "AUTH PLAIN",
+    "AGFubmEAc2VjcmV0",
+    "*",
+    "CAPA",
+    "STLS",
+    "STAT",
+    "LIST",
+    "LIST 1",
+    "UIDL",
+    "RETR 1",
+    "RETR 2",
+    "TOP 1 1",
+    "TOP 2 0",
+    "DELE 1",
+    "DELE 3",
+    "RSET",
+    "NOOP",
+    "BOGUS",
+    "QUIT",
+];
+
 /// What a client, or the world, does next.
 #[derive(Debug, Clone)]
 enum Move {
@@ -154,6 +180,68 @@ fn play(kind: &str, moves: &[Move]) {
     }
 }
 
+/// Responses in what was sent: lines that begin with a status indicator. No message has such lines.
+fn responses(outputs: &[Output]) -> usize {
+    let text = sent(outputs);
+    assert!(text.is_empty() || text.ends_with("\r\n"), "{text:?}");
+    text.lines()
+        .filter(|line| line.starts_with('+') || line.starts_with("-ERR "))
+        .count()
+}
+
+fn play_pop3(moves: &[Move]) {
+    let mut office = Office::default();
+    office.directive("message", "A: 1\\r\\n\\r\\none\\r\\n");
+    office.directive("message", "A: 2");
+    let mut session = office.open("pop3", "tls=active");
+    let mut refuse_next = false;
+    let mut out = Vec::new();
+    session.handle(Input::Open, &mut out);
+    for next in moves {
+        let mut out = Vec::new();
+        let quits = matches!(next, Move::Line("QUIT"));
+        match (session.expects(), next) {
+            (Expect::Closed, _) => {
+                session.handle(Input::Line(b"NOOP"), &mut out);
+                assert!(out.is_empty(), "a closed session speaks: {out:?}");
+                return;
+            }
+            (Expect::Line { .. }, Move::Timeout) => {
+                session.handle(Input::Timeout, &mut out);
+                assert!(matches!(out[..], [Output::Close]));
+                continue;
+            }
+            (Expect::Line { .. }, Move::Cut) => session.handle(Input::Cut(Refusal::Shutdown), &mut out),
+            (Expect::Line { .. }, Move::Line(line)) => session.handle(Input::Line(line.as_bytes()), &mut out),
+            (Expect::Line { .. }, Move::Garbage(line)) => session.handle(Input::Line(line), &mut out),
+            (Expect::Line { .. }, Move::TooLong) => session.handle(Input::LineTooLong, &mut out),
+            (Expect::Line { .. }, Move::Malformed) => session.handle(Input::LineMalformed, &mut out),
+            (Expect::Line { .. }, Move::No) => {
+                refuse_next = true;
+                continue;
+            }
+            (expect, _) => panic!("waits for {expect:?}"),
+        }
+        // A login and TOP may ask more than one question.
+        while let Some(at) = out.iter().position(|o| matches!(o, Output::Ask(_))) {
+            assert_eq!(responses(&out), 0, "a response before the answer");
+            let Output::Ask(question) = out.swap_remove(at) else {
+                unreachable!()
+            };
+            assert!(quits || !matches!(question, Question::CloseMaildrop { .. }));
+            let answer = match std::mem::take(&mut refuse_next) {
+                true => Answer::Refused(Refusal::Temporary),
+                false => office.answer(1, question, &mut None),
+            };
+            out.clear();
+            session.handle(Input::Answer(answer), &mut out);
+        }
+        assert_eq!(responses(&out), 1, "{next:?}: {out:?}");
+        let closes = out.iter().any(|o| matches!(o, Output::Close));
+        assert_eq!(closes, session.expects() == Expect::Closed);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
@@ -165,5 +253,10 @@ proptest! {
     #[test]
     fn every_submission_command_gets_one_reply(moves in moves(SMTP)) {
         play("submission", &moves);
+    }
+
+    #[test]
+    fn every_pop3_command_gets_one_response_and_only_quit_deletes(moves in moves(POP3)) {
+        play_pop3(&moves);
     }
 }

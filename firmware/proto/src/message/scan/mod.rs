@@ -27,18 +27,18 @@ pub struct Scanner {
     now: Place,
     /// The line that is being looked at, if it is.
     line: Option<Line>,
+    /// That line's first octets, enough to compare with any boundary.
+    head: Vec<u8>,
     /// The header that is being read, up to the current line; at most [`HEADER`] octets.
     header: Vec<u8>,
     delimiters: memchr::memmem::Finder<'static>,
 }
 
 /// A line of a header, or a line that starts like a delimiter.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Line {
     /// Where it starts.
     start: Place,
-    /// Its first octets, enough to compare with any boundary.
-    head: Vec<u8>,
     /// Length of `header` before it.
     header_len: usize,
 }
@@ -60,6 +60,7 @@ impl Scanner {
             tree: Tree::new(),
             now: Place::default(),
             line: None,
+            head: Vec::with_capacity(HEAD),
             header: Vec::new(),
             delimiters: memchr::memmem::Finder::new(b"\n--"),
         }
@@ -83,7 +84,7 @@ impl Scanner {
     #[must_use]
     pub fn finish(mut self) -> Structure {
         if let Some(line) = self.line.take() {
-            self.line_done(&line);
+            self.line_done(line);
         }
         let header = std::mem::take(&mut self.header);
         self.tree.finish(self.now, &header)
@@ -106,36 +107,41 @@ impl Scanner {
     }
 
     fn read_line(&mut self, octets: &[u8]) -> usize {
-        let mut line = self.line.take().unwrap_or_else(|| Line {
-            start: self.now,
-            head: Vec::new(),
-            header_len: self.header.len(),
-        });
+        let line = match self.line.take() {
+            Some(line) => line,
+            None => {
+                self.head.clear();
+                Line {
+                    start: self.now,
+                    header_len: self.header.len(),
+                }
+            }
+        };
         let end = memchr::memchr(b'\n', octets).map(|at| at + 1);
         let used = end.unwrap_or(octets.len());
         let octets = octets.get(..used).unwrap_or(octets);
-        keep(&mut line.head, octets, HEAD);
+        keep(&mut self.head, octets, HEAD);
         if self.tree.in_header() {
             keep(&mut self.header, octets, HEADER);
         }
         self.now.advance(octets);
         if end.is_some() {
-            self.line_done(&line);
+            self.line_done(line);
         } else {
             self.line = Some(line);
         }
         used
     }
 
-    fn line_done(&mut self, line: &Line) {
+    fn line_done(&mut self, line: Line) {
         let in_header = self.tree.in_header();
-        if let Some(delimiter) = self.tree.delimiter(&line.head) {
+        if let Some(delimiter) = self.tree.delimiter(&self.head) {
             self.header.truncate(line.header_len);
             if in_header {
                 self.tree.end_headers(line.start, &self.header);
             }
             self.tree.divide(&delimiter, line.start, self.now);
-        } else if in_header && matches!(&line.head[..], b"\n" | b"\r\n") {
+        } else if in_header && matches!(&self.head[..], b"\n" | b"\r\n") {
             self.tree.end_header(self.now, &self.header);
         } else {
             return;
