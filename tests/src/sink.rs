@@ -33,6 +33,8 @@ pub enum Behaviour {
     RejectAtEnd,
     /// Reads the whole message and then says nothing.
     Stall,
+    /// Says now and then something else than it means; the number decides when and what.
+    Moody(u64),
     /// Wants no connections just now.
     Busy,
 }
@@ -169,7 +171,7 @@ impl Shared {
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;
         let behaviour = *self.behaviour.lock().unwrap();
         let (line, tls) = match behaviour {
-            Behaviour::AcceptImplicitTls => (Line::Tls(BufReader::new(self.accept(stream)?)), true),
+            Behaviour::AcceptImplicitTls => (Line::Tls(Box::new(BufReader::new(self.accept(stream)?))), true),
             _ => (Line::Plain(BufReader::new(stream)), false),
         };
         let mut talk = Talk {
@@ -181,6 +183,10 @@ impl Shared {
             login: None,
             from: String::new(),
             to: Vec::new(),
+            mood: match behaviour {
+                Behaviour::Moody(seed) => seed | 1,
+                _ => 0,
+            },
         };
         if behaviour == Behaviour::Busy {
             return talk.say("421 4.3.2 too busy");
@@ -204,7 +210,7 @@ type TlsStream = StreamOwned<ServerConnection, TcpStream>;
 
 enum Line {
     Plain(BufReader<TcpStream>),
-    Tls(BufReader<TlsStream>),
+    Tls(Box<BufReader<TlsStream>>),
     Gone,
 }
 
@@ -212,7 +218,7 @@ impl Line {
     fn reader(&mut self) -> &mut dyn BufRead {
         match self {
             Self::Plain(stream) => stream,
-            Self::Tls(stream) => stream,
+            Self::Tls(stream) => &mut **stream,
             Self::Gone => panic!("the connection was taken"),
         }
     }
@@ -235,14 +241,44 @@ struct Talk<'a> {
     login: Option<(String, String)>,
     from: String,
     to: Vec<String>,
+    mood: u64,
 }
 
 impl Talk<'_> {
     fn say(&mut self, reply: &str) -> Result<()> {
+        let whim = self.whim();
+        self.say_plainly(whim.unwrap_or(reply))
+    }
+
+    fn say_plainly(&mut self, reply: &str) -> Result<()> {
+        anyhow::ensure!(!reply.is_empty(), "in no mood to talk");
         let writer = self.line.writer();
         writer.write_all(format!("{reply}\r\n").as_bytes())?;
         writer.flush()?;
         Ok(())
+    }
+
+    // What to say instead, in a quarter of all cases.
+    fn whim(&mut self) -> Option<&'static str> {
+        const WHIMS: [&str; 8] = [
+            "250 2.0.0 yes",
+            "354 go on",
+            "421 4.3.2 going down",
+            "450 4.2.0 later",
+            "550 5.0.0 never",
+            "250-this\r\n250 and that",
+            "nonsense",
+            "",
+        ];
+        if self.mood == 0 {
+            return None;
+        }
+        // xorshift64
+        self.mood ^= self.mood << 13;
+        self.mood ^= self.mood >> 7;
+        self.mood ^= self.mood << 17;
+        let choice = usize::try_from(self.mood % 32).unwrap_or_default();
+        WHIMS.get(choice).copied()
     }
 
     fn hear(&mut self) -> Result<Option<String>> {
@@ -278,7 +314,8 @@ impl Talk<'_> {
                     return Ok(false);
                 }
                 if let Line::Plain(stream) = std::mem::replace(&mut self.line, Line::Gone) {
-                    self.line = Line::Tls(BufReader::new(self.shared.accept(stream.into_inner())?));
+                    let stream = self.shared.accept(stream.into_inner())?;
+                    self.line = Line::Tls(Box::new(BufReader::new(stream)));
                 }
                 self.tls = true;
             }
@@ -365,8 +402,11 @@ impl Talk<'_> {
             tls: self.tls,
             login: self.login.clone(),
         };
-        self.shared.caught.lock().unwrap().push(caught);
-        self.say("250 2.0.0 taken")?;
+        let reply = self.whim().unwrap_or("250 2.0.0 taken");
+        if reply.starts_with("250") {
+            self.shared.caught.lock().unwrap().push(caught);
+        }
+        self.say_plainly(reply)?;
         Ok(true)
     }
 

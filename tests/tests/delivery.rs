@@ -171,6 +171,9 @@ async fn nobody_writes_in_the_name_of_another() -> Outcome {
         .await;
     assert!(matches!(refused, Err(Refusal::BadMessage(_))), "{refused:?}");
     assert_eq!(office.store.snapshot()?.queue_len()?, 0);
+    let refused =
+        |event: &EventKind| matches!(event, EventKind::Refused { words, .. } if words.starts_with("5"));
+    assert_eq!(office.events().await?.iter().filter(|e| refused(e)).count(), 4);
     Ok(())
 }
 
@@ -468,6 +471,62 @@ async fn a_smarthost_whose_tls_breaks_gets_nothing_in_clear() -> Outcome {
     office.turn().await;
     assert!(sink.caught().is_empty());
     assert_eq!((sink.connections(), office.queue()?.len()), (1, 1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_place_that_cannot_be_reached_is_not_asked_for_every_message() -> Outcome {
+    let sink = Sink::start(Behaviour::Busy)?;
+    let office = Office::open(sink.address().port()).await?;
+    office.domain_at("example.net", &["127.0.0.1"]);
+    for number in 0..20 {
+        office.submit_plain(&[&format!("x{number}@example.net")]).await;
+    }
+    office.turn().await;
+    assert!(sink.connections() <= 2, "{} connections", sink.connections());
+    for row in office.queue()? {
+        assert!(row.next_attempt > office.clock.now());
+        assert!(row.last_words.unwrap().contains("421 4.3.2 too busy"));
+    }
+    sink.behave(Behaviour::Accept);
+    office.wait(400);
+    office.turn().await;
+    assert_eq!(sink.caught().len(), 20);
+    Ok(())
+}
+
+#[tokio::test]
+async fn whatever_a_server_says_mail_is_kept_until_it_was_taken() -> Outcome {
+    let mut seen = [0; 3];
+    for seed in 1..=40_u64 {
+        let sink = Sink::start(Behaviour::Moody(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)))?;
+        let office = Office::open(sink.address().port()).await?;
+        office.domain_at("example.net", &["127.0.0.1"]);
+        office.submit_plain(&["x@example.net"]).await;
+        office.turn().await;
+        let relayed = office
+            .events()
+            .await?
+            .iter()
+            .any(|e| matches!(e, EventKind::Relayed { .. }));
+        let bounced = !office.inbox("ann@example.com")?.is_empty();
+        let queued = office.queue()?;
+        let ends = [relayed, bounced, queued.len() == 1];
+        assert_eq!(
+            ends.iter().filter(|end| **end).count(),
+            1,
+            "seed {seed}: {ends:?}"
+        );
+        for (count, end) in seen.iter_mut().zip(ends) {
+            *count += usize::from(end);
+        }
+        assert!(
+            !relayed || !sink.caught().is_empty(),
+            "seed {seed}: nothing was taken"
+        );
+        assert!(queued.iter().all(|row| row.next_attempt > office.clock.now()));
+    }
+    assert!(seen.iter().all(|count| *count > 2), "{seen:?}");
     Ok(())
 }
 

@@ -16,10 +16,9 @@ const STORE_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Sends one message to the recipients in `items` (same body, same sender, same way) and settles
 /// them. Returns only when the store knows: a row that was delivered must never be due again.
-pub async fn attempt(post: &Post, office: &Office, way: Way, items: Vec<QueueItem>) {
-    let Some(first) = items.first() else {
-        return;
-    };
+/// Gives back the outcome if it will be the same for every other message that goes that way.
+pub async fn attempt(post: &Post, office: &Office, way: Way, items: Vec<QueueItem>) -> Option<Outcome> {
+    let first = items.first()?;
     let outcomes = match blocking(|| Pieces::open(post.store.clone(), first.blob)) {
         Ok(Some(body)) => {
             let errand = Errand {
@@ -38,7 +37,18 @@ pub async fn attempt(post: &Post, office: &Office, way: Way, items: Vec<QueueIte
         ),
         Err(error) => alike(&items, End::Later, error.to_string()),
     };
+    let unreached = outcomes
+        .first()
+        .filter(|outcome| outcome.end == End::Unreached)
+        .cloned();
     let ended: Vec<(QueueItem, Outcome)> = items.into_iter().zip(outcomes).collect();
+    settle(post, office, &ended).await;
+    unreached
+}
+
+/// Settles `items` with what another message that way has just met.
+pub async fn put_off(post: &Post, office: &Office, items: Vec<QueueItem>, outcome: Outcome) {
+    let ended: Vec<(QueueItem, Outcome)> = items.into_iter().map(|item| (item, outcome.clone())).collect();
     settle(post, office, &ended).await;
 }
 
@@ -108,11 +118,14 @@ fn settlement(item: &QueueItem, outcome: &Outcome, now: Timestamp) -> Settlement
     let tries = item.attempts.saturating_add(1);
     match outcome.end {
         End::Delivered => Settlement::Delivered { words },
-        End::Later if !backoff::gives_up(item.created, now, tries) => Settlement::Retry {
+        End::Never => Settlement::Failed { words },
+        End::Later | End::Unreached if backoff::gives_up(item.created, now, tries) => {
+            Settlement::Failed { words }
+        }
+        End::Later | End::Unreached => Settlement::Retry {
             at: backoff::next_try(now, tries, getrandom::u32().unwrap_or(0)),
             words,
         },
-        End::Later | End::Never => Settlement::Failed { words },
     }
 }
 

@@ -1,7 +1,7 @@
 //! A message from another server, for people here.
 
 use super::people::{Recipient, recipient};
-use super::{Post, fresh_id, pieces, refusal};
+use super::{Post, fresh_id, pieces, refusal, refuse};
 use crate::blocking::blocking;
 use crate::facts::ConnectionFacts;
 use crate::settings::{self, Office};
@@ -31,6 +31,7 @@ pub async fn inbound(
     let (office, accounts) = blocking(|| recipients(post, envelope))?;
     let top = blocking(|| pieces::header_of(&spool)).map_err(|error| unreadable(&error))?;
     if header::fields(&top).filter(|field| field.is("Received")).count() >= LOOP {
+        refuse(post, facts, envelope, &Refusal::Loop);
         return Err(Refusal::Loop);
     }
     // What the world says about the sender (SPF, DKIM, DMARC) is to be judged here, between the

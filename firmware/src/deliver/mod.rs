@@ -16,10 +16,12 @@ pub use submit::submit;
 
 use crate::clock::Clock;
 use crate::dns::Dns;
+use crate::facts::ConnectionFacts;
 use crate::ledger::Ledger;
+use proto::ask::Envelope;
 use proto::refusal::Refusal;
 use proto::types::Timestamp;
-use store::{Store, StoreError};
+use store::{EventKind, Store, StoreError};
 
 /// What delivery needs of the box. Clones share it.
 #[derive(Clone)]
@@ -52,6 +54,19 @@ fn refusal(error: &StoreError) -> Refusal {
         StoreError::NoSpace => Refusal::NoSpace,
         _ => Refusal::Temporary,
     }
+}
+
+// Records that a message was turned away for what it is.
+fn refuse(post: &Post, facts: &ConnectionFacts, envelope: &Envelope, refused: &Refusal) {
+    let words = refused.smtp().to_string();
+    tracing::info!(connection = facts.number, words, "refused");
+    post.ledger.record(EventKind::Refused {
+        protocol: facts.protocol,
+        ip: facts.ip(),
+        from: envelope.from.clone(),
+        to: inbound::only(&envelope.to).cloned(),
+        words,
+    });
 }
 
 // Names a message in replies, logs and Received fields: 60 random bits in letters and digits that

@@ -8,11 +8,11 @@
 //! | settled | gone, or due later, with the notice committed beside it |
 
 use super::Post;
-use super::attempt::attempt;
-use super::relay::Way;
+use super::attempt::{attempt, put_off};
+use super::relay::{Outcome, Way};
 use crate::blocking::blocking;
 use crate::settings::{self, Office, Smarthost};
-use proto::types::QueueId;
+use proto::types::{QueueId, Timestamp};
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
 use std::time::Duration;
@@ -32,6 +32,9 @@ const RECIPIENTS: usize = 100;
 const DUE: usize = 1000;
 /// Longest sleep, in seconds: the clock may be set while we sleep.
 const SLEEP: i64 = 60;
+/// How long a place that could not be reached is left alone, in seconds: what is due for it is put
+/// off at once, and mail for other places need not queue up behind it.
+const REST: i64 = 120;
 /// How long running tries may take to finish when the box goes down.
 const LAST_TRIES: Duration = Duration::from_secs(5);
 
@@ -84,10 +87,13 @@ async fn queue_changed(changes: &mut Receiver<Change>) {
 
 struct Runner {
     post: Post,
-    tries: JoinSet<()>,
+    // Each gives back what it found out about its place.
+    tries: JoinSet<Option<Outcome>>,
     // What each running try holds.
     held: HashMap<Id, (String, Vec<QueueId>)>,
     busy: HashSet<QueueId>,
+    // Places that could not be reached, until when, and what was met there.
+    resting: HashMap<String, (Timestamp, Outcome)>,
 }
 
 impl Runner {
@@ -97,6 +103,7 @@ impl Runner {
             tries: JoinSet::new(),
             held: HashMap::new(),
             busy: HashSet::new(),
+            resting: HashMap::new(),
         }
     }
 
@@ -120,9 +127,18 @@ impl Runner {
         let smarthost = settings::read::<Smarthost>(&snapshot, settings::SMARTHOST)?;
         let mut due = snapshot.queue_due(now, DUE)?;
         due.retain(|item| !self.busy.contains(&item.id));
+        self.resting.retain(|_, (until, _)| *until > now);
         for (way, items) in group(due, smarthost.as_ref()) {
             if self.tries.len() >= TRIES {
                 break;
+            }
+            if let Some((_, outcome)) = self.resting.get(way.place()) {
+                let (post, office, outcome) = (self.post.clone(), office.clone(), outcome.clone());
+                self.hold(way.place().to_owned(), ids(&items), async move {
+                    put_off(&post, &office, items, outcome).await;
+                    None
+                });
+                continue;
             }
             let limit = match way {
                 Way::Direct(_) => TRIES_AT_DOMAIN,
@@ -134,7 +150,10 @@ impl Runner {
                 .filter(|(place, _)| place == way.place())
                 .count();
             if running < limit {
-                self.start_try(office.clone(), way, items);
+                let (post, office) = (self.post.clone(), office.clone());
+                self.hold(way.place().to_owned(), ids(&items), async move {
+                    attempt(&post, &office, way, items).await
+                });
             }
         }
         // What is due but must wait is looked at again when a try ends.
@@ -144,34 +163,41 @@ impl Runner {
         })
     }
 
-    fn start_try(&mut self, office: Office, way: Way, items: Vec<QueueItem>) {
-        let ids: Vec<QueueId> = items.iter().map(|item| item.id).collect();
+    fn hold(
+        &mut self,
+        place: String,
+        ids: Vec<QueueId>,
+        work: impl Future<Output = Option<Outcome>> + Send + 'static,
+    ) {
         self.busy.extend(&ids);
-        let place = way.place().to_owned();
-        let post = self.post.clone();
-        let id = self
-            .tries
-            .spawn(async move { attempt(&post, &office, way, items).await })
-            .id();
+        let id = self.tries.spawn(work).id();
         self.held.insert(id, (place, ids));
     }
 
     // Waits until a running try ends, however it does.
     async fn one_ended(&mut self) {
-        let id = match self.tries.join_next_with_id().await {
-            Some(Ok((id, ()))) => id,
+        let (id, unreached) = match self.tries.join_next_with_id().await {
+            Some(Ok(ended)) => ended,
             Some(Err(error)) => {
                 tracing::error!(%error, "a try ended badly");
-                error.id()
+                (error.id(), None)
             }
             None => return,
         };
-        if let Some((_, ids)) = self.held.remove(&id) {
+        if let Some((place, ids)) = self.held.remove(&id) {
             for id in ids {
                 self.busy.remove(&id);
             }
+            if let Some(outcome) = unreached {
+                let until = self.post.now().plus(REST);
+                self.resting.insert(place, (until, outcome));
+            }
         }
     }
+}
+
+fn ids(items: &[QueueItem]) -> Vec<QueueId> {
+    items.iter().map(|item| item.id).collect()
 }
 
 // One group for each message and way, in the order in which they became due.
@@ -219,11 +245,11 @@ mod tests {
         }
     }
 
-    fn ids(groups: &[(Way, Vec<QueueItem>)]) -> Vec<(String, Vec<u64>)> {
-        let ids = |items: &[QueueItem]| items.iter().map(|item| item.id.0).collect();
+    fn places(groups: &[(Way, Vec<QueueItem>)]) -> Vec<(String, Vec<u64>)> {
+        let numbers = |items: &[QueueItem]| items.iter().map(|item| item.id.0).collect();
         groups
             .iter()
-            .map(|(way, items)| (way.place().to_owned(), ids(items)))
+            .map(|(way, items)| (way.place().to_owned(), numbers(items)))
             .collect()
     }
 
@@ -240,7 +266,7 @@ mod tests {
         let groups = group(due.clone(), None);
         let place = |name: &str, ids: &[u64]| (name.to_owned(), ids.to_vec());
         assert_eq!(
-            ids(&groups),
+            places(&groups),
             [
                 place("one.example", &[1, 3]),
                 place("two.example", &[2]),
@@ -258,7 +284,7 @@ mod tests {
         };
         let groups = group(due, Some(&smarthost));
         let relay = |ids: &[u64]| place("relay.example", ids);
-        assert_eq!(ids(&groups), [relay(&[1, 2, 3]), relay(&[4]), relay(&[5])]);
+        assert_eq!(places(&groups), [relay(&[1, 2, 3]), relay(&[4]), relay(&[5])]);
     }
 
     #[test]

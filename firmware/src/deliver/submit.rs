@@ -2,7 +2,7 @@
 
 use super::inbound::{only, unreadable};
 use super::people::{self, Recipient, recipient};
-use super::{Post, fixed, fresh_id, pieces, refusal};
+use super::{Post, fixed, fresh_id, pieces, refusal, refuse};
 use crate::blocking::blocking;
 use crate::dkim::{Keys, Signer};
 use crate::facts::ConnectionFacts;
@@ -30,10 +30,11 @@ pub async fn submit(
 ) -> Result<String, Refusal> {
     let id = fresh_id();
     let now = post.now();
-    let delivery = blocking(|| {
+    let prepared = blocking(|| {
         let desk = Desk::open(post, identity)?;
         desk.prepare(post, facts, envelope, spool, &id, now)
-    })?;
+    });
+    let delivery = prepared.inspect_err(|refused| refuse(post, facts, envelope, refused))?;
     let size = delivery.body.size();
     post.store
         .deliver(vec![delivery])

@@ -28,6 +28,8 @@ pub enum End {
     Delivered,
     /// Not now.
     Later,
+    /// Not now, and not for any other message either: no server there could be spoken to.
+    Unreached,
     /// Never.
     Never,
 }

@@ -59,22 +59,32 @@ pub struct Errand {
 
 /// Runs the errand: one outcome for each recipient, in their order.
 pub async fn send(post: &Post, mut errand: Errand) -> Vec<Outcome> {
-    let mut host = None; // the server that was asked last
-    let problem = match tokio::time::timeout(WHOLE, try_hosts(post, &mut errand, &mut host)).await {
+    let mut trail = Trail::default();
+    let problem = match tokio::time::timeout(WHOLE, try_hosts(post, &mut errand, &mut trail)).await {
         Ok(Ok(outcomes)) => return outcomes,
         Ok(Err(problem)) => problem,
         Err(_) => Problem::later("the transfer took too long".to_owned()),
     };
     let end = match problem.then {
         Then::Never => End::Never,
+        Then::NextHost | Then::WithoutTls if !trail.reached => End::Unreached,
         Then::NextHost | Then::WithoutTls | Then::Later => End::Later,
     };
     let outcome = Outcome {
         end,
-        host,
+        host: trail.host,
         words: problem.words,
     };
     vec![outcome; errand.to.len()]
+}
+
+// How far an errand has come.
+#[derive(Default)]
+struct Trail {
+    // The server that was asked last.
+    host: Option<String>,
+    // Whether any server was ready for a message.
+    reached: bool,
 }
 
 // How a server is to be treated.
@@ -119,11 +129,7 @@ impl Manner {
     }
 }
 
-async fn try_hosts(
-    post: &Post,
-    errand: &mut Errand,
-    asked: &mut Option<String>,
-) -> Result<Vec<Outcome>, Problem> {
+async fn try_hosts(post: &Post, errand: &mut Errand, trail: &mut Trail) -> Result<Vec<Outcome>, Problem> {
     let (hosts, port, manner) = match &errand.way {
         Way::Smarthost(smarthost) => {
             let host = match smarthost.host.parse() {
@@ -154,8 +160,8 @@ async fn try_hosts(
         };
         for address in addresses {
             let server = SocketAddr::new(address, port);
-            *asked = Some(name.clone());
-            match try_server(errand, &name, server, &manner).await {
+            trail.host = Some(name.clone());
+            match try_server(errand, trail, server, &manner).await {
                 Ok(outcomes) => return Ok(outcomes),
                 Err(problem) => {
                     let words = &problem.words;
@@ -212,14 +218,14 @@ fn no_route(route: NoRoute) -> Problem {
 // One server; a second time in clear if TLS fails and need not be.
 async fn try_server(
     errand: &mut Errand,
-    name: &str,
+    trail: &mut Trail,
     server: SocketAddr,
     manner: &Manner,
 ) -> Result<Vec<Outcome>, Problem> {
-    match converse(errand, name, server, manner, manner.starttls).await {
+    match converse(errand, trail, server, manner, manner.starttls).await {
         Err(problem) if problem.then == Then::WithoutTls && manner.clear => {
-            tracing::info!(host = name, why = problem.words, "TLS failed, sending in clear");
-            converse(errand, name, server, manner, false).await
+            tracing::info!(%server, why = problem.words, "TLS failed, sending in clear");
+            converse(errand, trail, server, manner, false).await
         }
         other => other,
     }
@@ -227,11 +233,12 @@ async fn try_server(
 
 async fn converse(
     errand: &mut Errand,
-    name: &str,
+    trail: &mut Trail,
     server: SocketAddr,
     manner: &Manner,
     starttls: bool,
 ) -> Result<Vec<Outcome>, Problem> {
+    let name = trail.host.as_deref().unwrap_or_default();
     let mut wire = Wire::connect(server).await?;
     let mut protection = Protection::None;
     if manner.implicit_tls {
@@ -247,6 +254,7 @@ async fn converse(
     if let Some((user, password)) = &manner.login {
         client.login(user, password).await?;
     }
+    trail.reached = true;
     errand.body.rewind();
     let mail = Mail {
         from: &errand.from,
@@ -254,7 +262,8 @@ async fn converse(
         body: &mut errand.body,
     };
     let outcomes = client.send(mail).await?;
-    tracing::info!(host = name, protection = client.protection.as_str(), "sent");
+    let protection = client.protection.as_str();
+    tracing::info!(host = trail.host, %server, protection, "a mail server was spoken to");
     tokio::spawn(client.quit()); // what was heard is settled first
     Ok(outcomes)
 }

@@ -1,0 +1,127 @@
+//! The ways that domains have mail, asked of a fake name server.
+
+use anyhow::Result;
+use firmware::dns::{Dns, MailHost, NameServers, NoRoute};
+use proto::types::Domain;
+use std::net::IpAddr;
+use tests::fake_dns::FakeDns;
+
+fn start() -> Result<(FakeDns, Dns)> {
+    let server = FakeDns::start()?;
+    let dns = Dns::new(NameServers::Fixed(vec![server.address()]));
+    Ok((server, dns))
+}
+
+async fn hosts(dns: &Dns, domain: &str) -> Result<Vec<String>, NoRoute> {
+    let hosts = dns.mail_hosts(&Domain::parse(domain).unwrap()).await?;
+    let name = |host| match host {
+        MailHost::Name(name) => name,
+        MailHost::Literal(address) => address.to_string(),
+    };
+    Ok(hosts.into_iter().map(name).collect())
+}
+
+// RFC 5321 5.1
+#[tokio::test]
+async fn mail_hosts_are_sorted_and_equals_take_turns() -> Result<()> {
+    let (server, dns) = start()?;
+    for (preference, host) in [(20, "c"), (10, "A1"), (10, "a2"), (5, "first"), (65_535, "last")] {
+        server.mx("example.net", preference, &format!("{host}.example.net"));
+    }
+    let mut seconds = std::collections::BTreeSet::new();
+    for _ in 0..64 {
+        let hosts = hosts(&dns, "example.net").await?;
+        assert_eq!(hosts.len(), 5);
+        assert_eq!(hosts[0], "first.example.net");
+        assert_eq!(hosts[3..], ["c.example.net", "last.example.net"]);
+        seconds.insert(hosts[1].clone());
+    }
+    assert_eq!(seconds.len(), 2, "the load is spread");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_domain_without_mx_is_its_own_host_and_a_null_mx_takes_nothing() -> Result<()> {
+    let (server, dns) = start()?;
+    server.host("plain.example", "192.0.2.1".parse()?);
+    assert_eq!(hosts(&dns, "plain.example").await?, ["plain.example"]);
+    server.mx("null.example", 0, ".");
+    let refused = hosts(&dns, "null.example").await.unwrap_err();
+    assert_eq!((refused.status(), refused.is_temporary()), ("5.1.10", false)); // RFC 7505
+    server.mx("mixed.example", 0, ".");
+    server.mx("mixed.example", 10, "mx.mixed.example");
+    assert_eq!(hosts(&dns, "mixed.example").await?, ["mx.mixed.example"]);
+    let refused = hosts(&dns, "nowhere.example").await.unwrap_err();
+    assert_eq!((refused.status(), refused.is_temporary()), ("5.1.2", false));
+    server.fail("broken.example");
+    let refused = hosts(&dns, "broken.example").await.unwrap_err();
+    assert_eq!((refused.status(), refused.is_temporary()), ("4.4.3", true));
+    Ok(())
+}
+
+// RFC 5321 4.1.3
+#[tokio::test]
+async fn address_literals_ask_nobody() -> Result<()> {
+    let (server, dns) = start()?;
+    assert_eq!(hosts(&dns, "[192.0.2.7]").await?, ["192.0.2.7"]);
+    assert_eq!(hosts(&dns, "[IPv6:2001:db8::7]").await?, ["2001:db8::7"]);
+    assert_eq!(server.asked(), Vec::<String>::new());
+    Ok(())
+}
+
+#[tokio::test]
+async fn international_domains_are_asked_for_in_ascii() -> Result<()> {
+    let (server, dns) = start()?;
+    server.mx("xn--bcher-kva.example", 10, "mx.example");
+    assert_eq!(hosts(&dns, "bücher.example").await?, ["mx.example"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn addresses_of_both_kinds_come_the_older_kind_first() -> Result<()> {
+    let (server, dns) = start()?;
+    server.host("mx.example", "2001:db8::1".parse()?);
+    server.host("mx.example", "192.0.2.1".parse()?);
+    let wanted: Vec<IpAddr> = vec!["192.0.2.1".parse()?, "2001:db8::1".parse()?];
+    assert_eq!(dns.addresses("mx.example").await?, wanted);
+    assert!(!dns.addresses("none.example").await.unwrap_err().is_temporary());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_clients_name_counts_only_when_it_leads_back() -> Result<()> {
+    let (server, dns) = start()?;
+    server.name_of("192.0.2.1".parse()?, "true.example");
+    server.host("true.example", "192.0.2.1".parse()?);
+    server.name_of("192.0.2.2".parse()?, "true.example"); // claims another's name
+    let name = |address: &str| {
+        let address = address.parse().unwrap();
+        let dns = dns.clone();
+        async move { dns.name_of(address).await.map(|name| name.to_string()) }
+    };
+    assert_eq!(name("192.0.2.1").await.as_deref(), Some("true.example"));
+    assert_eq!(name("192.0.2.2").await, None);
+    assert_eq!(name("192.0.2.3").await, None);
+    assert_eq!(name("127.0.0.1").await, None);
+    let asked = server.asked().len();
+    assert_eq!(name("192.0.2.1").await.as_deref(), Some("true.example"));
+    assert_eq!(name("192.0.2.3").await, None);
+    assert_eq!(
+        server.asked().len(),
+        asked,
+        "answers and their absence are remembered"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn name_servers_are_read_again_when_the_network_changes() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("resolv.conf");
+    let dns = Dns::new(NameServers::File(file.clone()));
+    let temporary = |refused: Result<Vec<String>, NoRoute>| refused.unwrap_err().is_temporary();
+    assert!(temporary(hosts(&dns, "example.net").await), "no file yet");
+    std::fs::write(&file, "# the network is not up\n")?;
+    assert!(temporary(hosts(&dns, "example.net").await), "no server yet");
+    Ok(())
+}
