@@ -3,9 +3,9 @@
 use crate::rows::{MailboxRow, MessageRow, QueueRow, Row, StructureRow};
 use crate::schema::{
     ACCOUNTS, ADDRESSES, BLOBS, CHANGES, CHUNKS, EVENTS, HASHES, MAILBOX_NAMES, MAILBOXES, MESSAGES, META,
-    QUEUE, QUEUE_DUE,
+    QUEUE, QUEUE_DUE, ROOM_TAKEN,
 };
-use crate::write::{EVENTS as MOST_EVENTS, chunks, hash_key};
+use crate::write::{EVENTS as MOST_EVENTS, chunks, footprint, hash_key};
 use crate::{Snapshot, StoreError};
 use proto::types::AccountId;
 use redb::{ReadableTable, ReadableTableMetadata};
@@ -237,10 +237,12 @@ fn blobs(snapshot: &Snapshot, report: &mut CheckReport, references: &References)
     let hashes = snapshot.transaction.open_table(HASHES)?;
     let blobs = snapshot.transaction.open_table(BLOBS)?;
     let last = counter(snapshot, "last_blob")?;
+    let mut room = 0;
     for entry in blobs.iter()? {
         let (id, value) = entry?;
         let (id, (count, size, header, _, structure)) = (id.value(), value.value());
         report.blobs += 1;
+        room += footprint(size);
         let counted = references.get(&id).copied().unwrap_or(0);
         report.demand(count == counted, || {
             format!("blob {id} counts {count} references and has {counted}")
@@ -253,6 +255,10 @@ fn blobs(snapshot: &Snapshot, report: &mut CheckReport, references: &References)
             format!("blob {id}'s structure cannot be read")
         });
     }
+    let taken = counter(snapshot, ROOM_TAKEN)?;
+    report.demand(taken == room, || {
+        format!("bodies take {room} octets and {taken} are counted")
+    });
     for id in references.keys() {
         report.demand(blobs.get(id)?.is_some(), || format!("blob {id} is missing"));
     }

@@ -1,18 +1,21 @@
 //! The open file: how it is opened without harm, and opened again after the card failed.
 
-use crate::schema::{self, META, VERSION};
+use crate::schema::{self, META, ROOM_TAKEN, VERSION};
 use crate::trial::Trial;
 use crate::{OpenError, Options, StoreError, migrate};
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageBackend, StorageError};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 const FILE: &str = "pillarbox.redb";
+/// Octets that deliveries leave free, so that flags, expunging and the queue still work when mail
+/// no longer fits.
+const RESERVE: u64 = 16 * 1024 * 1024;
 /// The file while it is made: a crash then leaves no half-made file under the real name.
 const UNFINISHED: &str = "pillarbox.redb.new";
 
@@ -45,6 +48,19 @@ impl Shared {
         })
     }
 
+    /// A folder's file, behind a backend that fails.
+    #[cfg(test)]
+    pub(crate) fn open_wrapped<B: StorageBackend>(dir: &Path, wrap: impl FnOnce(FileBackend) -> B) -> Self {
+        let path = dir.join(FILE);
+        let file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        let options = Options::default();
+        let database = open_backend(&path, wrap(backend(&path, file).unwrap()), &options).unwrap();
+        Self {
+            current: RwLock::new(Some(database)),
+            folder: Some((dir.to_owned(), options)),
+        }
+    }
+
     /// A read transaction on the newest state.
     pub(crate) fn read(&self) -> Result<ReadTransaction, StoreError> {
         Ok(self.lock().as_ref().ok_or_else(gone)?.begin_read()?)
@@ -72,11 +88,33 @@ impl Shared {
         }
     }
 
-    /// Octets that are free on the folder's partition, where that can be known.
-    pub(crate) fn free_octets(&self) -> Option<u64> {
-        let (dir, _) = self.folder.as_ref()?;
-        let stat = nix::sys::statvfs::statvfs(dir).ok()?;
-        Some(stat.blocks_available().saturating_mul(stat.fragment_size()))
+    /// Whether bodies of that many octets fit, where that can be known.
+    pub(crate) fn has_room(&self, octets: u64) -> Result<bool, StoreError> {
+        let Some((dir, _)) = &self.folder else {
+            return Ok(true);
+        };
+        let needed = octets.saturating_mul(2).saturating_add(RESERVE);
+        let Ok(partition) = nix::sys::statvfs::statvfs(dir) else {
+            return Ok(true);
+        };
+        let free = partition
+            .blocks_available()
+            .saturating_mul(partition.fragment_size());
+        if free >= needed {
+            return Ok(true);
+        }
+        // The partition is nearly full, but the file may have room inside: it never shrinks, and
+        // what was deleted is used again.
+        let held = fs::metadata(dir.join(FILE))
+            .map_err(StoreError::Io)?
+            .blocks()
+            .saturating_mul(512);
+        let taken = self
+            .read()?
+            .open_table(META)?
+            .get(ROOM_TAKEN)?
+            .map_or(0, |n| n.value());
+        Ok(free.saturating_add(held.saturating_sub(taken)) >= needed)
     }
 
     fn lock(&self) -> RwLockReadGuard<'_, Option<Database>> {

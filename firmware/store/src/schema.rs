@@ -15,7 +15,10 @@ pub(crate) const CHUNK: usize = 65_000;
 
 type Bytes = &'static [u8];
 
-/// `version`, `oldest_reader` and the counters (see `write::Counter`).
+/// Among the `META`: what all bodies take of the file, roughly (see `write::footprint`).
+pub(crate) const ROOM_TAKEN: &str = "room_taken";
+
+/// `version`, `oldest_reader`, `room_taken` and the counters (see `write::Counter`).
 pub(crate) const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
 /// Account -> `AccountRow`, JSON.
 pub(crate) const ACCOUNTS: TableDefinition<'static, u64, Bytes> = TableDefinition::new("accounts");

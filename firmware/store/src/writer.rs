@@ -18,9 +18,6 @@ const GROUP_OPERATIONS: usize = 128;
 const GROUP_OCTETS: u64 = 4 * 1024 * 1024;
 /// Longest wait for operations to share a commit; a fraction of what a commit takes.
 const PATIENCE: Duration = Duration::from_millis(1);
-/// Octets of the partition that deliveries leave free, so that flags, expunging and the queue
-/// still work when mail no longer fits.
-const RESERVE: u64 = 16 * 1024 * 1024;
 
 /// An operation with its caller.
 pub(crate) trait Job: Send {
@@ -182,14 +179,13 @@ impl Writer {
         }
     }
 
-    /// A write that finds no room stops redb for good, so deliveries are refused before that.
+    /// A write that finds no room stops redb until it is opened again, so what adds mail is
+    /// refused before that.
     fn room(&self, octets: u64) -> Result<(), StoreError> {
-        match self.database.free_octets() {
-            Some(free) if octets > 0 && free < octets.saturating_mul(2).saturating_add(RESERVE) => {
-                Err(StoreError::NoSpace)
-            }
-            _ => Ok(()),
+        if octets > 0 && !self.database.has_room(octets)? {
+            return Err(StoreError::NoSpace);
         }
+        Ok(())
     }
 }
 
@@ -226,6 +222,8 @@ fn transact(database: &Database, group: &mut [Box<dyn Job>]) -> Result<Vec<Chang
 mod tests {
     use super::*;
     use crate::{Options, Snapshot};
+    use std::io;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     struct Bench {
         writer: Writer,
@@ -238,11 +236,14 @@ mod tests {
     impl Bench {
         fn new() -> Self {
             let backend = redb::backends::InMemoryBackend::new();
-            let database = Arc::new(Shared::open_backend(backend, &Options::default()).unwrap());
+            Self::on(Shared::open_backend(backend, &Options::default()).unwrap())
+        }
+
+        fn on(database: Shared) -> Self {
             let (changes, news) = broadcast::channel(16);
             let (_, jobs) = mpsc::channel(1);
             Self {
-                writer: Writer::new(database, jobs, changes),
+                writer: Writer::new(Arc::new(database), jobs, changes),
                 news,
                 group: Vec::new(),
             }
@@ -279,11 +280,11 @@ mod tests {
     #[test]
     fn a_refusal_before_any_change_leaves_the_rest_of_the_group_in_one_commit() {
         let mut bench = Bench::new();
-        let runs = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let runs = Arc::new(AtomicUsize::new(0));
         let counted = runs.clone();
         let mut first = put("a");
         let mut a = bench.add(move |write| {
-            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            counted.fetch_add(1, Ordering::Relaxed);
             first(write)
         });
         let mut refused = bench.add(|_| Err(StoreError::NotFound));
@@ -292,7 +293,7 @@ mod tests {
         assert!(matches!((a.try_recv(), b.try_recv()), (Ok(Ok(())), Ok(Ok(())))));
         assert!(matches!(refused.try_recv(), Ok(Err(StoreError::NotFound))));
         assert_eq!(bench.settings(), ["a", "b"]);
-        assert_eq!(runs.load(std::sync::atomic::Ordering::Relaxed), 1);
+        assert_eq!(runs.load(Ordering::Relaxed), 1);
         assert_eq!(bench.news.try_recv(), Ok(Change::Settings));
         assert!(bench.news.try_recv().is_err());
     }
@@ -312,6 +313,56 @@ mod tests {
         assert!(matches!(halfway.try_recv(), Ok(Err(StoreError::Exists))));
         assert!(matches!(panics.try_recv(), Ok(Err(StoreError::Internal(_)))));
         assert_eq!(bench.settings(), ["a", "d"]);
+    }
+
+    /// Finds the disk full once it is told so.
+    #[derive(Debug)]
+    struct Full {
+        file: redb::backends::FileBackend,
+        full: Arc<AtomicBool>,
+    }
+
+    impl redb::StorageBackend for Full {
+        fn len(&self) -> io::Result<u64> {
+            self.file.len()
+        }
+        fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+            self.file.read(offset, out)
+        }
+        fn set_len(&self, len: u64) -> io::Result<()> {
+            self.file.set_len(len)
+        }
+        fn sync_data(&self) -> io::Result<()> {
+            self.file.sync_data()
+        }
+        fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+            if self.full.load(Ordering::Relaxed) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.file.write(offset, data)
+        }
+    }
+
+    #[test]
+    fn a_disk_that_was_full_for_a_moment_costs_no_operation() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(Shared::open(dir.path(), &Options::default()).unwrap());
+        let full = Arc::new(AtomicBool::new(false));
+        let wrap = |file| Full {
+            file,
+            full: full.clone(),
+        };
+        let mut bench = Bench::on(Shared::open_wrapped(dir.path(), wrap));
+        let mut before = bench.add(put("a"));
+        bench.commit();
+        full.store(true, Ordering::Relaxed);
+        let mut during = bench.add(put("b"));
+        bench.commit();
+        assert!(matches!(
+            (before.try_recv(), during.try_recv()),
+            (Ok(Ok(())), Ok(Ok(())))
+        ));
+        assert_eq!(bench.settings(), ["a", "b"]);
     }
 
     #[test]

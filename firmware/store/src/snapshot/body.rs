@@ -2,10 +2,15 @@
 
 use super::Snapshot;
 use crate::StoreError;
-use crate::schema::{BLOBS, CHUNK, CHUNKS};
-use proto::types::{BlobId, Span};
+use crate::rows::{Row, StructureRow};
+use crate::schema::{BLOBS, BlobValue, CHUNK, CHUNKS};
+use proto::ask::Want;
+use proto::types::{BlobId, Span, Structure};
 use redb::{OwnedAccessGuard, ReadOnlyTable};
 use std::io::{self, Read};
+
+/// Most octets of a header in a row.
+const HEADER: u64 = 1024 * 1024;
 
 impl Snapshot {
     /// A body to read from.
@@ -25,6 +30,68 @@ impl Snapshot {
             position: 0,
             current: None,
         }))
+    }
+}
+
+/// What stands beside a blob.
+pub(super) struct Beside {
+    pub structure: Option<Box<Structure>>,
+    pub header: Option<Vec<u8>>,
+}
+
+/// The tables of bodies, opened once for many rows.
+pub(super) struct Bodies {
+    blobs: ReadOnlyTable<u64, BlobValue>,
+    chunks: ReadOnlyTable<(u64, u32), &'static [u8]>,
+}
+
+impl Bodies {
+    pub(super) fn open(snapshot: &Snapshot) -> Result<Self, StoreError> {
+        let transaction = &snapshot.transaction;
+        Ok(Self {
+            blobs: transaction.open_table(BLOBS)?,
+            chunks: transaction.open_table(CHUNKS)?,
+        })
+    }
+
+    /// What is wanted of a blob.
+    pub(super) fn beside(&self, blob: BlobId, want: Want) -> Result<Beside, StoreError> {
+        if !want.structure && !want.header {
+            return Ok(Beside {
+                structure: None,
+                header: None,
+            });
+        }
+        let missing = || StoreError::Internal(format!("blob {blob} is missing"));
+        let row = self.blobs.get(blob.0)?.ok_or_else(missing)?;
+        let (_, _, header, _, structure) = row.value();
+        let structure = want
+            .structure
+            .then(|| StructureRow::decode(structure))
+            .transpose()?;
+        let header = want
+            .header
+            .then(|| self.start(blob, header.min(HEADER)))
+            .transpose()?;
+        Ok(Beside {
+            structure: structure.map(|row| Box::new(row.0)),
+            header,
+        })
+    }
+
+    /// The first octets of a body.
+    fn start(&self, blob: BlobId, octets: u64) -> Result<Vec<u8>, StoreError> {
+        let wanted = usize::try_from(octets).unwrap_or(usize::MAX);
+        let mut start = Vec::new();
+        for entry in self.chunks.range((blob.0, 0)..=(blob.0, u32::MAX))? {
+            let (_, chunk) = entry?;
+            let chunk = chunk.value();
+            start.extend_from_slice(chunk.get(..wanted.saturating_sub(start.len())).unwrap_or(chunk));
+            if start.len() >= wanted {
+                break;
+            }
+        }
+        Ok(start)
     }
 }
 
@@ -55,9 +122,10 @@ impl BodyReader {
         let mut at = span.start;
         while at < end {
             let rest = self.from(at)?;
-            let wanted = usize::try_from(end - at).unwrap_or(usize::MAX).min(rest.len());
-            into.extend(rest.iter().take(wanted));
-            at += wanted as u64;
+            let wanted = usize::try_from(end - at).unwrap_or(usize::MAX);
+            let part = rest.get(..wanted).unwrap_or(rest);
+            into.extend_from_slice(part);
+            at += part.len() as u64;
         }
         Ok(())
     }
@@ -85,10 +153,8 @@ impl Read for BodyReader {
             return Ok(0);
         }
         let rest = self.from(self.position).map_err(io::Error::other)?;
-        let count = rest.len().min(buffer.len());
-        for (to, octet) in buffer.iter_mut().zip(rest) {
-            *to = *octet;
-        }
+        // Reading from a slice is copying as much as fits.
+        let count = (&mut &*rest).read(buffer)?;
         self.position += count as u64;
         Ok(count)
     }

@@ -1,18 +1,15 @@
 //! Mailboxes and messages.
 
 use super::Snapshot;
+use super::body::{Beside, Bodies};
 use crate::StoreError;
 use crate::names::MailboxName;
-use crate::rows::{MailboxRow, MessageRow, Row as _, StructureRow, get};
-use crate::schema::{BLOBS, BlobValue, CHANGES, MAILBOX_NAMES, MAILBOXES, MESSAGES};
+use crate::rows::{MailboxRow, MessageRow, Row as _, get};
+use crate::schema::{CHANGES, MAILBOX_NAMES, MAILBOXES, MESSAGES};
 use proto::ask::{Changes, Mailbox, Opened, Row, Want};
-use proto::types::{AccountId, MailboxId, ModSeq, Span, SystemFlag, Uid};
-use redb::ReadOnlyTable;
+use proto::types::{AccountId, MailboxId, ModSeq, SystemFlag, Uid};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-
-/// Most octets of a header in a row.
-const HEADER: u64 = 1024 * 1024;
 
 #[allow(clippy::missing_errors_doc)] // said at `Snapshot`
 impl Snapshot {
@@ -82,11 +79,11 @@ impl Snapshot {
     /// than 1 MiB is cut.
     pub fn rows(&self, mailbox: MailboxId, uids: &[Uid], want: Want) -> Result<Vec<Row>, StoreError> {
         let messages = self.transaction.open_table(MESSAGES)?;
-        let blobs = self.transaction.open_table(BLOBS)?;
+        let bodies = Bodies::open(self)?;
         let mut rows = Vec::with_capacity(uids.len());
         for uid in uids {
             if let Some(bytes) = messages.get((mailbox.0, uid.0))? {
-                rows.push(self.row(&blobs, *uid, MessageRow::decode(bytes.value())?, want)?);
+                rows.push(row(&bodies, *uid, MessageRow::decode(bytes.value())?, want)?);
             }
         }
         Ok(rows)
@@ -99,9 +96,9 @@ impl Snapshot {
         want: Want,
         mut visit: impl FnMut(Row) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let blobs = self.transaction.open_table(BLOBS)?;
+        let bodies = Bodies::open(self)?;
         self.each_message(mailbox, |uid, message| {
-            Ok(visit(self.row(&blobs, uid, message, want)?))
+            Ok(visit(row(&bodies, uid, message, want)?))
         })
     }
 
@@ -152,51 +149,25 @@ impl Snapshot {
         }
         Ok(())
     }
+}
 
-    fn row(
-        &self,
-        blobs: &ReadOnlyTable<u64, BlobValue>,
-        uid: Uid,
-        message: MessageRow,
-        want: Want,
-    ) -> Result<Row, StoreError> {
-        let MessageRow {
-            blob,
-            modseq,
-            flags,
-            size,
-            date,
-        } = message;
-        let mut row = Row {
-            uid,
-            blob,
-            modseq,
-            flags,
-            size,
-            date,
-            structure: None,
-            header: None,
-        };
-        if !want.structure && !want.header {
-            return Ok(row);
-        }
-        let damaged = || StoreError::Internal(format!("message {uid} has no body"));
-        let beside = blobs.get(blob.0)?.ok_or_else(damaged)?;
-        let (_, _, header_end, _, structure) = beside.value();
-        if want.structure {
-            row.structure = Some(Box::new(StructureRow::decode(structure)?.0));
-        }
-        if want.header {
-            let mut header = Vec::new();
-            let span = Span {
-                start: 0,
-                end: header_end.min(HEADER),
-            };
-            self.body(blob)?
-                .ok_or_else(damaged)?
-                .read_span(span, &mut header)?;
-            row.header = Some(header);
-        }
-        Ok(row)
-    }
+fn row(bodies: &Bodies, uid: Uid, message: MessageRow, want: Want) -> Result<Row, StoreError> {
+    let MessageRow {
+        blob,
+        modseq,
+        flags,
+        size,
+        date,
+    } = message;
+    let Beside { structure, header } = bodies.beside(blob, want)?;
+    Ok(Row {
+        uid,
+        blob,
+        modseq,
+        flags,
+        size,
+        date,
+        structure,
+        header,
+    })
 }

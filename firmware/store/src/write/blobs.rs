@@ -1,7 +1,7 @@
 //! Bodies: one copy each, in chunks, with counted references.
 
 use super::{Counter, Write};
-use crate::schema::CHUNK;
+use crate::schema::{CHUNK, ROOM_TAKEN};
 use crate::{Body, StoreError};
 use proto::types::BlobId;
 use redb::ReadableTable;
@@ -41,6 +41,7 @@ impl Write<'_> {
             let mut chunk = tables.chunks.insert_reserve((id, index), length)?;
             reader.read_exact(chunk.as_mut()).map_err(unreadable)?;
         }
+        self.count_room(|taken| taken.saturating_add(footprint(size)))?;
         Ok(BlobId(id))
     }
 
@@ -68,6 +69,12 @@ impl Write<'_> {
         for (index, _) in chunks(size)? {
             tables.chunks.remove((id.0, index))?;
         }
+        self.count_room(|taken| taken.saturating_sub(footprint(size)))
+    }
+
+    fn count_room(&mut self, change: impl FnOnce(u64) -> u64) -> Result<(), StoreError> {
+        let taken = self.read().meta.get(ROOM_TAKEN)?.map_or(0, |n| n.value());
+        self.edit().meta.insert(ROOM_TAKEN, change(taken))?;
         Ok(())
     }
 
@@ -96,6 +103,12 @@ impl Write<'_> {
             size == body.size() && hash == body.hash()
         }))
     }
+}
+
+/// Roughly what a body takes of the file: its chunks fill whole pages, and there are rows for it.
+pub(crate) fn footprint(size: u64) -> u64 {
+    const PAGE: u64 = 4096;
+    size.next_multiple_of(PAGE).saturating_add(PAGE / 4)
 }
 
 /// See [`crate::schema::HASHES`].

@@ -9,7 +9,7 @@ mod messages;
 mod queue;
 mod settings;
 
-pub(crate) use blobs::{chunks, hash_key};
+pub(crate) use blobs::{chunks, footprint, hash_key};
 pub(crate) use deliver::Prepared;
 pub(crate) use ledger::EVENTS;
 
