@@ -8,7 +8,7 @@ use super::watchdog::Watchdog;
 use super::{clock, journal, roles};
 use crate::layout;
 use crate::panel;
-use crate::screen::Screen;
+use crate::screen::{Screen, Status};
 use crate::wire::{BoardEvent, ToBoard};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
@@ -109,7 +109,7 @@ impl House {
     pub fn close(mut self, end: End) {
         journal::note("stopping");
         self.show(&Screen::Starting {
-            step: "stopping; do not pull the plug yet".into(),
+            step: "stopping, please wait".into(),
         });
         self.signal_all(Signal::SIGTERM);
         let limit = Instant::now() + GRACE;
@@ -199,7 +199,6 @@ impl House {
                 .and_then(|n| Signal::try_from(n).ok());
             match signal {
                 // The kernel turns Ctrl-Alt-Del into SIGINT for PID 1.
-                Some(Signal::SIGINT) => self.end = self.end.or(Some(End::Reboot)),
                 Some(Signal::SIGTERM | Signal::SIGPWR) => self.end = self.end.or(Some(End::PowerOff)),
                 Some(Signal::SIGUSR1) => self.panel.press(),
                 _ => {}
@@ -291,15 +290,13 @@ impl House {
     /// What is done by the clock.
     fn look_after(&mut self) {
         let limit = if self.spoken { SILENCE } else { FIRST_WORD };
-        if self.heard.elapsed() > limit
-            && let Some(child) = self.serve.running()
-        {
+        if self.heard.elapsed() > limit && self.serve.running().is_some() {
             self.hangs += 1;
             journal::warn(format!(
                 "serve has been silent for {} s and is ended",
                 limit.as_secs()
             ));
-            child.signal(Signal::SIGKILL);
+            self.serve.kill("it stopped answering");
             self.heard = Instant::now();
         }
         if self.hangs <= MOST_HANGS {
@@ -337,12 +334,7 @@ impl House {
         self.panel.show(screen);
         // The console says it too, but not every count: serial ports are slow.
         let lines = match screen {
-            Screen::Running(status) => panel::text_lines(&Screen::Running(crate::screen::Status {
-                received_today: 0,
-                sent_today: 0,
-                queued: 0,
-                ..status.clone()
-            })),
+            Screen::Running(status) => panel::text_lines(&Screen::Running(without_counts(status))),
             other => panel::text_lines(other),
         };
         if lines != self.console {
@@ -351,5 +343,18 @@ impl House {
             }
             self.console = lines;
         }
+    }
+}
+
+/// The same with numbers that come and go made equal.
+fn without_counts(status: &Status) -> Status {
+    Status {
+        received_today: 0,
+        sent_today: 0,
+        queued: 0,
+        failed_last_hour: status.failed_last_hour.min(1),
+        failed_today: status.failed_today.min(1),
+        worst_source: None,
+        ..status.clone()
     }
 }

@@ -15,6 +15,8 @@ pub(super) struct Service {
     state: State,
     backoff: Backoff,
     last_line: String,
+    /// Why init ended it, if it did.
+    blame: Option<&'static str>,
 }
 
 #[derive(Debug)]
@@ -31,6 +33,7 @@ impl Service {
             state: State::Due(Instant::now()),
             backoff: Backoff::new(),
             last_line: String::new(),
+            blame: None,
         }
     }
 
@@ -73,13 +76,23 @@ impl Service {
         }
     }
 
+    /// Ends it for a reason, which its end will then be blamed on.
+    pub fn kill(&mut self, blame: &'static str) {
+        if let Some(child) = self.running() {
+            child.signal(Signal::SIGKILL);
+            self.blame = Some(blame);
+        }
+    }
+
     /// Passes its log on.
     pub fn log(&mut self) {
         let name = self.name;
         let Some(child) = self.child() else { return };
         for line in child.log_lines().into_iter().filter(|line| !line.is_empty()) {
             journal::write(name, journal::rank_of(&line), &line);
-            self.last_line = line;
+            if !line.starts_with("note: ") {
+                self.last_line = line;
+            }
         }
     }
 
@@ -93,7 +106,10 @@ impl Service {
         self.log();
         let wait = self.backoff.after(ran);
         self.state = State::Due(Instant::now() + wait);
-        let words = in_words(status, &self.last_line)?;
+        let words = match self.blame.take() {
+            Some(blame) => blame.to_owned(),
+            None => in_words(status, message_of(&self.last_line))?,
+        };
         journal::warn(format!(
             "{} ended: {words}; starting again in {} s",
             self.name,
@@ -101,6 +117,18 @@ impl Service {
         ));
         self.last_line.clear();
         Some(words)
+    }
+}
+
+/// A log line without its time and level, which say nothing on a panel.
+fn message_of(line: &str) -> &str {
+    match line.split_once(' ') {
+        Some((time, rest)) if time.starts_with("20") && time.ends_with('Z') => {
+            let rest = rest.trim_start();
+            rest.split_once(' ')
+                .map_or(rest, |(_level, message)| message.trim_start())
+        }
+        _ => line,
     }
 }
 
@@ -128,6 +156,24 @@ fn in_words(status: WaitStatus, last_line: &str) -> Option<String> {
 mod tests {
     use super::*;
     use nix::unistd::Pid;
+
+    #[test]
+    fn a_log_line_is_told_without_time_and_level() {
+        for (line, message) in [
+            (
+                "2026-11-24T07:00:00.000Z ERROR store: it is full",
+                "store: it is full",
+            ),
+            ("2026-11-24T07:00:00.000Z  WARN x", "x"),
+            (
+                "pillarbox: the data folder is damaged",
+                "pillarbox: the data folder is damaged",
+            ),
+            ("", ""),
+        ] {
+            assert_eq!(message_of(line), message);
+        }
+    }
 
     #[test]
     fn ends_are_told_in_words() {

@@ -230,6 +230,37 @@ mod tests {
         assert_eq!(alone(&samples(&[7.0, 99.0], 1)), None);
     }
 
+    /// A server whose clock is off by `offset` seconds; answers once. RFC 4330 4.
+    fn server(offset: u64) -> String {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap().to_string();
+        std::thread::spawn(move || {
+            let mut packet = [0; 48];
+            let (_, peer) = socket.recv_from(&mut packet).unwrap();
+            let since_1900 = |d: Duration| {
+                let fraction = (u64::from(d.subsec_nanos()) << 32) / 1_000_000_000;
+                ((d.as_secs() + 2_208_988_800 + offset) << 32 | fraction).to_be_bytes()
+            };
+            let now = since_1900(std::time::UNIX_EPOCH.elapsed().unwrap());
+            let asked: [u8; 8] = packet[40..].try_into().unwrap();
+            packet[..4].copy_from_slice(&[0x24, 1, 6, 0xec]);
+            packet[16..24].copy_from_slice(&now);
+            packet[24..32].copy_from_slice(&asked);
+            packet[32..40].copy_from_slice(&now);
+            packet[40..].copy_from_slice(&now);
+            socket.send_to(&packet, peer).unwrap();
+        });
+        address
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_server_is_asked_how_far_off_the_clock_is() {
+        let sample = ask(server(100), true).await.unwrap();
+        assert!((sample.offset - 100.0).abs() < 1.0, "{sample:?}");
+        assert!(sample.own);
+        assert_eq!(ask("not a name".into(), false).await, None);
+    }
+
     #[test]
     fn the_clock_moves_both_ways_but_not_to_nonsense() {
         let now = TimeSpec::new(1_790_000_000, 500_000_000);
