@@ -41,19 +41,27 @@ async fn hold(kernel: &Kernel, nic: &Nic, time_servers: &watch::Sender<Vec<Ipv4A
     let mut client = DhcpV4Client::init(config, None).await?;
     let mut last: Option<DhcpV4Lease> = None;
     loop {
-        let DhcpV4State::Done(lease) = client.run().await? else {
-            continue;
-        };
-        if last.as_ref() != Some(&*lease) {
-            apply(kernel, nic, &lease).await?;
-            time_servers.send_replace(lease.ntp_srvs.clone().unwrap_or_default());
-            super::note(format_args!(
-                "{} has {}/{}",
-                nic.name,
-                lease.yiaddr,
-                lease.prefix_length()
-            ));
-            last = Some(*lease);
+        match client.run().await? {
+            DhcpV4State::Done(lease) if last.as_ref() != Some(&*lease) => {
+                apply(kernel, nic, &lease).await?;
+                time_servers.send_replace(lease.ntp_srvs.clone().unwrap_or_default());
+                if last.is_none_or(|last| last.yiaddr != lease.yiaddr) {
+                    super::note(format_args!(
+                        "{} has {}/{}",
+                        nic.name,
+                        lease.yiaddr,
+                        lease.prefix_length()
+                    ));
+                }
+                last = Some(*lease);
+            }
+            // RFC 2131 4.4.5: the lease ran out, and with it the right to the address.
+            DhcpV4State::InitReboot if last.is_some() => {
+                super::warn(format_args!("the lease on {} has ended", nic.name));
+                kernel.drop_addresses(nic, None).await?;
+                last = None;
+            }
+            _ => {}
         }
     }
 }
