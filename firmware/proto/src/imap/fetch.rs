@@ -113,8 +113,13 @@ impl Script {
                     return reply;
                 }
             }
+            if !told.is_empty() {
+                // Here and not at the end, so that what is told does not pile up.
+                self.sync(false, &told).await;
+                told.clear();
+            }
         }
-        self.sync(by_uid, &told).await;
+        self.sync(by_uid, &Told::new()).await;
         if gone && !by_uid {
             // RFC 5530 3: the client holds sequence numbers of messages that are no more.
             return Reply::no("[EXPUNGEISSUED] Some of these messages are gone.");

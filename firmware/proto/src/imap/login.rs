@@ -9,10 +9,10 @@ use crate::refusal::Refusal;
 use crate::sasl::{self, Exchange, Fault, Login, Step};
 use crate::types::{Mechanism, Secret};
 
-/// In every state.
-const ALWAYS: &str = "IMAP4rev1 IMAP4rev2 LITERAL- ID ENABLE";
+/// In every state; IDLE because some clients look only once.
+const ALWAYS: &str = "IMAP4rev1 IMAP4rev2 LITERAL- ID ENABLE IDLE";
 /// After a login.
-const AFTER_LOGIN: &str = "IDLE NAMESPACE UIDPLUS MOVE UNSELECT CHILDREN SPECIAL-USE LIST-EXTENDED LIST-STATUS \
+const AFTER_LOGIN: &str = "NAMESPACE UIDPLUS MOVE UNSELECT CHILDREN SPECIAL-USE LIST-EXTENDED LIST-STATUS \
      STATUS=SIZE ESEARCH SEARCHRES BINARY CONDSTORE QRESYNC UTF8=ACCEPT";
 
 impl Script {

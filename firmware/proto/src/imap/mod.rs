@@ -3,6 +3,20 @@
 //! [`Imap`] is the [`Session`]. Inside, the session is one script (`script.rs`) that waits on a
 //! `Wire`; commands are framed (`read.rs`), parsed (`syntax/`) and carried out (the modules named
 //! after them) one after the other.
+//!
+//! | RFC | | spoken |
+//! |---|---|---|
+//! | 3501, 9051 | IMAP4rev1, IMAP4rev2 | yes; `\Recent` is never set |
+//! | 2177, 2342, 2971, 3691, 5161 | IDLE, NAMESPACE, ID, UNSELECT, ENABLE | yes |
+//! | 4315, 6851 | UIDPLUS, MOVE | yes |
+//! | 4731, 5182 | ESEARCH, SEARCHRES | yes |
+//! | 4959, 7888 | SASL-IR, LITERAL- | yes |
+//! | 5258, 5819, 6154, 8438 | LIST-EXTENDED, LIST-STATUS, SPECIAL-USE, STATUS=SIZE | yes |
+//! | 6855 | UTF8=ACCEPT | yes |
+//! | 7162 | CONDSTORE, QRESYNC | yes |
+//! | 7889 | APPENDLIMIT | yes |
+//! | 3516 | BINARY | yes; APPEND takes literal8 as it takes any message |
+//! | 3502, 5256, 5464, 5465, 8474, 9208 | MULTIAPPEND, SORT, THREAD, METADATA, NOTIFY, OBJECTID, QUOTA | no |
 
 mod append;
 mod binary;
