@@ -49,33 +49,11 @@ fn a_failed_login_on_any_protocol_is_one_event_in_the_log_on_the_page_and_on_the
     let pillarbox = Pillarbox::office(&["anna"], &[]).unwrap();
     let anna = format!("anna@{DOMAIN}");
     assert!(Imap::login(pillarbox.port("imaps").unwrap(), &anna, "wrong-imap").is_err());
-    for (url, name) in [("pop3s", "pop3s"), ("smtps", "submissions")] {
-        let url = format!("{url}://127.0.0.1:{}/", pillarbox.port(name).unwrap());
-        let status = Command::new("curl")
-            .args([
-                "-sS",
-                "--insecure",
-                "--login-options",
-                "AUTH=PLAIN",
-                "-u",
-                &format!("{anna}:wrong-{name}"),
-                &url,
-            ])
-            .args(if name == "submissions" {
-                &[
-                    "--mail-from",
-                    "a@firm.example",
-                    "--mail-rcpt",
-                    "b@firm.example",
-                    "-T",
-                    "/dev/null",
-                ][..]
-            } else {
-                &[]
-            })
-            .output()
-            .unwrap();
-        assert!(!status.status.success(), "{name}");
+    for (scheme, name) in [("pop3s", "pop3s"), ("smtps", "submissions")] {
+        assert!(
+            !try_login(&pillarbox, scheme, name, &anna, &format!("wrong-{name}")).0,
+            "{name}"
+        );
     }
     let log = std::fs::read_to_string(pillarbox.data().join("serve.log")).unwrap();
     for protocol in ["imap", "pop3", "submission"] {
@@ -146,29 +124,31 @@ fn freezing_on_the_command_line_shuts_every_door() {
             .contains("frozen")
     );
     for (scheme, name) in [("imaps", "imaps"), ("pop3s", "pop3s"), ("smtps", "submissions")] {
-        let url = format!("{scheme}://127.0.0.1:{}/", pillarbox.port(name).unwrap());
-        let output = Command::new("curl")
-            .args([
-                "-sS",
-                "-v",
-                "--insecure",
-                "-u",
-                &format!("{bert}:{PASSWORD}"),
-                &url,
-            ])
-            .args(if name == "submissions" {
-                &["--mail-from", &bert, "--mail-rcpt", &bert, "-T", "/dev/null"][..]
-            } else {
-                &[]
-            })
-            .output()
-            .unwrap();
-        let heard = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(
-            !output.status.success() && heard.contains("frozen"),
-            "{name}: {heard}"
-        );
+        let (succeeded, heard) = try_login(&pillarbox, scheme, name, &bert, PASSWORD);
+        assert!(!succeeded && heard.contains("frozen"), "{name}: {heard}");
     }
     pillarbox.cli_ok(&["account", "unfreeze", &bert], "").unwrap();
     Imap::login(pillarbox.port("imaps").unwrap(), &bert, PASSWORD).unwrap();
+}
+
+/// Logs in with curl; whether it worked, and the whole conversation.
+fn try_login(pillarbox: &Pillarbox, scheme: &str, name: &str, user: &str, password: &str) -> (bool, String) {
+    let url = format!("{scheme}://127.0.0.1:{}/", pillarbox.port(name).unwrap());
+    let mut curl = Command::new("curl");
+    curl.args([
+        "-sS",
+        "-v",
+        "--insecure",
+        "-u",
+        &format!("{user}:{password}"),
+        &url,
+    ]);
+    if scheme == "smtps" {
+        curl.args(["--mail-from", user, "--mail-rcpt", user, "-T", "/dev/null"]);
+    }
+    let output = curl.output().unwrap();
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
 }
