@@ -19,7 +19,7 @@ with Browser() as browser:
         if action == "freeze":
             browser.type("[name=reason]", sys.argv[5])
         browser.click("#freeze button")
-        browser.wait_for_text("Frozen" if action == "freeze" else "Active")
+        browser.wait_for_text("is frozen" if action == "freeze" else "works again")
         browser.open(base)
         browser.wait_for_text("Received today")
         print(browser.text())

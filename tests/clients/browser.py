@@ -99,8 +99,9 @@ class Browser:
         self._do("POST", f"/element/{self.find(css)}/click", {})
 
     def text(self, css="body"):
-        elements = self._do("POST", "/elements", {"using": "css selector", "value": css})
-        return "\n".join(self._do("GET", f"/element/{e[ELEMENT]}/text") for e in elements)
+        script = ("return Array.from(document.querySelectorAll(arguments[0]), e => e.innerText)"
+                  ".join('\\n')")
+        return self._do("POST", "/execute/sync", {"script": script, "args": [css]})
 
     def values(self, css):
         elements = self._do("POST", "/elements", {"using": "css selector", "value": css})
