@@ -254,7 +254,7 @@ impl Store {
             .await
     }
 
-    /// Makes a mailbox and its missing parents.
+    /// Makes a mailbox and its missing parents; they are subscribed from the start.
     ///
     /// # Errors
     /// `Exists`; `NotFound`: the account; `CannotChange`: a bad name or too many mailboxes.
@@ -272,7 +272,7 @@ impl Store {
     /// Deletes a mailbox and its messages.
     ///
     /// # Errors
-    /// `NotFound`; `CannotChange`: INBOX, or it has children (RFC 9051 6.3.5).
+    /// `NotFound`; `CannotChange`: INBOX, or it has children (RFC 9051 7.1, HASCHILDREN).
     pub async fn delete_mailbox(&self, account: AccountId, name: &str) -> Result<(), StoreError> {
         let name = MailboxName::parse(name).map_err(|_| StoreError::NotFound)?;
         self.ask(0, move |write| write.delete_mailbox(account, &name))
@@ -355,5 +355,20 @@ impl Store {
     /// The file failed.
     pub async fn record(&self, events: Vec<Event>) -> Result<(), StoreError> {
         self.ask(0, move |write| write.record(&events)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::BodyReader;
+
+    #[test]
+    fn handles_may_go_to_other_threads() {
+        const fn send<T: Send>() {}
+        const fn share<T: Send + Sync>() {}
+        send::<Snapshot>();
+        send::<BodyReader>();
+        share::<Store>();
     }
 }

@@ -65,7 +65,8 @@ impl Write<'_> {
                 queued: Vec::new(),
             });
         }
-        let header = delivery.structure.root.header.end;
+        let size = delivery.body.size();
+        let header = delivery.structure.root.header.end.min(size);
         let new = NewBlob {
             body: &delivery.body,
             structure: &prepared.structure,
@@ -76,7 +77,6 @@ impl Write<'_> {
         for (copy, mailbox) in delivery.copies.iter().zip(targets) {
             let mut row = self.mailbox(*mailbox)?;
             let modseq = row.next_modseq();
-            let size = delivery.body.size();
             let message = MessageRow {
                 blob,
                 modseq: ModSeq(0),
