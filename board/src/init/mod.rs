@@ -10,6 +10,7 @@ mod house;
 mod journal;
 mod lines;
 mod listeners;
+mod loopback;
 mod mbr;
 mod modules;
 mod mounts;
@@ -56,6 +57,9 @@ fn live() -> End {
         journal::warn(format!("reserving descriptors: {error}"));
     }
     mounts::files();
+    if let Err(error) = loopback::up() {
+        journal::warn(format!("loopback: {error}"));
+    }
     clock::start();
     let options = cmdline::parse(&fs::read_to_string("/proc/cmdline").unwrap_or_default());
     let panel = Panel::start(options.panel);

@@ -8,9 +8,6 @@ use rtnetlink::packet_route::address::AddressAttribute;
 use rtnetlink::{Handle, LinkUnspec, RouteMessageBuilder};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The loopback device's index on every Linux.
-const LOOPBACK: u32 = 1;
-
 /// A way into a network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Route {
@@ -31,10 +28,6 @@ impl Kernel {
         let (connection, handle, _) = rtnetlink::new_connection()?;
         tokio::spawn(connection);
         Ok(Kernel { handle })
-    }
-
-    pub async fn loopback_up(&self) -> Result<()> {
-        self.up(LOOPBACK).await
     }
 
     pub async fn up(&self, index: u32) -> Result<()> {

@@ -37,9 +37,6 @@ pub fn run() -> anyhow::Result<()> {
 async fn network() -> anyhow::Result<()> {
     let report = Arc::new(Report::from_environment());
     let kernel = Kernel::connect()?;
-    if let Err(error) = kernel.loopback_up().await {
-        warn(format_args!("loopback: {error:#}"));
-    }
     let (time_servers, own) = watch::channel(Vec::new());
     let for_clock = report.clone();
     tokio::spawn(async move { time::keep_clock(own, &for_clock).await });
