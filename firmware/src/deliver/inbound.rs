@@ -10,7 +10,7 @@ use proto::ask::Envelope;
 use proto::message::header;
 use proto::message::received::{Received, return_path};
 use proto::refusal::Refusal;
-use proto::types::{AccountId, Address, Flags, Timestamp};
+use proto::types::{AccountId, Address, Domain, Flags, Timestamp};
 use std::io;
 use store::{Delivery, EventKind, MailCopy, Place, StoreError};
 
@@ -28,38 +28,22 @@ pub async fn inbound(
     envelope: &Envelope,
     spool: Spool,
 ) -> Result<String, Refusal> {
-    let (office, accounts) = blocking(|| recipients(post, envelope))?;
-    let top = blocking(|| pieces::header_of(&spool)).map_err(|error| unreadable(&error))?;
-    if header::fields(&top).filter(|field| field.is("Received")).count() >= LOOP {
-        refuse(post, facts, envelope, &Refusal::Loop);
-        return Err(Refusal::Loop);
-    }
+    let arrival = Arrival {
+        facts,
+        envelope,
+        name: post.dns.name_of(facts.ip()).await,
+        id: fresh_id(),
+        at: post.now(),
+    };
     // What the world says about the sender (SPF, DKIM, DMARC) is to be judged here, between the
     // facts and the store.
-    let name = post.dns.name_of(facts.ip()).await;
-    let id = fresh_id();
-    let now = post.now();
-    let tls = facts.tls_words();
-    let received = Received {
-        helo: &envelope.helo,
-        esmtp: envelope.esmtp,
-        peer: Some(facts.ip()),
-        name: name.as_ref().map(proto::types::Domain::as_str),
-        by: office.hostname.as_str(),
-        tls: tls.as_deref(),
-        authenticated: false,
-        id: &id,
-        recipient: only(&envelope.to),
-        at: now,
-    };
-    let trace = return_path(&envelope.from) + &received.field();
-    let delivery = blocking(|| delivery(spool, trace.into_bytes(), accounts, now))
-        .map_err(|error| unreadable(&error))?;
+    let delivery = blocking(|| arrival.prepare(post, spool))?;
     let size = delivery.body.size();
     post.store
         .deliver(vec![delivery])
         .await
         .map_err(|error| refusal(&error))?;
+    let id = arrival.id;
     tracing::info!(connection = facts.number, id, size, "received");
     post.ledger.record(EventKind::Received {
         id: id.clone(),
@@ -69,6 +53,62 @@ pub async fn inbound(
         size,
     });
     Ok(id)
+}
+
+// A message at the door, and what is known about it.
+struct Arrival<'a> {
+    facts: &'a ConnectionFacts,
+    envelope: &'a Envelope,
+    // The client's confirmed name.
+    name: Option<Domain>,
+    id: String,
+    at: Timestamp,
+}
+
+impl Arrival<'_> {
+    fn prepare(&self, post: &Post, spool: Spool) -> Result<Delivery, Refusal> {
+        let (office, accounts) = recipients(post, self.envelope)?;
+        let top = pieces::header_of(&spool).map_err(|error| unreadable(&error))?;
+        if header::fields(&top).filter(|field| field.is("Received")).count() >= LOOP {
+            refuse(post, self.facts, self.envelope, &Refusal::Loop);
+            return Err(Refusal::Loop);
+        }
+        let trace = self.trace(&office).into_bytes();
+        let finish = || -> io::Result<Delivery> {
+            let structure = pieces::structure(&trace, spool.reader())?;
+            let copy = |account| MailCopy {
+                into: Place::Inbox(account),
+                flags: Flags::new(),
+                date: self.at,
+            };
+            Ok(Delivery {
+                body: spool.into_body(trace, 0)?,
+                structure,
+                copies: accounts.into_iter().map(copy).collect(),
+                outgoing: Vec::new(),
+                received_at: self.at,
+            })
+        };
+        finish().map_err(|error| unreadable(&error))
+    }
+
+    // RFC 5321 4.4: where it came from, and to whom a notice about it would go.
+    fn trace(&self, office: &Office) -> String {
+        let tls = self.facts.tls_words();
+        let received = Received {
+            helo: &self.envelope.helo,
+            esmtp: self.envelope.esmtp,
+            peer: Some(self.facts.ip()),
+            name: self.name.as_ref().map(Domain::as_str),
+            by: office.hostname.as_str(),
+            tls: tls.as_deref(),
+            authenticated: false,
+            id: &self.id,
+            recipient: only(&self.envelope.to),
+            at: self.at,
+        };
+        return_path(&self.envelope.from) + &received.field()
+    }
 }
 
 // The office and the accounts behind the recipients, each once.
@@ -94,22 +134,6 @@ fn recipients(post: &Post, envelope: &Envelope) -> Result<(Office, Vec<AccountId
         Ok(found) => found.ok_or(Refusal::UnknownRecipient),
         Err(error) => Err(refusal(&error)),
     }
-}
-
-fn delivery(spool: Spool, trace: Vec<u8>, accounts: Vec<AccountId>, now: Timestamp) -> io::Result<Delivery> {
-    let structure = pieces::structure(&trace, spool.reader())?;
-    let copy = |account| MailCopy {
-        into: Place::Inbox(account),
-        flags: Flags::new(),
-        date: now,
-    };
-    Ok(Delivery {
-        body: spool.into_body(trace, 0)?,
-        structure,
-        copies: accounts.into_iter().map(copy).collect(),
-        outgoing: Vec::new(),
-        received_at: now,
-    })
 }
 
 // RFC 5321 7.2: one recipient may be named; several must not learn of each other.
