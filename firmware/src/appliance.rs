@@ -13,6 +13,7 @@ use crate::house::House;
 use crate::panel;
 use crate::settings::{self, Admin, Office};
 use crate::setup::{self, Setup};
+use board::wire::ToBoard;
 use draft::{Draft, FirstAccount};
 use picture::Picture;
 use proto::refusal::Refusal;
@@ -21,14 +22,18 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use store::{NewAccount, StoreError};
 use tokio::sync::Mutex;
+use tokio::time::sleep;
 use tracing::{error, info};
 use web_setup::{
     Account, AccountState, DkimRecord, Facts, FailedLogins, Fault, Glance, Login, Panel, Pass, Peer, Ports,
-    Progress,
+    Power, Progress,
 };
 
+/// How long a browser has for the last page before the board goes down.
+const GOODBYE: Duration = Duration::from_secs(1);
 /// Who did it, in the ledger.
 const BY: &str = "admin's page";
 
@@ -303,6 +308,23 @@ impl web_setup::Appliance for Appliance {
         let mut accounts: Vec<Account> = accounts.into_iter().map(seen).collect();
         accounts.sort_by_key(|account| account.address.key());
         Ok(accounts)
+    }
+
+    async fn power(&self, wish: Power) -> Result<(), Fault> {
+        if self.house().board.is_simulated() {
+            return Err(Fault::Refused("There is no board to switch off.".to_owned()));
+        }
+        let request = match wish {
+            Power::Off => ToBoard::PowerOff,
+            Power::Restart => ToBoard::Reboot,
+        };
+        info!(?wish, "the admin asked for it");
+        let board = self.house().board.clone();
+        tokio::spawn(async move {
+            sleep(GOODBYE).await;
+            board.ask(request).await;
+        });
+        Ok(())
     }
 
     async fn send_test(&self, id: AccountId) -> Result<(), Fault> {

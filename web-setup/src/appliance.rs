@@ -120,6 +120,15 @@ pub struct Pass {
     pub stamp: u64,
 }
 
+/// What the admin wants done with the board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Power {
+    /// Down, so that the plug may be pulled.
+    Off,
+    /// Down and up again.
+    Restart,
+}
+
 /// What one glance should tell; the same numbers as on the panel.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Glance {
@@ -277,6 +286,9 @@ pub trait Appliance: Clone + Send + Sync + 'static {
 
     /// All accounts, by address.
     fn accounts(&self) -> impl Future<Output = Result<Vec<Account>, Fault>> + Send;
+
+    /// Has the board switched off or restarted, shortly after this returns.
+    fn power(&self, wish: Power) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// Puts a test message into an account's inbox.
     fn send_test(&self, to: AccountId) -> impl Future<Output = Result<(), Fault>> + Send;

@@ -15,7 +15,7 @@ mod sessions;
 pub use access::{Access, ROUTES, Route};
 pub use appliance::{
     Account, AccountState, Appliance, DkimRecord, Facts, FailedLogin, FailedLogins, Fault, Glance, Login,
-    Office, Panel, Pass, Peer, Ports, Progress,
+    Office, Panel, Pass, Peer, Ports, Power, Progress,
 };
 
 use axum::Router;
@@ -72,7 +72,7 @@ pub fn router<A: Appliance>(appliance: A) -> Router {
 
 // Each also stands in `access::ROUTES`, or is not answered.
 fn routes<A: Appliance>() -> Router<Site<A>> {
-    use pages::{accounts, assets, dns, failed_logins, front, overview, password, programs, wizard};
+    use pages::{accounts, assets, dns, failed_logins, front, overview, password, power, programs, wizard};
     Router::new()
         .route("/", get(front::front::<A>))
         .route("/style.css", get(assets::style))
@@ -108,6 +108,10 @@ fn routes<A: Appliance>() -> Router<Site<A>> {
         .route("/mail-programs", get(programs::programs::<A>))
         .route("/mail-programs/test", post(programs::test::<A>))
         .route("/password", get(password::form).post(password::change::<A>))
+        .route("/power", get(power::choose::<A>))
+        .route("/power-off", post(power::off::<A>))
+        .route("/restart", post(power::restart::<A>))
+        .route("/goodbye", get(power::goodbye))
         .route("/panel", get(overview::panel::<A>))
         .route("/panel/live", get(overview::panel_live::<A>))
         .route("/panel.png", get(overview::panel_png::<A>))

@@ -4,7 +4,6 @@ use super::*;
 use crate::board_link::Board;
 use crate::clock::Clock;
 use proto::types::Timestamp;
-use std::time::Duration;
 use store::EventKind;
 use web_setup::Appliance as _;
 

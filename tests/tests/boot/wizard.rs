@@ -39,7 +39,7 @@ pub fn power_off(base: &str) -> Result<()> {
     let browser = Browser::new(base)?;
     browser.post(
         "/login",
-        &[("username", "admin"), ("password", crate::ADMIN_PASSWORD)],
+        &[("name", "admin"), ("password", crate::ADMIN_PASSWORD)],
     )?;
     browser.post("/power-off", &[])
 }

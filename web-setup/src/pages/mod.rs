@@ -8,5 +8,6 @@ pub(crate) mod front;
 pub(crate) mod overview;
 pub(crate) mod password;
 pub(crate) mod plain;
+pub(crate) mod power;
 pub(crate) mod programs;
 pub(crate) mod wizard;

@@ -270,3 +270,29 @@ async fn a_test_message_goes_to_an_account_of_the_box() {
     );
     assert_eq!(desk.lock().changes, ["test message"]);
 }
+
+#[tokio::test]
+async fn the_board_is_switched_off_and_restarted_from_the_page() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    let page = browser.get("/power").await.text;
+    assert!(
+        page.contains("action=\"/power-off\"") && page.contains("action=\"/restart\""),
+        "{page}"
+    );
+    assert_eq!(browser.post("/power-off", &[]).await.to(), "/goodbye");
+    assert_eq!(browser.post("/restart", &[]).await.to(), "/goodbye?restart=yes");
+    assert!(
+        browser
+            .get("/goodbye?restart=yes")
+            .await
+            .text
+            .contains("content=\"75;url=/\"")
+    );
+    assert_eq!(desk.lock().changes, ["off", "restart"]);
+    desk.lock().simulated = true;
+    assert!(
+        !browser.get("/power").await.text.contains("action=\"/power-off\""),
+        "a laptop is not ours to switch off"
+    );
+}

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tower::ServiceExt;
 use web_setup::{
     Account, AccountState, Appliance, DkimRecord, Facts, FailedLogin, FailedLogins, Fault, Glance, Login,
-    Office, Panel, Pass, Peer, Ports, Progress,
+    Office, Panel, Pass, Peer, Ports, Power, Progress,
 };
 
 pub const CODE: &str = "K7QM-2WXZ";
@@ -219,6 +219,11 @@ impl Appliance for Desk {
 
     async fn accounts(&self) -> Result<Vec<Account>, Fault> {
         Ok(self.lock().accounts.clone())
+    }
+
+    async fn power(&self, wish: Power) -> Result<(), Fault> {
+        drop(self.change(if wish == Power::Off { "off" } else { "restart" }));
+        Ok(())
     }
 
     async fn send_test(&self, _: AccountId) -> Result<(), Fault> {
