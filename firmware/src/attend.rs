@@ -111,15 +111,15 @@ async fn receive(house: Arc<House>, post: Post, kind: Kind, stream: TcpStream, p
     let acceptor = TlsAcceptor::from(Arc::clone(&house.tls.mail));
     let mut wire = Wire::Plain(stream);
     if kind.implicit_tls {
-        if call.is_none() {
-            return; // a handshake costs more than the refusal is worth
-        }
-        match timeout(limits::HANDSHAKE, wire.start_tls(&acceptor)).await {
+        let handshake = timeout(limits::HANDSHAKE, wire.start_tls(&acceptor));
+        let shaken = tokio::select! {
+            biased;
+            () = ticket.bell().rung(false) => return, // in a handshake there are no words for a goodbye
+            shaken = handshake => shaken,
+        };
+        match shaken {
             Ok(Ok(tls)) => facts.tls = Some(tls),
-            Ok(Err(error)) => {
-                debug!(connection = facts.number, %error, "no TLS");
-                return;
-            }
+            Ok(Err(error)) => return debug!(connection = facts.number, %error, "no TLS"),
             Err(_) => return,
         }
     }

@@ -26,5 +26,7 @@ pub mod settings;
 pub mod setup;
 pub mod spool;
 pub mod tls;
+#[cfg(test)]
+mod trial;
 pub mod web;
 pub mod world;

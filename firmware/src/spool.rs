@@ -155,7 +155,7 @@ mod tests {
     fn a_message_reads_back_the_same_in_memory_and_on_the_card() {
         let folder = tempfile::tempdir().unwrap();
         for size in [0, 1, IN_MEMORY - 1, IN_MEMORY, IN_MEMORY + 1, 3 * IN_MEMORY] {
-            let octets: Vec<u8> = (0..size).map(|n| (n % 251) as u8).collect();
+            let octets: Vec<u8> = (0..size).map(|n| u8::try_from(n % 251).unwrap()).collect();
             let mut spool = Spool::new(Arc::from(folder.path()));
             for piece in octets.chunks(60_001) {
                 spool.write(piece).unwrap();

@@ -1,6 +1,8 @@
 //! The one driver of all protocols: it owns the socket, the time, TLS and the spool, and carries
 //! octets and answers to and from a session that knows nothing of them.
 
+#[cfg(test)]
+mod tests;
 mod trace;
 mod wire;
 
@@ -301,9 +303,8 @@ where
             }
             io::Result::Ok(())
         };
-        match timeout(limits::GOODBYE, goodbye).await {
-            Ok(Err(error)) => debug!(%error, "the goodbye was not heard"),
-            Ok(Ok(())) | Err(_) => {}
+        if let Ok(Err(error)) = timeout(limits::GOODBYE, goodbye).await {
+            debug!(%error, "the goodbye was not heard");
         }
         End::Closed
     }

@@ -1,5 +1,6 @@
 //! How many connections there are, in all and from one address.
 
+use crate::facts::source;
 use crate::limits;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -26,6 +27,7 @@ impl Callers {
     /// Counts a connection; `None` when there are too many already.
     #[must_use]
     pub fn admit(&self, ip: IpAddr) -> Option<Call> {
+        let ip = source(ip);
         let mut counts = self.counts();
         let here = counts.by_ip.get(&ip).copied().unwrap_or(0);
         if counts.all >= limits::CONNECTIONS || here >= limits::CONNECTIONS_PER_IP {

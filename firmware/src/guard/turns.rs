@@ -1,5 +1,6 @@
 //! One address tries so many logins at once and no more, and each wrong one makes it wait.
 
+use crate::facts;
 use crate::limits;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -29,7 +30,7 @@ struct Source {
 impl Turns {
     /// Waits for a turn; `None` when it takes too long.
     pub async fn take(&self, ip: IpAddr) -> Option<OwnedSemaphorePermit> {
-        let turns = self.of(ip);
+        let turns = self.of(facts::source(ip));
         timeout(limits::LOGIN_WAIT, turns.acquire_owned())
             .await
             .ok()?
@@ -39,7 +40,7 @@ impl Turns {
     /// Counts a wrong login: the delay it deserves.
     pub fn wrong(&self, ip: IpAddr) -> Duration {
         let mut sources = self.sources();
-        let source = sources.entry(ip).or_default();
+        let source = sources.entry(facts::source(ip)).or_default();
         if source.last.is_none_or(|last| last.elapsed() > MEMORY) {
             source.wrong = 0;
         }
