@@ -1,27 +1,14 @@
 //! Runs transcripts on pure sessions: whole, octet by octet, and in random splits.
-//!
-//! A transcript is lines:
-//! ```text
-//! # a comment
-//! ! open smtp tls=off       a connection of that kind, with what the test makes of the rest
-//! C: EHLO client.example    the client sends this line and CRLF
-//! C+: MAIL FROM:\n          ... this and nothing more
-//! S: 250 OK                 the server sends exactly this line and CRLF
-//! S: 220 … ready            `…` stands for anything within the line
-//! S+: literal               ... this and nothing more
-//! ! tls                     the handshake that the server has asked for is done
-//! ! timeout | ! news        the peer was silent, the world has news
-//! ! cut                     the world wants the session gone (the reason is the test's)
-//! ! closed                  the server has closed the connection
-//! ! anything else           goes to the world
-//! ```
-//! Escapes: `\r \n \0 \t \\ \xHH`. `C2:`, `S2:` and `! 2 open ...` are a second connection.
+
+#[path = "script.rs"]
+pub mod script;
 
 use proto::ask::{Answer, Question};
 use proto::frame::{Frame, Framer};
 use proto::refusal::Refusal;
 use proto::session::{Expect, Input, Output, Session};
 use proto::types::{BlobId, Span};
+use script::{What, match_len, steps};
 use std::collections::BTreeMap;
 
 /// What the sessions of a transcript talk to.
@@ -82,31 +69,12 @@ struct Run<W> {
 
 impl<W: World> Run<W> {
     fn play(&mut self, text: &str) {
-        let mut lines = text.lines().enumerate().peekable();
-        while let Some((number, line)) = lines.next() {
-            let at = format!("line {} {:?}: {line}", number + 1, self.split);
-            let line = line.trim_start();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            if let Some(directive) = line.strip_prefix('!') {
-                self.directive(directive.trim(), &at);
-                continue;
-            }
-            let (who, mut octets) = spoken(line, &at);
-            // Neighbouring lines of one side go out, or are awaited, together.
-            while let Some((who_next, more)) =
-                lines.peek().and_then(|(_, next)| try_spoken(next.trim_start()))
-            {
-                if who_next != who {
-                    break;
-                }
-                octets.extend(more);
-                lines.next();
-            }
-            match who {
-                ('C', connection) => self.client(connection, &octets, &at),
-                (_, connection) => self.server(connection, &octets, &at),
+        for step in steps(text) {
+            let at = format!("line {} {:?}: {}", step.line, self.split, step.text);
+            match step.what {
+                What::Directive { name, args } => self.directive(step.connection, name, args, &at),
+                What::Client(octets) => self.client(step.connection, &octets, &at),
+                What::Server(expected) => self.server(step.connection, &expected, &at),
             }
         }
         for (number, connection) in &self.connections {
@@ -125,12 +93,7 @@ impl<W: World> Run<W> {
             .unwrap_or_else(|| panic!("{at}: no such connection"))
     }
 
-    fn directive(&mut self, text: &str, at: &str) {
-        let (number, text) = match text.split_once(' ') {
-            Some((first, rest)) if first.parse::<u32>().is_ok() => (first.parse().unwrap(), rest),
-            _ => (1, text),
-        };
-        let (name, args) = text.split_once(' ').unwrap_or((text, ""));
+    fn directive(&mut self, number: u32, name: &str, args: &str, at: &str) {
         match name {
             "open" => {
                 let (kind, args) = args.split_once(' ').unwrap_or((args, ""));
@@ -282,33 +245,6 @@ impl<W: World> Run<W> {
     }
 }
 
-/// How much of `sent` the expected text is; `…` stands for anything up to the line's end.
-fn match_len(sent: &str, expected: &str) -> Option<usize> {
-    let mut at = 0;
-    let mut pieces = expected.split('…');
-    let first = pieces.next()?;
-    if !sent.starts_with(first) {
-        return None;
-    }
-    at += first.len();
-    for piece in pieces {
-        let rest = sent.get(at..)?;
-        let line = rest.find("\r\n").map_or(rest.len(), |end| end + 2);
-        let anchor = piece.split("\r\n").next()?;
-        let anchor = if piece.contains("\r\n") {
-            format!("{anchor}\r\n")
-        } else {
-            anchor.to_owned()
-        };
-        let found = rest.get(..line)?.rfind(&anchor)?;
-        if !rest.get(found..)?.starts_with(piece) {
-            return None;
-        }
-        at += found + piece.len();
-    }
-    Some(at)
-}
-
 /// RFC 1939 3: lines that start with a dot get another, a line of one dot ends it all.
 fn stuffed(body: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
@@ -323,51 +259,4 @@ fn stuffed(body: &[u8]) -> Vec<u8> {
     }
     out.extend_from_slice(b".\r\n");
     out
-}
-
-type Spoken = ((char, u32), Vec<u8>);
-
-fn spoken(line: &str, at: &str) -> Spoken {
-    try_spoken(line).unwrap_or_else(|| panic!("{at}: not a line of a transcript"))
-}
-
-fn try_spoken(line: &str) -> Option<Spoken> {
-    let (head, text) = line.split_once(':')?;
-    let side = head.chars().next().filter(|c| matches!(c, 'C' | 'S'))?;
-    let bare = head.ends_with('+');
-    let number = head.get(1..)?.trim_end_matches('+');
-    let number = if number.is_empty() {
-        1
-    } else {
-        number.parse().ok()?
-    };
-    let mut octets = unescape(text.strip_prefix(' ').unwrap_or(text));
-    if !bare {
-        octets.extend_from_slice(b"\r\n");
-    }
-    Some(((side, number), octets))
-}
-
-pub fn unescape(text: &str) -> Vec<u8> {
-    let mut octets = Vec::new();
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        if c != '\\' {
-            octets.extend(c.to_string().into_bytes());
-            continue;
-        }
-        octets.push(match chars.next() {
-            Some('r') => b'\r',
-            Some('n') => b'\n',
-            Some('t') => b'\t',
-            Some('0') => 0,
-            Some('x') => {
-                let hex: String = chars.by_ref().take(2).collect();
-                u8::from_str_radix(&hex, 16).expect("\\xHH")
-            }
-            Some('\\') => b'\\',
-            other => panic!("unknown escape: {other:?}"),
-        });
-    }
-    octets
 }

@@ -1,6 +1,7 @@
 //! A small office for transcripts: anna and berta, one frozen, one drawer of messages.
 
-use super::harness::{World, unescape};
+use super::harness::World;
+use super::harness::script::unescape;
 use proto::ask::{Answer, DropMessage, Identity, Question};
 use proto::message::header;
 use proto::pop3::{self, Pop3};
@@ -10,6 +11,9 @@ use proto::session::Tls;
 use proto::smtp::{self, Smtp};
 use proto::types::{AccountId, Address, BlobId, Domain, Span, Timestamp, Uid};
 use std::collections::HashMap;
+
+/// Everybody's password.
+const PASSWORD: &[u8] = b"correct-horse-7";
 
 #[derive(Default)]
 pub struct Office {
@@ -28,7 +32,7 @@ impl Office {
     fn authenticate(&mut self, connection: u32, login: &str, password: &[u8]) -> Answer {
         let reason = "250 messages in an hour".to_owned();
         match (login, password) {
-            ("anna@example.com" | "anna", b"secret") => {
+            ("anna@example.com" | "anna", PASSWORD) => {
                 let address = Address::parse("anna@example.com").unwrap();
                 let identity = Identity {
                     account: AccountId(1),
@@ -37,7 +41,7 @@ impl Office {
                 self.identities.insert(connection, identity.clone());
                 Answer::Authenticated(identity)
             }
-            ("berta@example.com", b"secret") => Answer::Refused(Refusal::Frozen { reason }),
+            ("berta@example.com", PASSWORD) => Answer::Refused(Refusal::Frozen { reason }),
             _ => Answer::Refused(Refusal::BadCredentials),
         }
     }

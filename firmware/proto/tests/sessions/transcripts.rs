@@ -34,6 +34,7 @@ transcripts! {
     smtp_sequence
     smtp_syntax
     smtp_starttls
+    smtp_without_tls
     smtp_smuggling
     smtp_size
     smtp_recipients
@@ -41,8 +42,10 @@ transcripts! {
     smtp_pipelining
     submission_login
     submission_sending
+    submission_refused
     pop3_rfc1939_section_10
     pop3_login
     pop3_maildrop
     pop3_top
+    pop3_endings
 }
