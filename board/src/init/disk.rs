@@ -176,7 +176,6 @@ pub(super) fn check(partition: &DataPartition) -> Result<()> {
 
 fn run_checker(device: &Path, option: &str) -> std::io::Result<i32> {
     let mut command = Command::new(CHECKER);
-    // Wherever the image builder put the libraries it needs, the loader finds them.
     command.arg(option).arg(device).env_clear().stdin(Stdio::null());
     let output = command.output()?;
     for line in String::from_utf8_lossy(&output.stdout)

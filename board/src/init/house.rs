@@ -29,6 +29,20 @@ const GRACE: Duration = Duration::from_secs(10);
 const SAVE_CLOCK: Duration = Duration::from_secs(3600);
 const LOOK_AT_DISK: Duration = Duration::from_secs(600);
 
+/// The signals init acts on. They are blocked before the first thread starts: a thread that does not
+/// block one would take it and, as the default of PID 1 is, forget it.
+pub(super) fn signals() -> SigSet {
+    [
+        Signal::SIGCHLD,
+        Signal::SIGTERM,
+        Signal::SIGINT,
+        Signal::SIGPWR,
+        Signal::SIGUSR1,
+    ]
+    .into_iter()
+    .collect()
+}
+
 /// Everything init keeps in mind.
 pub(super) struct House {
     serve: Service,
@@ -54,22 +68,12 @@ pub(super) struct House {
 
 impl House {
     pub fn new(panel: Panel, watchdog: Option<Watchdog>, no_data: Option<String>) -> nix::Result<House> {
-        let mask: SigSet = [
-            Signal::SIGCHLD,
-            Signal::SIGTERM,
-            Signal::SIGINT,
-            Signal::SIGPWR,
-            Signal::SIGUSR1,
-        ]
-        .into_iter()
-        .collect();
-        mask.thread_block()?;
         let now = Instant::now();
         Ok(House {
             serve: Service::new("serve"),
             link: Service::new("link"),
             listeners: listeners::open_all(),
-            signals: SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?,
+            signals: SignalFd::with_flags(&signals(), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?,
             panel,
             watchdog,
             no_data,

@@ -53,6 +53,9 @@ pub fn run() {
 
 fn live() -> End {
     mounts::memory();
+    if let Err(error) = house::signals().thread_block() {
+        journal::warn(format!("blocking signals: {error}"));
+    }
     if let Err(error) = child::reserve_descriptors() {
         journal::warn(format!("reserving descriptors: {error}"));
     }

@@ -32,7 +32,7 @@ pub(super) fn start_serve(listeners: &[Listener]) -> io::Result<Child> {
         descriptors: listeners.iter().map(|listener| listener.socket.as_fd()).collect(),
         rules: rules(
             &["/etc", "/run/link", "/dev/urandom"],
-            &[layout::MAIL_DIR, "/tmp", "/dev/null"],
+            &[layout::MAIL_DIR, "/dev/null"],
         ),
         open_files: 8192,
     })
