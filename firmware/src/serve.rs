@@ -204,6 +204,9 @@ fn announce(
         Some(_) => String::new(),
     };
     info!(%host, fingerprint = house.tls.short_fingerprint(), "ready");
+    if house.board.is_simulated() {
+        info!("the panel is at https://{host}/panel");
+    }
     println!("PILLARBOX READY https://{host}/{claim}");
     Ok(())
 }

@@ -6,7 +6,7 @@ use crate::appliance::{Appliance, Peer};
 use crate::page::Failure;
 use crate::sessions::Role;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
@@ -128,8 +128,7 @@ pub(crate) async fn gate<A: Appliance>(
         }
         _ => None,
     };
-    let here = peer.is_some_and(|Peer(ip)| ip.to_canonical().is_loopback());
-    let sees_panel = here && site.appliance.facts().simulated_board;
+    let sees_panel = is_here(peer, request.headers()) && site.appliance.facts().simulated_board;
     let visit = Visit {
         role,
         finished,
@@ -156,6 +155,28 @@ pub(crate) async fn gate<A: Appliance>(
             "You were away for a while, or the box was restarted. Nothing was changed.",
         ),
     })
+}
+
+// A browser on this machine, and nobody who comes through a proxy on it or by another name.
+fn is_here(peer: Option<Peer>, headers: &HeaderMap) -> bool {
+    const PASSED_ON: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default();
+    // host [ ":" port ]; an IPv6 address has brackets around it (RFC 9110 7.2).
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => name,
+        _ => host,
+    };
+    let loopback = |ip: std::net::IpAddr| ip.to_canonical().is_loopback();
+    let named = name == "localhost"
+        || name
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse()
+            .is_ok_and(loopback);
+    named && peer.is_some_and(|Peer(ip)| loopback(ip)) && !PASSED_ON.iter().any(|n| headers.contains_key(*n))
 }
 
 fn find(method: &str, path: &str) -> Option<Access> {

@@ -1,5 +1,6 @@
 //! Failed logins as rows: the same from the same place, one after the other, is one row.
 
+use proto::types::Protocol;
 use store::{Event, EventKind, Snapshot, StoreError};
 use web_setup::{FailedLogin, FailedLogins};
 
@@ -52,12 +53,14 @@ fn row(event: Event) -> Option<FailedLogin> {
     else {
         return None;
     };
+    // The login of these pages is no mail account.
+    let known = account.is_some() || protocol == Protocol::Web && login.eq_ignore_ascii_case("admin");
     Some(FailedLogin {
         at: event.at,
         ip,
         protocol,
         login,
-        known: account.is_some(),
+        known,
         reason,
         count: u64::from(count),
     })

@@ -172,6 +172,15 @@ async fn failed_logins_are_folded_and_paged() {
     let second = fresh.pages.failed_logins(first.older, 2).await.unwrap();
     assert_eq!(rows(&second), [("guess".to_owned(), 600), ("old".to_owned(), 1)]);
     assert_eq!(second.older, None);
+    assert!(first.rows.iter().all(|row| !row.known));
+
+    assert_eq!(login(&fresh.pages, "admin", "wrong").await, Login::Wrong);
+    let page = fresh.pages.failed_logins(None, 1).await.unwrap();
+    assert_eq!(rows(&page), [("admin".to_owned(), 1)]);
+    assert!(
+        page.rows[0].known,
+        "the admin's login is no mail account, but it exists"
+    );
 }
 
 #[tokio::test]

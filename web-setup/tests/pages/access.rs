@@ -112,28 +112,32 @@ async fn the_setup_session_does_not_reach_the_admins_pages() {
 
 #[tokio::test]
 async fn the_panel_with_the_code_is_shown_only_to_this_machine_and_only_when_simulated() {
-    for (simulated, ip, shown) in [
-        (true, "127.0.0.1", true),
-        (true, "::1", true),
-        (true, "::ffff:127.0.0.1", true),
-        (true, "192.168.1.50", false),
-        (false, "127.0.0.1", false),
+    for (simulated, ip, host, shown) in [
+        (true, "127.0.0.1", "127.0.0.1:10443", true),
+        (true, "::1", "[::1]:10443", true),
+        (true, "::1", "[::1]", true),
+        (true, "::ffff:127.0.0.1", "localhost", true),
+        (true, "192.168.1.50", "127.0.0.1:10443", false),
+        (true, "127.0.0.1", "mail.example.com", false),
+        (true, "127.0.0.1", "localhost.evil.example", false),
+        (false, "127.0.0.1", "127.0.0.1:10443", false),
     ] {
         let desk = Desk::default();
         desk.lock().simulated = simulated;
         let mut browser = Browser::new(&desk);
         browser.ip = ip.parse().unwrap();
+        browser.host = host;
         for path in ["/panel", "/panel/live", "/panel.png"] {
-            assert_eq!(
-                browser.get(path).await.status == StatusCode::OK,
-                shown,
-                "{simulated} {ip} {path}"
-            );
+            let seen = browser.get(path).await.status == StatusCode::OK;
+            assert_eq!(seen, shown, "{simulated} {ip} {host} {path}");
         }
-        assert_eq!(
-            browser.get("/").await.text.contains("/panel.png"),
-            shown,
-            "{simulated} {ip}"
+        let front = browser.get("/").await.text;
+        assert_eq!(front.contains("/panel.png"), shown, "{simulated} {ip} {host}");
+        let passed_on = Request::get("/panel.png").header("x-forwarded-for", "203.0.113.7");
+        assert_ne!(
+            browser.send(passed_on, Body::empty()).await.status,
+            StatusCode::OK,
+            "a proxy of this machine"
         );
     }
 }

@@ -303,6 +303,7 @@ impl Seen {
 pub struct Browser {
     router: Router,
     pub ip: IpAddr,
+    pub host: &'static str,
     pub cookie: Option<String>,
 }
 
@@ -311,15 +312,13 @@ impl Browser {
         Self {
             router: web_setup::router(desk.clone()),
             ip: "192.168.1.50".parse().unwrap(),
+            host: "pillarbox.local",
             cookie: None,
         }
     }
 
     pub async fn send(&mut self, request: axum::http::request::Builder, body: impl Into<Body>) -> Seen {
-        let mut request = request
-            .header(header::HOST, "pillarbox.local")
-            .body(body.into())
-            .unwrap();
+        let mut request = request.header(header::HOST, self.host).body(body.into()).unwrap();
         if let Some(cookie) = &self.cookie {
             request
                 .headers_mut()
