@@ -2,10 +2,10 @@
 
 use crate::rows::{MailboxRow, MessageRow, QueueRow, Row, StructureRow};
 use crate::schema::{
-    ACCOUNTS, ADDRESSES, BLOBS, CHANGES, CHUNKS, EVENTS, HASHES, MAILBOX_NAMES, MAILBOXES, MESSAGES, META,
-    QUEUE, QUEUE_DUE, ROOM_TAKEN,
+    ACCOUNTS, ADDRESSES, BLOBS, CHANGES, CHUNKS, EVENTS, MAILBOX_NAMES, MAILBOXES, MESSAGES, META, QUEUE,
+    QUEUE_DUE, ROOM_TAKEN,
 };
-use crate::write::{EVENTS as MOST_EVENTS, chunks, footprint, hash_key};
+use crate::write::{EVENTS as MOST_EVENTS, chunks, footprint};
 use crate::{Snapshot, StoreError};
 use proto::types::AccountId;
 use redb::{ReadableTable, ReadableTableMetadata};
@@ -234,7 +234,6 @@ fn queue(
 }
 
 fn blobs(snapshot: &Snapshot, report: &mut CheckReport, references: &References) -> Result<(), StoreError> {
-    let hashes = snapshot.transaction.open_table(HASHES)?;
     let blobs = snapshot.transaction.open_table(BLOBS)?;
     let last = counter(snapshot, "last_blob")?;
     let mut room = 0;
@@ -261,15 +260,6 @@ fn blobs(snapshot: &Snapshot, report: &mut CheckReport, references: &References)
     });
     for id in references.keys() {
         report.demand(blobs.get(id)?.is_some(), || format!("blob {id} is missing"));
-    }
-    for entry in hashes.iter()? {
-        let (key, id) = entry?;
-        let agrees = blobs
-            .get(id.value())?
-            .is_some_and(|blob| hash_key(blob.value().3) == key.value());
-        report.demand(agrees, || {
-            format!("a hash leads to blob {}, which is another", id.value())
-        });
     }
     Ok(())
 }

@@ -36,9 +36,6 @@ pub(crate) const MESSAGES: TableDefinition<'static, (u64, u32), Bytes> = TableDe
 pub(crate) const CHANGES: TableDefinition<'static, (u64, u64, u32), bool> = TableDefinition::new("changes");
 /// Blob -> (references, octets, octets of the header, BLAKE3, `StructureRow`).
 pub(crate) const BLOBS: TableDefinition<'static, u64, BlobValue> = TableDefinition::new("blobs");
-/// First eight octets of the BLAKE3 hash -> blob. Short, because every delivery changes a random
-/// page of this table. Of two bodies that agree in these only the first is shared.
-pub(crate) const HASHES: TableDefinition<'static, u64, u64> = TableDefinition::new("hashes");
 /// (Blob, chunk from 0) -> octets; every chunk but the last is full.
 pub(crate) const CHUNKS: TableDefinition<'static, (u64, u32), Bytes> = TableDefinition::new("chunks");
 /// Queue row -> `QueueRow`.
@@ -64,7 +61,6 @@ pub(crate) struct Tables<'t> {
     pub messages: redb::Table<'t, (u64, u32), Bytes>,
     pub changes: redb::Table<'t, (u64, u64, u32), bool>,
     pub blobs: redb::Table<'t, u64, BlobValue>,
-    pub hashes: redb::Table<'t, u64, u64>,
     pub chunks: redb::Table<'t, (u64, u32), Bytes>,
     pub queue: redb::Table<'t, u64, Bytes>,
     pub queue_due: redb::Table<'t, (i64, u64), ()>,
@@ -84,7 +80,6 @@ impl<'t> Tables<'t> {
             messages: transaction.open_table(MESSAGES)?,
             changes: transaction.open_table(CHANGES)?,
             blobs: transaction.open_table(BLOBS)?,
-            hashes: transaction.open_table(HASHES)?,
             chunks: transaction.open_table(CHUNKS)?,
             queue: transaction.open_table(QUEUE)?,
             queue_due: transaction.open_table(QUEUE_DUE)?,
@@ -104,7 +99,6 @@ pub(crate) fn probe(transaction: &ReadTransaction) -> Result<(), TableError> {
     transaction.open_table(MESSAGES)?;
     transaction.open_table(CHANGES)?;
     transaction.open_table(BLOBS)?;
-    transaction.open_table(HASHES)?;
     transaction.open_table(CHUNKS)?;
     transaction.open_table(QUEUE)?;
     transaction.open_table(QUEUE_DUE)?;

@@ -2,7 +2,7 @@
 //! commit is what costs; each is still all or nothing.
 
 use crate::database::Shared;
-use crate::write::Write;
+use crate::write::{Recent, Write};
 use crate::{Change, StoreError};
 use redb::{Database, Durability};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -92,10 +92,11 @@ pub(crate) struct Writer {
     changes: broadcast::Sender<Change>,
     /// Operations in the last commit.
     last_group: usize,
+    recent: Recent,
 }
 
 impl Writer {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         database: Arc<Shared>,
         jobs: mpsc::Receiver<Box<dyn Job>>,
         changes: broadcast::Sender<Change>,
@@ -105,6 +106,7 @@ impl Writer {
             jobs,
             changes,
             last_group: 0,
+            recent: Recent::default(),
         }
     }
 
@@ -137,7 +139,7 @@ impl Writer {
         group
     }
 
-    fn commit(&self, mut group: Vec<Box<dyn Job>>) {
+    fn commit(&mut self, mut group: Vec<Box<dyn Job>>) {
         if self.attempt(&mut group).is_ok() {
             group.into_iter().for_each(Job::finish);
             return;
@@ -158,11 +160,14 @@ impl Writer {
     }
 
     /// Runs the jobs in one transaction and publishes what changed once that is on the card.
-    fn attempt(&self, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
-        let octets = group.iter().map(|job| job.octets()).sum();
-        let outcome = self
-            .room(octets)
-            .and_then(|()| self.database.with(|database| transact(database, group)));
+    fn attempt(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+        self.room(group.iter().map(|job| job.octets()).sum())?;
+        let work = || {
+            self.database
+                .with(|database| transact(database, &mut self.recent, group))
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(work))
+            .unwrap_or_else(|_| Err(StoreError::Io(std::io::Error::other("the database panicked"))));
         match outcome {
             Ok(news) => {
                 for change in news {
@@ -189,14 +194,18 @@ impl Writer {
     }
 }
 
-fn transact(database: &Database, group: &mut [Box<dyn Job>]) -> Result<Vec<Change>, StoreError> {
+fn transact(
+    database: &Database,
+    recent: &mut Recent,
+    group: &mut [Box<dyn Job>],
+) -> Result<Vec<Change>, StoreError> {
     let mut transaction = database.begin_write()?;
     transaction
         .set_durability(Durability::Immediate)
         .map_err(|e| StoreError::Internal(e.to_string()))?;
     // Two-phase commit, and opening after a power cut in milliseconds instead of a walk.
     transaction.set_quick_repair(true);
-    let mut write = Write::new(&transaction)?;
+    let mut write = Write::new(&transaction, recent)?;
     let mut ran = Ok(());
     for job in group {
         write.begin();

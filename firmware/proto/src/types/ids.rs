@@ -25,7 +25,7 @@ id!(
     MailboxId(u64)
 );
 id!(
-    /// A message body in the store; equal bodies share one.
+    /// A message body in the store; copies of a message share one. Never reused.
     BlobId(u64)
 );
 id!(

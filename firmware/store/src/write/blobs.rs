@@ -18,31 +18,28 @@ pub(crate) struct NewBlob<'a> {
 impl Write<'_> {
     /// Stores a body, or finds it, and adds `references` (at least one).
     pub(super) fn keep_blob(&mut self, new: &NewBlob<'_>, references: u32) -> Result<BlobId, StoreError> {
-        let key = hash_key(new.body.hash());
-        let known = self.read().hashes.get(key)?.map(|id| BlobId(id.value()));
-        if let Some(id) = known
+        if let Some(id) = self.recent.find(new.body.hash())
             && self.is_blob(id, new.body)?
         {
             self.add_references(id, references)?;
             return Ok(id);
         }
-        let id = self.next(Counter::Blob)?;
+        let id = BlobId(self.next(Counter::Blob)?);
         let tables = self.edit();
-        if known.is_none() {
-            tables.hashes.insert(key, id)?;
-        }
         let size = new.body.size();
-        tables
-            .blobs
-            .insert(id, (references, size, new.header, new.body.hash(), new.structure))?;
+        tables.blobs.insert(
+            id.0,
+            (references, size, new.header, new.body.hash(), new.structure),
+        )?;
         let mut reader = new.body.reader().map_err(unreadable)?;
         for (index, length) in chunks(size)? {
             // Straight into the page: no second copy of the body in memory.
-            let mut chunk = tables.chunks.insert_reserve((id, index), length)?;
+            let mut chunk = tables.chunks.insert_reserve((id.0, index), length)?;
             reader.read_exact(chunk.as_mut()).map_err(unreadable)?;
         }
         self.count_room(|taken| taken.saturating_add(footprint(size)))?;
-        Ok(BlobId(id))
+        self.recent.remember(new.body.hash(), id);
+        Ok(id)
     }
 
     /// Adds references to a blob that has some.
@@ -52,20 +49,12 @@ impl Write<'_> {
 
     /// Takes one reference away; with the last one the body goes.
     pub(super) fn drop_reference(&mut self, id: BlobId) -> Result<(), StoreError> {
-        let (left, size, key) = self.change_references(id, |old| old.checked_sub(1))?;
+        let (left, size) = self.change_references(id, |old| old.checked_sub(1))?;
         if left > 0 {
             return Ok(());
         }
-        let indexed = self
-            .read()
-            .hashes
-            .get(key)?
-            .is_some_and(|indexed| indexed.value() == id.0);
         let tables = self.edit();
         tables.blobs.remove(id.0)?;
-        if indexed {
-            tables.hashes.remove(key)?;
-        }
         for (index, _) in chunks(size)? {
             tables.chunks.remove((id.0, index))?;
         }
@@ -78,12 +67,12 @@ impl Write<'_> {
         Ok(())
     }
 
-    /// Returns the references now, the size, and the key in the hash index.
+    /// Returns the references now, and the size.
     fn change_references(
         &mut self,
         id: BlobId,
         change: impl FnOnce(u32) -> Option<u32>,
-    ) -> Result<(u32, u64, u64), StoreError> {
+    ) -> Result<(u32, u64), StoreError> {
         let wrong = || StoreError::Internal(format!("blob {id}'s references are wrong"));
         let blob = self.read().blobs.get(id.0)?.ok_or_else(wrong)?;
         let (references, size, header, hash, structure) = blob.value();
@@ -93,7 +82,7 @@ impl Write<'_> {
         self.edit()
             .blobs
             .insert(id.0, (references, size, header, &hash, structure.as_slice()))?;
-        Ok((references, size, hash_key(&hash)))
+        Ok((references, size))
     }
 
     fn is_blob(&self, id: BlobId, body: &Body) -> Result<bool, StoreError> {
@@ -109,12 +98,6 @@ impl Write<'_> {
 pub(crate) fn footprint(size: u64) -> u64 {
     const PAGE: u64 = 4096;
     size.next_multiple_of(PAGE).saturating_add(PAGE / 4)
-}
-
-/// See [`crate::schema::HASHES`].
-pub(crate) fn hash_key(hash: &[u8; 32]) -> u64 {
-    let (first, _) = hash.split_first_chunk().unwrap_or((&[0; 8], &[]));
-    u64::from_be_bytes(*first)
 }
 
 /// Number and length of each chunk of a body.
@@ -136,16 +119,18 @@ fn unreadable(error: std::io::Error) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::write::Recent;
     use redb::Database;
     use redb::backends::InMemoryBackend;
 
     #[test]
-    fn bodies_that_only_look_alike_in_the_index_are_kept_apart() {
+    fn what_is_remembered_of_a_body_is_believed_only_if_its_blob_agrees() {
         let database = Database::builder()
             .create_with_backend(InMemoryBackend::new())
             .unwrap();
         let transaction = database.begin_write().unwrap();
-        let mut write = Write::new(&transaction).unwrap();
+        let mut recent = Recent::default();
+        let mut write = Write::new(&transaction, &mut recent).unwrap();
         let (one, two) = (
             Body::from_bytes(b"one".to_vec()),
             Body::from_bytes(b"two".to_vec()),
@@ -156,24 +141,15 @@ mod tests {
             header: 0,
         };
         let first = write.keep_blob(&new(&one), 1).unwrap();
-        // As if the two hashes began alike.
-        write.edit().hashes.insert(hash_key(two.hash()), first.0).unwrap();
+        // As after a commit that failed, whose numbers were given again.
+        write.recent.remember(two.hash(), first);
         let second = write.keep_blob(&new(&two), 2).unwrap();
         assert_ne!(first, second);
         assert_eq!(write.keep_blob(&new(&one), 1).unwrap(), first);
         write.drop_reference(second).unwrap();
         write.drop_reference(second).unwrap();
         assert!(write.drop_reference(second).is_err());
-        let indexed = write
-            .read()
-            .hashes
-            .get(hash_key(two.hash()))
-            .unwrap()
-            .map(|id| id.value());
-        assert_eq!(
-            indexed,
-            Some(first.0),
-            "the index entry is not the second's to remove"
-        );
+        // It is gone, though remembered.
+        assert_ne!(write.keep_blob(&new(&two), 1).unwrap(), second);
     }
 }

@@ -7,11 +7,13 @@ mod ledger;
 mod mailboxes;
 mod messages;
 mod queue;
+mod recent;
 mod settings;
 
-pub(crate) use blobs::{chunks, footprint, hash_key};
+pub(crate) use blobs::{chunks, footprint};
 pub(crate) use deliver::Prepared;
 pub(crate) use ledger::EVENTS;
+pub(crate) use recent::Recent;
 
 use crate::rows::{MailboxRow, Row};
 use crate::schema::Tables;
@@ -23,6 +25,7 @@ use redb::{ReadableTable, WriteTransaction};
 /// so that it is known whether an operation changed anything.
 pub(crate) struct Write<'t> {
     tables: Tables<'t>,
+    recent: &'t mut Recent,
     /// This operation changed something.
     changed: bool,
     /// An earlier one of the group did.
@@ -56,10 +59,11 @@ impl Counter {
 
 impl<'t> Write<'t> {
     /// Opens the tables.
-    pub(crate) fn new(transaction: &'t WriteTransaction) -> Result<Self, StoreError> {
+    pub(crate) fn new(transaction: &'t WriteTransaction, recent: &'t mut Recent) -> Result<Self, StoreError> {
         let tables = Tables::open(transaction)?;
         Ok(Self {
             tables,
+            recent,
             changed: false,
             changed_before: false,
             news: Vec::new(),
