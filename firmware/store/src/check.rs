@@ -5,7 +5,7 @@ use crate::schema::{
     ACCOUNTS, ADDRESSES, BLOBS, CHANGES, CHUNKS, EVENTS, MAILBOX_NAMES, MAILBOXES, MESSAGES, META, QUEUE,
     QUEUE_DUE, ROOM_TAKEN,
 };
-use crate::write::{EVENTS as MOST_EVENTS, chunks, footprint};
+use crate::write::{Counter, EVENTS as MOST_EVENTS, chunks, footprint};
 use crate::{Snapshot, StoreError};
 use proto::types::AccountId;
 use redb::{ReadableTable, ReadableTableMetadata};
@@ -66,11 +66,11 @@ pub(crate) fn check(snapshot: &Snapshot) -> Result<CheckReport, StoreError> {
 type References = BTreeMap<u64, u32>;
 
 fn accounts(snapshot: &Snapshot, report: &mut CheckReport) -> Result<(), StoreError> {
-    let last = counter(snapshot, "last_account")?;
+    let newest = last(snapshot, Counter::Account)?;
     for account in snapshot.accounts()? {
         let id = account.id;
         report.accounts += 1;
-        report.demand(id.0 <= last, || {
+        report.demand(id.0 <= newest, || {
             format!("account {id} has a number that was not given out")
         });
         let found = snapshot
@@ -97,19 +97,19 @@ fn mailboxes(
 ) -> Result<(), StoreError> {
     let names = snapshot.transaction.open_table(MAILBOX_NAMES)?;
     let rows = snapshot.transaction.open_table(MAILBOXES)?;
-    let (last, last_validity) = (
-        counter(snapshot, "last_mailbox")?,
-        counter(snapshot, "last_uid_validity")?,
+    let (newest, newest_validity) = (
+        last(snapshot, Counter::Mailbox)?,
+        last(snapshot, Counter::UidValidity)?,
     );
     let mut known = BTreeMap::new();
     for entry in rows.iter()? {
         let (id, bytes) = entry?;
         let (id, row) = (id.value(), MailboxRow::decode(bytes.value())?);
         report.mailboxes += 1;
-        report.demand(id <= last, || {
+        report.demand(id <= newest, || {
             format!("mailbox {id} has a number that was not given out")
         });
-        report.demand(u64::from(row.uid_validity.0) <= last_validity, || {
+        report.demand(u64::from(row.uid_validity.0) <= newest_validity, || {
             format!("mailbox {id}: UIDVALIDITY")
         });
         let named = names
@@ -210,7 +210,7 @@ fn queue(
     references: &mut References,
 ) -> Result<(), StoreError> {
     let due = snapshot.transaction.open_table(QUEUE_DUE)?;
-    let last = counter(snapshot, "last_queue")?;
+    let newest = last(snapshot, Counter::Queue)?;
     let mut waiting = 0;
     for entry in snapshot.transaction.open_table(QUEUE)?.iter()? {
         let (id, bytes) = entry?;
@@ -218,7 +218,7 @@ fn queue(
         report.queued += 1;
         *references.entry(row.blob.0).or_default() += 1;
         waiting += u64::from(!row.held);
-        report.demand(id <= last, || {
+        report.demand(id <= newest, || {
             format!("queue row {id} has a number that was not given out")
         });
         let indexed = due.get((row.next_attempt.0, id))?.is_some();
@@ -235,7 +235,7 @@ fn queue(
 
 fn blobs(snapshot: &Snapshot, report: &mut CheckReport, references: &References) -> Result<(), StoreError> {
     let blobs = snapshot.transaction.open_table(BLOBS)?;
-    let last = counter(snapshot, "last_blob")?;
+    let newest = last(snapshot, Counter::Blob)?;
     let mut room = 0;
     for entry in blobs.iter()? {
         let (id, value) = entry?;
@@ -246,7 +246,7 @@ fn blobs(snapshot: &Snapshot, report: &mut CheckReport, references: &References)
         report.demand(count == counted, || {
             format!("blob {id} counts {count} references and has {counted}")
         });
-        report.demand(id <= last, || {
+        report.demand(id <= newest, || {
             format!("blob {id} has a number that was not given out")
         });
         report.demand(header <= size, || format!("blob {id}'s header is longer than it"));
@@ -254,7 +254,7 @@ fn blobs(snapshot: &Snapshot, report: &mut CheckReport, references: &References)
             format!("blob {id}'s structure cannot be read")
         });
     }
-    let taken = counter(snapshot, ROOM_TAKEN)?;
+    let taken = number(snapshot, ROOM_TAKEN)?;
     report.demand(taken == room, || {
         format!("bodies take {room} octets and {taken} are counted")
     });
@@ -294,7 +294,11 @@ fn stored_chunks(snapshot: &Snapshot, report: &mut CheckReport) -> Result<(), St
     Ok(())
 }
 
-fn counter(snapshot: &Snapshot, key: &str) -> Result<u64, StoreError> {
+fn last(snapshot: &Snapshot, counter: Counter) -> Result<u64, StoreError> {
+    number(snapshot, counter.key())
+}
+
+fn number(snapshot: &Snapshot, key: &str) -> Result<u64, StoreError> {
     Ok(snapshot
         .transaction
         .open_table(META)?

@@ -73,6 +73,18 @@ impl StoreError {
     pub(crate) const fn is_failure(&self) -> bool {
         matches!(self, Self::NoSpace | Self::Io(_) | Self::Internal(_))
     }
+
+    /// The same for another caller.
+    pub(crate) fn repeat(&self) -> Self {
+        match self {
+            Self::NotFound => Self::NotFound,
+            Self::Exists => Self::Exists,
+            Self::CannotChange(why) => Self::CannotChange(why),
+            Self::NoSpace => Self::NoSpace,
+            Self::Io(error) => Self::Io(std::io::Error::new(error.kind(), error.to_string())),
+            Self::Internal(why) => Self::Internal(why.clone()),
+        }
+    }
 }
 
 impl From<redb::StorageError> for StoreError {

@@ -85,6 +85,21 @@ where
     }
 }
 
+/// Why a transaction did not end well.
+enum Failure {
+    /// Nothing of it is on the card, so its jobs may run again.
+    Undone(StoreError),
+    /// The commit failed: all of it may be on the card or nothing. Running a job again could do
+    /// twice what it did, so its caller must look.
+    Unknown(StoreError),
+}
+
+impl<E: Into<StoreError>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Undone(error.into())
+    }
+}
+
 /// The writer thread's state.
 pub(crate) struct Writer {
     database: Arc<Shared>,
@@ -140,9 +155,12 @@ impl Writer {
     }
 
     fn commit(&mut self, mut group: Vec<Box<dyn Job>>) {
-        if self.attempt(&mut group).is_ok() {
-            group.into_iter().for_each(Job::finish);
-            return;
+        match self.attempt(&mut group) {
+            Ok(()) => return group.into_iter().for_each(Job::finish),
+            Err(Failure::Undone(_)) => {}
+            Err(Failure::Unknown(error)) => {
+                return group.into_iter().for_each(|job| job.fail(error.repeat()));
+            }
         }
         // One of them spoiled it: each for itself.
         for job in group {
@@ -151,7 +169,7 @@ impl Writer {
             let [job] = alone;
             match outcome {
                 Ok(()) => job.finish(),
-                Err(error) => {
+                Err(Failure::Undone(error) | Failure::Unknown(error)) => {
                     tracing::error!(%error, "a write failed");
                     job.fail(error);
                 }
@@ -160,14 +178,18 @@ impl Writer {
     }
 
     /// Runs the jobs in one transaction and publishes what changed once that is on the card.
-    fn attempt(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
-        self.room(group.iter().map(|job| job.octets()).sum())?;
+    fn attempt(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), Failure> {
+        self.room(group.iter().map(|job| job.octets()).sum())
+            .map_err(Failure::Undone)?;
         let work = || {
             self.database
-                .with(|database| transact(database, &mut self.recent, group))
+                .with(|database| Ok(transact(database, &mut self.recent, group)))
         };
-        let outcome = catch_unwind(AssertUnwindSafe(work))
-            .unwrap_or_else(|_| Err(StoreError::Io(std::io::Error::other("the database panicked"))));
+        let panicked = |_| Err(StoreError::Io(std::io::Error::other("the database panicked")));
+        let outcome = match catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(panicked) {
+            Ok(outcome) => outcome,
+            Err(error) => Err(Failure::Unknown(error)),
+        };
         match outcome {
             Ok(news) => {
                 for change in news {
@@ -175,11 +197,12 @@ impl Writer {
                 }
                 Ok(())
             }
-            Err(error) => {
+            Err(failure) => {
+                let (Failure::Undone(error) | Failure::Unknown(error)) = &failure;
                 if matches!(error, StoreError::Io(_) | StoreError::NoSpace) {
                     self.database.reopen();
                 }
-                Err(error)
+                Err(failure)
             }
         }
     }
@@ -198,7 +221,7 @@ fn transact(
     database: &Database,
     recent: &mut Recent,
     group: &mut [Box<dyn Job>],
-) -> Result<Vec<Change>, StoreError> {
+) -> Result<Vec<Change>, Failure> {
     let mut transaction = database.begin_write()?;
     transaction
         .set_durability(Durability::Immediate)
@@ -216,13 +239,11 @@ fn transact(
         }
     }
     let (changed, news) = write.end();
-    match ran {
-        Ok(()) if changed => transaction.commit()?,
-        Ok(()) => transaction.abort()?,
-        Err(error) => {
-            transaction.abort()?;
-            return Err(error);
-        }
+    if ran.is_ok() && changed {
+        transaction.commit().map_err(|e| Failure::Unknown(e.into()))?;
+    } else {
+        transaction.abort()?;
+        ran?;
     }
     Ok(news)
 }
@@ -353,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_that_was_full_for_a_moment_costs_no_operation() {
+    fn a_commit_that_failed_is_not_done_again_and_the_next_one_works() {
         let dir = tempfile::tempdir().unwrap();
         drop(Shared::open(dir.path(), &Options::default()).unwrap());
         let full = Arc::new(AtomicBool::new(false));
@@ -365,13 +386,25 @@ mod tests {
         let mut before = bench.add(put("a"));
         bench.commit();
         full.store(true, Ordering::Relaxed);
-        let mut during = bench.add(put("b"));
+        let runs = Arc::new(AtomicUsize::new(0));
+        let counted = runs.clone();
+        let mut during = bench.add(move |write| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            put("b")(write)
+        });
+        let mut with_it = bench.add(put("c"));
+        bench.commit();
+        let mut after = bench.add(put("d"));
         bench.commit();
         assert!(matches!(
-            (before.try_recv(), during.try_recv()),
+            (before.try_recv(), after.try_recv()),
             (Ok(Ok(())), Ok(Ok(())))
         ));
-        assert_eq!(bench.settings(), ["a", "b"]);
+        for failed in [&mut during, &mut with_it] {
+            assert!(matches!(failed.try_recv(), Ok(Err(StoreError::NoSpace))));
+        }
+        assert_eq!(runs.load(Ordering::Relaxed), 1);
+        assert_eq!(bench.settings(), ["a", "d"]);
     }
 
     #[test]

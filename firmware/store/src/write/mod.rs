@@ -35,7 +35,7 @@ pub(crate) struct Write<'t> {
 
 /// Numbers that are given out once.
 #[derive(Clone, Copy)]
-enum Counter {
+pub(crate) enum Counter {
     Account,
     Mailbox,
     Blob,
@@ -45,7 +45,8 @@ enum Counter {
 }
 
 impl Counter {
-    const fn key(self) -> &'static str {
+    /// Under which the last one stands among the `META`.
+    pub(crate) const fn key(self) -> &'static str {
         match self {
             Self::Account => "last_account",
             Self::Mailbox => "last_mailbox",
