@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use board::screen::Screen;
 use board::wire::{BoardEvent, SOCKET_ENV, ToBoard};
 use nix::ifaddrs::getifaddrs;
+use proto::types::Timestamp;
 use std::net::IpAddr;
 use std::os::fd::FromRawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +20,8 @@ use tracing::{info, warn};
 
 /// PID 1 hears of us this often, if all is well.
 const ALIVE: Duration = Duration::from_secs(5);
+/// How long the panel tells of an end that was not meant, in seconds.
+const RECENT: i64 = 3600;
 /// Longest line from PID 1, in octets.
 const LINE: u64 = 64 * 1024;
 /// The https port that needs no mention.
@@ -42,7 +45,7 @@ struct Inner {
 struct Known {
     link: Option<(bool, Vec<IpAddr>)>,
     storage: Option<(u64, u64)>,
-    last_words: Option<String>,
+    last_words: Option<(Timestamp, String)>,
 }
 
 /// The socket to PID 1, before the runtime has it.
@@ -121,10 +124,11 @@ impl Board {
         self.known().storage
     }
 
-    /// Why the last `serve` ended, if it did not end well.
+    /// Why the last `serve` ended, if it did not end well not long ago.
     #[must_use]
     pub fn last_words(&self) -> Option<String> {
-        self.known().last_words.clone()
+        let (at, text) = self.known().last_words.clone()?;
+        (self.0.clock.now() < at.plus(RECENT)).then_some(text)
     }
 
     /// Waits until the board said something new. For one listener, the panel.
@@ -146,7 +150,7 @@ impl Board {
             BoardEvent::Link { up, addresses } => known.link = Some((up, addresses)),
             BoardEvent::Clock { known } => self.0.clock.set_known(known),
             BoardEvent::Storage { free, total } => known.storage = Some((free, total)),
-            BoardEvent::LastWords { text } => known.last_words = Some(text),
+            BoardEvent::LastWords { text } => known.last_words = Some((self.0.clock.now(), text)),
             BoardEvent::Button { .. } => known.last_words = None, // seen and acknowledged
         }
         drop(known);

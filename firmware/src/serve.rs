@@ -2,7 +2,7 @@
 
 use crate::appliance::Appliance;
 use crate::attend::attend;
-use crate::board_link::{self, Board};
+use crate::board_link::{self, Board, Pipe};
 use crate::clock::Clock;
 use crate::control;
 use crate::deliver::{self, Post};
@@ -18,6 +18,7 @@ use anyhow::{Context, Result};
 use proto::refusal::Refusal;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -74,7 +75,7 @@ async fn open_and_serve(options: &Options) -> Result<()> {
     let clock = Clock::system();
     let https = ports.get("https").copied().unwrap_or_default();
     let (board, pipe) = Board::from_environment(clock.clone(), https)?;
-    let (mut house, writer) = House::open(&options.data, clock, board.clone())?;
+    let (mut house, writer) = House::open(&options.data, clock, board)?;
     house.max_message = options.max_size;
     let house = Arc::new(house);
     let control = control::open(&options.data)?;
@@ -82,20 +83,8 @@ async fn open_and_serve(options: &Options) -> Result<()> {
     let written = tokio::spawn(writer.run(house.store.clone()));
     tokio::spawn(watch_accounts(house.store.clone(), house.sessions.clone()));
     tokio::spawn(control::serve(Arc::clone(&house), control));
-    let (shown, screen) = watch::channel(panel::screen(&house, &board)?);
-    tokio::spawn(panel::keep(Arc::clone(&house), board.clone(), shown));
     if let Some(pipe) = pipe {
-        let doors = Arc::new(addresses(&doors)?);
-        let well = {
-            let house = Arc::clone(&house);
-            move || health::check(Arc::clone(&house), Arc::clone(&doors))
-        };
-        let (board, screen) = (board.clone(), screen.clone());
-        tokio::spawn(async move {
-            if let Err(error) = board_link::speak(board, pipe, screen, well).await {
-                warn!(%error, "the pipe to the board broke");
-            }
-        });
+        speak_with_board(&house, pipe, addresses(&doors)?)?;
     }
     let (close, closing) = watch::channel(false);
     let post = post(&house, options);
@@ -123,6 +112,20 @@ async fn open_and_serve(options: &Options) -> Result<()> {
     written.abort();
     let _ = fs::remove_file(control::path(&options.data)); // a stale socket does no harm
     info!("down");
+    Ok(())
+}
+
+fn speak_with_board(house: &Arc<House>, pipe: Pipe, doors: BTreeMap<&'static str, SocketAddr>) -> Result<()> {
+    let board = house.board.clone();
+    let (shown, screen) = watch::channel(panel::screen(house, &board)?);
+    tokio::spawn(panel::keep(Arc::clone(house), board.clone(), shown));
+    let (house, doors) = (Arc::clone(house), Arc::new(doors));
+    let well = move || health::check(Arc::clone(&house), Arc::clone(&doors));
+    tokio::spawn(async move {
+        if let Err(error) = board_link::speak(board, pipe, screen, well).await {
+            warn!(%error, "the pipe to the board broke");
+        }
+    });
     Ok(())
 }
 
@@ -184,7 +187,6 @@ fn addresses(doors: &[Door]) -> Result<BTreeMap<&'static str, SocketAddr>> {
 }
 
 /// Tells people on the log and scripts on standard output that the box is ready.
-#[allow(clippy::print_stdout)] // the one line that scripts wait for
 fn announce(
     house: &House,
     data: &Path,
@@ -207,7 +209,8 @@ fn announce(
     if house.board.is_simulated() {
         info!("the panel is at https://{host}/panel");
     }
-    println!("PILLARBOX READY https://{host}/{claim}");
+    // Nobody may be reading: the log has it too.
+    let _ = writeln!(std::io::stdout(), "PILLARBOX READY https://{host}/{claim}");
     Ok(())
 }
 

@@ -192,7 +192,6 @@ where
                     self.session.handle(Input::News, outputs);
                     return Ok(());
                 }
-                Came::Silence if body => return Err(End::Slow),
                 Came::Silence => {
                     self.saying_goodbye = true;
                     self.session.handle(Input::Timeout, outputs);
@@ -321,12 +320,25 @@ async fn write_out<T: AsyncRead + AsyncWrite + Unpin>(
         return Ok(());
     }
     let write = async {
-        wire.write_all(out).await?;
-        wire.flush().await
+        let mut left = out.as_slice();
+        while !left.is_empty() {
+            // A slow line is fine as long as it moves.
+            let count = timeout(limits::WRITE, wire.write(left))
+                .await
+                .map_err(|_| End::Slow)??;
+            if count == 0 {
+                return Err(End::Gone);
+            }
+            left = left.get(count..).unwrap_or_default();
+        }
+        timeout(limits::WRITE, wire.flush())
+            .await
+            .map_err(|_| End::Slow)??;
+        Ok(())
     };
     tokio::select! {
         biased;
-        written = timeout(limits::WRITE, write) => written.map_err(|_| End::Slow)??,
+        written = write => written?,
         () = world.bell().rung(false), if !saying_goodbye => return Err(End::Cut),
     }
     if out.capacity() > 2 * limits::PIECE {
