@@ -1,7 +1,7 @@
 //! Questions to the domain name system: where mail for a domain goes, who a client is.
 //!
-//! Name servers come from `--dns`, the setting, or `/etc/resolv.conf`, which is read again when it
-//! changes (the network may come up, or move, while we run).
+//! Name servers come from `--dns` or from `/etc/resolv.conf`, which is read again when it changes
+//! (the network may come up, or move, while we run).
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
@@ -317,4 +317,30 @@ fn system(path: &Path) -> Result<(ResolverConfig, ResolverOpts), NetError> {
 
 fn random() -> u32 {
     getrandom::u32().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn name_servers_are_read_again_when_the_file_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("resolv.conf");
+        let dns = Dns::new(NameServers::File(path.clone()));
+        assert!(dns.resolver().is_err(), "no file yet");
+        let write = |text: &str, second: u64| {
+            std::fs::write(&path, text).unwrap();
+            let file = std::fs::File::options().append(true).open(&path).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(second))
+                .unwrap();
+        };
+        write("# the network is not up\n", 1);
+        assert!(dns.resolver().is_err(), "no server yet");
+        write("nameserver 192.0.2.1\n", 2);
+        let first = dns.resolver().unwrap();
+        assert!(Arc::ptr_eq(&first, &dns.resolver().unwrap()));
+        write("nameserver 192.0.2.2\n", 3);
+        assert!(!Arc::ptr_eq(&first, &dns.resolver().unwrap()));
+    }
 }

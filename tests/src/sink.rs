@@ -21,6 +21,8 @@ pub enum Behaviour {
     AcceptImplicitTls,
     /// Refuses every recipient for now, until it has done so this often.
     Greylist(usize),
+    /// Says more before the handshake than it may, as if somebody had slipped it in.
+    InjectBeforeTls,
     /// Offers STARTTLS and hangs up in the handshake.
     DropTls,
     /// Says 421 in the middle of the message and hangs up.
@@ -309,7 +311,10 @@ impl Talk<'_> {
                 self.say("250 sink.example")?;
             }
             "STARTTLS" => {
-                self.say("220 go on")?;
+                match self.behaviour {
+                    Behaviour::InjectBeforeTls => self.say("220 go on\r\n550 5.0.0 slipped in")?,
+                    _ => self.say("220 go on")?,
+                }
                 if self.behaviour == Behaviour::DropTls {
                     return Ok(false);
                 }

@@ -10,7 +10,7 @@ use office::{Office, message, noise};
 use proto::refusal::Refusal;
 use std::net::SocketAddr;
 use std::time::Duration;
-use store::EventKind;
+use store::{AccountState, EventKind};
 use tests::sink::{Behaviour, Sink};
 
 type Outcome = anyhow::Result<()>;
@@ -355,6 +355,42 @@ async fn broken_tls_between_servers_falls_back_to_clear() -> Outcome {
     office.turn().await;
     assert_eq!(sink.connections(), 2);
     assert!(!sink.caught()[0].tls);
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_that_was_said_before_tls_survives_it() -> Outcome {
+    let sink = Sink::start(Behaviour::InjectBeforeTls)?;
+    let office = Office::open(sink.address().port()).await?;
+    office.domain_at("example.net", &["127.0.0.1"]);
+    office.submit_plain(&["x@example.net"]).await;
+    office.turn().await;
+    assert!(sink.caught()[0].tls);
+    assert!(office.queue()?.is_empty() && office.inbox("ann@example.com")?.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn mail_of_a_frozen_account_waits_until_it_is_released() -> Outcome {
+    let sink = Sink::start(Behaviour::Accept)?;
+    let office = Office::open(sink.address().port()).await?;
+    office.domain_at("example.net", &["127.0.0.1"]);
+    office.submit_plain(&["x@example.net"]).await;
+    let frozen = AccountState::Frozen {
+        since: office.clock.now(),
+        reason: "too much mail".to_owned(),
+    };
+    office.set_state("ann@example.com", frozen).await?;
+    office.turn().await;
+    assert_eq!((sink.connections(), office.queue()?.len()), (0, 1));
+    let sent = message("ann@example.com", "More", "x\r\n");
+    let refused = office.submit("ann@example.com", &["x@example.net"], &sent).await;
+    assert!(matches!(refused, Err(Refusal::Frozen { .. })), "{refused:?}");
+    office.receive(None, &["ann@example.com"], &sent).await.unwrap();
+    assert_eq!(office.inbox("ann@example.com")?.len(), 1, "it receives as ever");
+    office.set_state("ann@example.com", AccountState::Active).await?;
+    office.turn().await;
+    assert_eq!((sink.caught().len(), office.queue()?.len()), (1, 0));
     Ok(())
 }
 

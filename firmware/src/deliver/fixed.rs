@@ -78,6 +78,23 @@ mod tests {
         assert!(!fix("Resent-Bcc: x\r\nReturn-Path: <y@z>\r\n\r\n").contains("Re"));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_comes_one_header_leaves(
+            original in "((Bcc|bCC|Date|Message-ID|From|X|no field|:)(:| :|)[ a-z@,]{0,8}(\r\n|\r\n |)){0,8}(\r\n)?"
+        ) {
+            let fixed = fix(&original);
+            proptest::prop_assert!(fixed.ends_with("\r\n\r\n"));
+            proptest::prop_assert_eq!(fixed.matches("\r\n\r\n").count(), 1);
+            let fields: Vec<_> = header::fields(fixed.as_bytes()).collect();
+            let count = |name: &str| fields.iter().filter(|field| field.is(name)).count();
+            proptest::prop_assert_eq!(count("Bcc"), 0);
+            proptest::prop_assert!(count("Date") >= 1 && count("Message-ID") >= 1);
+            let again = header(fixed.as_bytes(), None, "other", "host");
+            proptest::prop_assert_eq!(again, fixed.into_bytes());
+        }
+    }
+
     #[test]
     fn a_message_without_an_empty_line_gets_one() {
         assert!(fix("From: a@example.com").starts_with("From: a@example.com\r\nDate: "));

@@ -9,7 +9,7 @@
 
 use super::Post;
 use super::attempt::{attempt, put_off};
-use super::relay::{Outcome, Way};
+use super::relay::{End, Outcome, Way};
 use crate::blocking::blocking;
 use crate::settings::{self, Office, Smarthost};
 use proto::types::{QueueId, Timestamp};
@@ -109,6 +109,9 @@ impl Runner {
 
     // Starts what is due and may start; says how long nothing more will be due.
     fn start_due(&mut self) -> Duration {
+        if self.tries.len() >= TRIES {
+            return Duration::from_secs(SLEEP.unsigned_abs()); // the end of a try comes first
+        }
         match blocking(|| self.start()) {
             Ok(seconds) => Duration::from_secs(seconds.clamp(1, SLEEP).unsigned_abs()),
             Err(error) => {
@@ -180,7 +183,12 @@ impl Runner {
             Some(Ok(ended)) => ended,
             Some(Err(error)) => {
                 tracing::error!(%error, "a try ended badly");
-                (error.id(), None)
+                let outcome = Outcome {
+                    end: End::Later,
+                    host: None,
+                    words: "something is wrong with this box; its log says more".to_owned(),
+                };
+                (error.id(), Some(outcome)) // else the rows would be tried again at once, forever
             }
             None => return,
         };

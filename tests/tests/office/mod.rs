@@ -15,7 +15,7 @@ use proto::types::{Address, BlobId, Domain, Protocol, Timestamp};
 use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
-use store::{EventKind, NewAccount, Options, QueueItem, Store};
+use store::{AccountState, EventKind, NewAccount, Options, QueueItem, Store};
 use tests::fake_dns::FakeDns;
 
 /// 2026-01-01T00:00:00Z: where the office's clock stands first.
@@ -188,6 +188,16 @@ impl Office {
     /// Sends everything to this server from now on.
     pub async fn set_smarthost(&self, smarthost: &Smarthost) -> Result<()> {
         Ok(settings::write(&self.store, settings::SMARTHOST, smarthost).await?)
+    }
+
+    /// Freezes an account, or gives it back.
+    pub async fn set_state(&self, account: &str, state: AccountState) -> Result<()> {
+        let account = self
+            .store
+            .snapshot()?
+            .account_by_address(&Address::parse(account)?)?;
+        let account = account.context("no such account")?;
+        Ok(self.store.set_account_state(account.id, state).await?)
     }
 
     fn spool(&self, message: &[u8]) -> Spool {
