@@ -3,6 +3,7 @@
 mod callers;
 mod freeze;
 mod login;
+mod networks;
 mod password;
 mod sessions;
 mod turns;
@@ -10,5 +11,6 @@ mod turns;
 pub use callers::{Call, Callers};
 pub use freeze::{change_password, freeze, unfreeze, watch_accounts};
 pub use login::{Attempt, Logins};
+pub use networks::{LAN, Lan, Network, NetworkError};
 pub use password::{PasswordError, hash};
 pub use sessions::{Bell, Sessions, Ticket};
