@@ -114,7 +114,7 @@ impl Desk {
         may_send(&self.account.state, now)?;
         let original = pieces::header_of(&spool).map_err(|error| unreadable(&error))?;
         if original.len() >= HEADER {
-            return Err(Refusal::BadMessage("the header is too long"));
+            return Err(Refusal::BadMessage("The header of the message is too long."));
         }
         for author in fixed::authors(&original)? {
             if !people::owns(&self.account, &self.office, &author) {

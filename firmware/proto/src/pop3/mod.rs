@@ -1,4 +1,13 @@
-//! POP3 (RFC 1939), with CAPA, STLS, SASL and response codes.
+//! POP3, for those who fetch their mail and keep it themselves.
+//!
+//! | RFC | what | here |
+//! |---|---|---|
+//! | 1939 | POP3 | yes, but for APOP: it needs the password in clear on the server |
+//! | 2449 | CAPA, RESP-CODES, PIPELINING, EXPIRE | yes |
+//! | 2595 | STLS | yes; no password without it |
+//! | 3206 | AUTH-RESP-CODE | yes |
+//! | 5034 | SASL | PLAIN and LOGIN |
+//! | 6856 | UTF8 | no |
 
 mod command;
 mod maildrop;

@@ -55,8 +55,10 @@ pub enum Wrong {
     Syntax(&'static str),
     /// A parameter that nobody offered.
     Parameter,
-    /// The path is there but no address.
-    Address(AddressError),
+    /// The path is there but no address: MAIL's.
+    Sender(AddressError),
+    /// The same for RCPT.
+    Recipient(AddressError),
     /// An address beyond ASCII without SMTPUTF8.
     NotAscii,
 }
@@ -116,7 +118,7 @@ fn mail(rest: &[u8]) -> Result<Mail, Wrong> {
     let from = if path.is_empty() {
         None
     } else {
-        Some(mailbox(path)?)
+        Some(mailbox(path, Wrong::Sender)?)
     };
     let mut mail = Mail {
         from,
@@ -179,7 +181,7 @@ fn rcpt(rest: &[u8]) -> Result<ForwardPath, Wrong> {
             Err(Wrong::Parameter)
         };
     }
-    let mailbox = mailbox(path)?;
+    let mailbox = mailbox(path, Wrong::Recipient)?;
     if params.is_empty() {
         Ok(ForwardPath::Mailbox(mailbox))
     } else {
@@ -224,12 +226,12 @@ fn path(text: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 // Mailbox = Local-part "@" ( Domain / address-literal )
-fn mailbox(path: &[u8]) -> Result<Address, Wrong> {
+fn mailbox(path: &[u8], wrong: impl Fn(AddressError) -> Wrong) -> Result<Address, Wrong> {
     if !path.is_ascii() {
         return Err(Wrong::NotAscii);
     }
     let text = std::str::from_utf8(path).map_err(|_| Wrong::NotAscii)?;
-    Address::parse(text).map_err(Wrong::Address)
+    Address::parse(text).map_err(wrong)
 }
 
 // auth-command = "AUTH" SP sasl-mech [SP initial-response] (RFC 4954 8)
@@ -299,7 +301,7 @@ mod tests {
             assert_eq!(from(line).as_deref(), expected, "{line}");
         }
         let long = format!("MAIL FROM:<{}@bar.com>", "x".repeat(65));
-        assert_eq!(parse(long.as_bytes()), Err(Wrong::Address(AddressError::TooLong)));
+        assert_eq!(parse(long.as_bytes()), Err(Wrong::Sender(AddressError::TooLong)));
         assert_eq!(
             from(&format!("MAIL FROM:<{}@bar.com>", "x".repeat(64))).map(|a| a.len()),
             Some(72)

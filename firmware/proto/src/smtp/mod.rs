@@ -1,5 +1,16 @@
-//! SMTP on the server's side: port 25 for other servers, submission for our own people
-//! (RFC 5321, RFC 6409).
+//! SMTP on the server's side: port 25 for other servers, submission for our own people.
+//!
+//! | RFC | what | here |
+//! |---|---|---|
+//! | 5321 | SMTP | yes; VRFY says 252, EXPN nothing; source routes are dropped |
+//! | 1870 | SIZE | yes |
+//! | 2034, 3463 | ENHANCEDSTATUSCODES | yes |
+//! | 2920 | PIPELINING | yes |
+//! | 3207 | STARTTLS | yes |
+//! | 4954, 4616 | AUTH | PLAIN and LOGIN, on submission, under TLS; MAIL's AUTH= is read and dropped |
+//! | 6152 | 8BITMIME | yes |
+//! | 6409, 8314 | submission on 587 and 465 | yes |
+//! | 3030, 3461, 6531, 8689 | CHUNKING, DSN, SMTPUTF8, REQUIRETLS | no |
 
 pub mod client;
 mod command;
@@ -263,7 +274,9 @@ impl Smtp {
             Wrong::NotSmtp => self.close(421, "4.7.0", "This is a mail server.", out),
             Wrong::Syntax(what) => self.refuse(501, "5.5.4", &format!("Expected: {what}"), out),
             Wrong::Parameter => self.refuse(555, "5.5.4", "That parameter is not offered.", out),
-            Wrong::Address(what) => self.refuse(501, "5.1.3", &format!("Not an address: {what}."), out),
+            // RFC 3463 3.2
+            Wrong::Sender(what) => self.refuse(501, "5.1.7", &format!("Not an address: {what}."), out),
+            Wrong::Recipient(what) => self.refuse(501, "5.1.3", &format!("Not an address: {what}."), out),
             Wrong::NotAscii => self.refuse(553, "5.6.7", "Addresses beyond ASCII are not taken here.", out),
         }
     }
