@@ -103,7 +103,11 @@ async fn receive(house: Arc<House>, post: Post, kind: Kind, stream: TcpStream, p
     let ticket = house.sessions.enter();
     let mut facts = ConnectionFacts::new(ticket.number(), peer, local, kind.protocol);
     debug!(connection = facts.number, %peer, protocol = %kind.protocol, "connection");
-    let call = house.callers.admit(facts.ip());
+    let callers = match kind.protocol {
+        Protocol::Smtp => &house.servers,
+        _ => &house.programs,
+    };
+    let call = callers.admit(facts.ip());
     if call.is_none() {
         warn!(ip = %facts.ip(), protocol = %kind.protocol, "too many connections");
         ticket.turn_away();

@@ -40,8 +40,12 @@ pub struct House {
     pub logins: Logins,
     /// Every open mail session.
     pub sessions: Sessions,
-    /// How many connections there are.
-    pub callers: Callers,
+    /// Connections of other servers.
+    pub servers: Callers,
+    /// Connections of mail programs.
+    pub programs: Callers,
+    /// Connections of browsers.
+    pub browsers: Callers,
     /// Which inboxes are locked by POP3.
     pub maildrops: Maildrops,
     /// Largest message in octets, where the command line says so.
@@ -72,7 +76,9 @@ impl House {
             ledger,
             logins,
             sessions: Sessions::default(),
-            callers: Callers::default(),
+            servers: Callers::new(limits::SERVERS, limits::SERVERS_PER_IP),
+            programs: Callers::new(limits::PROGRAMS, limits::PROGRAMS_PER_IP),
+            browsers: Callers::new(limits::BROWSERS, limits::BROWSERS_PER_IP),
             maildrops: Maildrops::default(),
             max_message: None,
             spool: Arc::from(spool),

@@ -19,6 +19,7 @@ pub mod house;
 pub mod ledger;
 pub mod limits;
 pub mod listen;
+pub mod memory;
 pub mod notify;
 pub mod opening;
 pub mod panel;

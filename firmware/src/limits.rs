@@ -2,11 +2,20 @@
 
 use std::time::Duration;
 
-/// Connections of all mail protocols together.
-pub const CONNECTIONS: usize = 1024;
-/// Connections from one address (a branch office behind one address has many clients).
-pub const CONNECTIONS_PER_IP: usize = 200;
-/// Connections that are inside a TLS handshake or waiting for one.
+/// Connections of other servers (port 25). Counted apart from the others, so that a flood from
+/// outside never keeps the office out.
+pub const SERVERS: usize = 512;
+/// Connections of other servers from one address.
+pub const SERVERS_PER_IP: usize = 100;
+/// Connections of mail programs (IMAP, POP3, submission).
+pub const PROGRAMS: usize = 1024;
+/// Connections of mail programs from one address: a branch office behind one has many.
+pub const PROGRAMS_PER_IP: usize = 250;
+/// Connections of browsers.
+pub const BROWSERS: usize = 256;
+/// Connections of browsers from one address.
+pub const BROWSERS_PER_IP: usize = 64;
+/// How long a TLS handshake may take.
 pub const HANDSHAKE: Duration = Duration::from_secs(30);
 /// How long a peer may leave our octets unread.
 pub const WRITE: Duration = Duration::from_secs(60);

@@ -12,6 +12,7 @@ use crate::health;
 use crate::house::House;
 use crate::limits;
 use crate::listen::{self, Door};
+use crate::memory;
 use crate::panel;
 use crate::web;
 use anyhow::{Context, Result};
@@ -60,6 +61,7 @@ pub struct Options {
 /// # Errors
 /// The folder or a port cannot be used; the message says what to do.
 pub fn serve(options: &Options) -> Result<()> {
+    memory::be_modest();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
@@ -161,7 +163,7 @@ fn open_doors(
         let (name, house, post, closing) = (door.name, Arc::clone(house), post.clone(), closing.clone());
         let (pages, plain) = (pages.clone(), plain.clone());
         open.spawn(async move {
-            let callers = house.callers.clone();
+            let callers = house.browsers.clone();
             let attended = match name {
                 "https" => {
                     let tls = Arc::clone(&house.tls.web);

@@ -1,14 +1,20 @@
 //! How many connections there are, in all and from one address.
 
 use crate::facts::source;
-use crate::limits;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Counts the connections of all doors. Clones share it.
-#[derive(Debug, Clone, Default)]
-pub struct Callers(Arc<Mutex<Counts>>);
+/// Counts the connections of some doors. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Callers(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    all: usize,
+    each: usize,
+    counts: Mutex<Counts>,
+}
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -24,13 +30,23 @@ pub struct Call {
 }
 
 impl Callers {
+    /// At most `all` connections, and at most `each` from one address.
+    #[must_use]
+    pub fn new(all: usize, each: usize) -> Self {
+        Self(Arc::new(Inner {
+            all,
+            each,
+            counts: Mutex::default(),
+        }))
+    }
+
     /// Counts a connection; `None` when there are too many already.
     #[must_use]
     pub fn admit(&self, ip: IpAddr) -> Option<Call> {
         let ip = source(ip);
         let mut counts = self.counts();
         let here = counts.by_ip.get(&ip).copied().unwrap_or(0);
-        if counts.all >= limits::CONNECTIONS || here >= limits::CONNECTIONS_PER_IP {
+        if counts.all >= self.0.all || here >= self.0.each {
             return None;
         }
         counts.all += 1;
@@ -49,7 +65,7 @@ impl Callers {
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -72,11 +88,9 @@ mod tests {
 
     #[test]
     fn one_address_cannot_take_all_connections() {
-        let callers = Callers::default();
+        let callers = Callers::new(10, 3);
         let greedy: IpAddr = "192.0.2.1".parse().unwrap();
-        let mut calls: Vec<Call> = (0..limits::CONNECTIONS_PER_IP)
-            .map(|_| callers.admit(greedy).unwrap())
-            .collect();
+        let mut calls: Vec<Call> = (0..3).map(|_| callers.admit(greedy).unwrap()).collect();
         assert!(callers.admit(greedy).is_none());
         let other = callers.admit("192.0.2.2".parse().unwrap());
         assert!(other.is_some());
