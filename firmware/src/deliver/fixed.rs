@@ -16,12 +16,16 @@ const TAKEN_OUT: [&str; 3] = ["Bcc", "Resent-Bcc", "Return-Path"];
 pub fn authors(original: &[u8]) -> Result<Vec<Address>, Refusal> {
     let mut fields = header::fields(original).filter(|field| field.is("From"));
     let (Some(from), None) = (fields.next(), fields.next()) else {
-        return Err(Refusal::BadMessage("A message needs exactly one From field. Your mail program has to write it."));
+        return Err(Refusal::BadMessage(
+            "A message needs exactly one From field. Your mail program has to write it.",
+        ));
     };
     let entries = address::parse_list(from.value);
     let authors: Vec<Address> = entries.iter().filter_map(address::Entry::address).collect();
     if authors.is_empty() || authors.len() != entries.len() {
-        return Err(Refusal::BadMessage("The From field holds no address. Check the sender in your mail program."));
+        return Err(Refusal::BadMessage(
+            "The From field holds no address. Check the sender in your mail program.",
+        ));
     }
     Ok(authors)
 }

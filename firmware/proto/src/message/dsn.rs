@@ -169,12 +169,8 @@ impl Report<'_> {
             let _ = write!(text, "\r\n<{}>\r\n", recipient.address);
             let words = one_line(recipient.words);
             match recipient.remote {
-                Some(remote) => {
-                    let _ = write!(text, "    {} said: {words}\r\n", one_line(remote));
-                }
-                None => {
-                    let _ = write!(text, "    {words}\r\n");
-                }
+                Some(remote) => text += &indented(&format!("{} said: {words}", one_line(remote))),
+                None => text += &indented(&words),
             }
             if let Action::Delayed { until } = recipient.action {
                 let _ = write!(text, "    It is tried until {}.\r\n", date::format(until));
@@ -234,15 +230,20 @@ impl Report<'_> {
 
 /// Octets of the original header that go back.
 const HEADER: usize = 64 * 1024;
-/// Characters of a server's words that go back.
-const WORDS: usize = 800;
+/// Octets of a server's words that go back, so that no line passes 998 (RFC 5322 2.1.1).
+const WORDS: usize = 500;
 
 fn one_line(words: &str) -> String {
+    let words = words.get(..words.floor_char_boundary(WORDS)).unwrap_or(words);
     words
         .chars()
-        .take(WORDS)
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()
+}
+
+/// A line for people, broken at blanks and indented.
+fn indented(line: &str) -> String {
+    header::fold(&format!("    {line}")).replace("\r\n ", "\r\n    ") + "\r\n"
 }
 
 fn ascii(text: &str) -> String {
@@ -271,6 +272,10 @@ mod tests {
     use crate::types::PartBody;
 
     fn build(status: &str, action: Action, header: &[u8]) -> String {
+        build_with(status, action, header, "550 5.1.1 unknown\r\nuser: sorry")
+    }
+
+    fn build_with(status: &str, action: Action, header: &[u8], words: &str) -> String {
         let from = Address::parse("postmaster@example.com").unwrap();
         let to = Address::parse("anna@example.com").unwrap();
         let address = Address::parse("louisl@larry.example").unwrap();
@@ -287,7 +292,7 @@ mod tests {
                 action,
                 status,
                 remote: Some("mx.larry.example"),
-                words: "550 5.1.1 unknown\r\nuser: sorry",
+                words,
                 last_attempt: Some(Timestamp(80_000)),
             }],
         };
@@ -351,6 +356,19 @@ mod tests {
             "{text}"
         );
         assert!(!text.contains("could not be delivered"));
+    }
+
+    #[test]
+    fn whatever_a_server_says_no_line_is_too_long() {
+        for words in [
+            "\u{20ac} ".repeat(1000),
+            "\u{20ac}".repeat(1000),
+            "a ".repeat(1000),
+            String::new(),
+        ] {
+            let text = build_with("5.0.0", Action::Failed, b"", &words);
+            assert!(text.split("\r\n").all(|line| line.len() <= 998), "{text}");
+        }
     }
 
     #[test]
