@@ -1,6 +1,7 @@
 //! Starting a process of the family with no more rights than its role needs.
 
 use super::lines::Lines;
+use super::syscalls::Filter;
 use crate::wire::SOCKET_ENV;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
@@ -90,6 +91,7 @@ impl Child {
             capabilities: recipe.capabilities,
             rules: recipe.rules.as_ref().map(AsRawFd::as_raw_fd),
             open_files: recipe.open_files,
+            filter: Filter::new(),
         };
         // SAFETY: `Confinement::enter` runs between fork and exec; it makes system calls only and
         // neither allocates nor locks.
@@ -177,13 +179,14 @@ fn read_lines(from: &mut impl Read, lines: &mut Lines) -> Vec<String> {
     found
 }
 
-/// Everything between fork and exec, as plain numbers.
+/// Everything between fork and exec, prepared before.
 struct Confinement {
     descriptors: Vec<RawFd>,
     uid: u32,
     capabilities: u64,
     rules: Option<RawFd>,
     open_files: u64,
+    filter: Filter,
 }
 
 impl Confinement {
@@ -226,7 +229,7 @@ impl Confinement {
                 return Err(io::Error::last_os_error());
             }
         }
-        Ok(())
+        self.filter.install()
     }
 
     /// Capabilities survive exec under another uid only as ambient ones (capabilities(7)).

@@ -18,6 +18,7 @@ mod panel_thread;
 mod power;
 mod roles;
 mod service;
+mod syscalls;
 mod watchdog;
 
 use crate::cmdline;
