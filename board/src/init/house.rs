@@ -126,23 +126,25 @@ impl House {
             self.feed();
         }
         self.signal_all(Signal::SIGKILL);
+        if end == End::PowerOff
+            && let Some(watchdog) = self.watchdog.take()
+        {
+            // A reset that is still armed would start the box again, or cut the last writes short.
+            watchdog.stop();
+        }
+        self.feed();
         if self.no_data.is_none() {
             if self.clock_state == Some(BoardEvent::Clock { known: true }) {
                 clock::save();
             }
             super::power::release_card();
         }
-        if end == End::PowerOff {
-            self.panel.finish(Screen::Off);
-            // A reset that is still armed would start the box again.
-            if let Some(watchdog) = self.watchdog.take() {
-                watchdog.stop();
-            }
-        } else {
-            self.panel.finish(Screen::Starting {
+        self.panel.finish(match end {
+            End::PowerOff => Screen::Off,
+            End::Reboot => Screen::Starting {
                 step: "starting again".into(),
-            });
-        }
+            },
+        });
     }
 
     fn signal_all(&self, signal: Signal) {

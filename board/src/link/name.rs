@@ -19,13 +19,13 @@ pub(super) fn announce() -> mdns_sd::Result<ServiceDaemon> {
     }
     let events = responder.monitor()?;
     tokio::spawn(async move {
+        let mut known_as = host.clone();
         while let Ok(event) = events.recv_async().await {
             match event {
-                DaemonEvent::NameChange(change) => {
-                    super::warn(format_args!(
-                        "{} is taken; this box is {}",
-                        change.original, change.new_name
-                    ));
+                // One for each record and service; the host's name is what people type.
+                DaemonEvent::NameChange(change) if change.original == host && change.new_name != known_as => {
+                    super::warn(format_args!("{host} is taken; this box is {}", change.new_name));
+                    known_as = change.new_name;
                 }
                 DaemonEvent::Error(error) => super::warn(format_args!("mDNS: {error}")),
                 _ => {}
