@@ -2,11 +2,13 @@
 
 mod draft;
 mod failed_logins;
+mod outgoing;
 mod picture;
 mod test_mail;
 #[cfg(test)]
 mod tests;
 
+use crate::blocking::blocking;
 use crate::dkim::{self, Keys};
 use crate::guard::{self, Attempt, PasswordError};
 use crate::house::House;
@@ -23,13 +25,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use store::{NewAccount, StoreError};
+use store::{EventKind, NewAccount, StoreError};
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 use tracing::{error, info};
 use web_setup::{
-    Account, AccountState, DkimRecord, Facts, FailedLogins, Fault, Glance, Login, Panel, Pass, Peer, Ports,
-    Power, Progress,
+    Account, AccountState, DkimRecord, Facts, FailedLogins, Fault, Glance, Login, Outgoing, Panel, Pass,
+    Peer, Ports, Power, Progress, Smarthost,
 };
 
 /// How long a browser has for the last page before the board goes down.
@@ -366,6 +368,34 @@ impl web_setup::Appliance for Appliance {
         guard::change_password(&self.house().store, &self.house().sessions, id, hash)
             .await
             .map_err(fault)
+    }
+
+    async fn outgoing(&self, limit: usize) -> Result<Outgoing, Fault> {
+        let house = self.house();
+        blocking(|| outgoing::waiting(&house.store.snapshot()?, limit)).map_err(fault)
+    }
+
+    async fn smarthost(&self) -> Result<Option<Smarthost>, Fault> {
+        let house = self.house();
+        blocking(|| outgoing::shown(&house.store.snapshot()?)).map_err(fault)
+    }
+
+    async fn send_through(&self, smarthost: Smarthost, password: Option<Secret>) -> Result<(), Fault> {
+        let House { store, ledger, .. } = self.house();
+        outgoing::keep(store, smarthost, password).await?;
+        ledger.record(EventKind::SettingChanged {
+            key: settings::SMARTHOST.to_owned(),
+        });
+        Ok(())
+    }
+
+    async fn send_directly(&self) -> Result<(), Fault> {
+        let House { store, ledger, .. } = self.house();
+        store.remove_setting(settings::SMARTHOST).await.map_err(fault)?;
+        ledger.record(EventKind::SettingChanged {
+            key: settings::SMARTHOST.to_owned(),
+        });
+        Ok(())
     }
 
     async fn freeze(&self, id: AccountId, reason: String) -> Result<(), Fault> {

@@ -15,7 +15,7 @@ mod sessions;
 pub use access::{Access, ROUTES, Route};
 pub use appliance::{
     Account, AccountState, Appliance, DkimRecord, Facts, FailedLogin, FailedLogins, Fault, Glance, Login,
-    Office, Panel, Pass, Peer, Ports, Power, Progress,
+    Office, Outgoing, Panel, Pass, Peer, Ports, Power, Progress, Protection, Smarthost, Waiting,
 };
 
 use axum::Router;
@@ -72,7 +72,9 @@ pub fn router<A: Appliance>(appliance: A) -> Router {
 
 // Each also stands in `access::ROUTES`, or is not answered.
 fn routes<A: Appliance>() -> Router<Site<A>> {
-    use pages::{accounts, assets, dns, failed_logins, front, overview, password, power, programs, wizard};
+    use pages::{
+        accounts, assets, dns, failed_logins, front, outgoing, overview, password, power, programs, wizard,
+    };
     Router::new()
         .route("/", get(front::front::<A>))
         .route("/style.css", get(assets::style))
@@ -103,6 +105,9 @@ fn routes<A: Appliance>() -> Router<Site<A>> {
         .route("/accounts/{id}/freeze", post(accounts::freeze::<A>))
         .route("/accounts/{id}/unfreeze", post(accounts::unfreeze::<A>))
         .route("/failed-logins", get(failed_logins::list::<A>))
+        .route("/outgoing", get(outgoing::outgoing::<A>))
+        .route("/outgoing/through", post(outgoing::through::<A>))
+        .route("/outgoing/direct", post(outgoing::direct::<A>))
         .route("/dns", get(dns::records::<A>))
         .route("/zone.txt", get(dns::zone::<A>))
         .route("/mail-programs", get(programs::programs::<A>))

@@ -27,6 +27,7 @@ pub(crate) enum Tab {
     Overview,
     Accounts,
     FailedLogins,
+    Outgoing,
     Dns,
     Programs,
     Password,
@@ -67,11 +68,12 @@ impl Frame {
     }
 
     /// Tabs with path and name, and whether each is lit.
-    pub(crate) fn tabs(&self) -> [(&'static str, &'static str, bool); 5] {
+    pub(crate) fn tabs(&self) -> [(&'static str, &'static str, bool); 6] {
         [
             ("/overview", "Overview", self.lit(Tab::Overview)),
             ("/accounts", "Accounts", self.lit(Tab::Accounts)),
             ("/failed-logins", "Failed logins", self.lit(Tab::FailedLogins)),
+            ("/outgoing", "Outgoing mail", self.lit(Tab::Outgoing)),
             ("/dns", "DNS records", self.lit(Tab::Dns)),
             ("/mail-programs", "Mail programs", self.lit(Tab::Programs)),
         ]

@@ -170,6 +170,19 @@ pub(crate) fn reason(typed: &str) -> Result<String, String> {
     Ok(reason)
 }
 
+/// A mail server's name or address, and its port.
+pub(crate) fn server(host: &str, port: &str) -> Result<(String, u16), String> {
+    let host = host.trim().trim_end_matches('.');
+    let is_address = host.parse::<std::net::IpAddr>().is_ok();
+    if !is_address && (host.starts_with('[') || Domain::parse(host).is_err()) {
+        return Err("That is not a server's name or address, such as smtp.example.net.".to_owned());
+    }
+    match port.trim().parse() {
+        Ok(port) if port > 0 => Ok((host.to_lowercase(), port)),
+        _ => Err("A port is a number from 1 to 65535; most servers want 587 or 465.".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,5 +290,25 @@ mod tests {
             assert!(account(bad, &domain).is_err(), "{bad}");
         }
         assert!(account(&"a".repeat(65), &domain).is_err());
+    }
+
+    #[test]
+    fn servers_have_a_name_or_an_address_and_a_port() {
+        for (host, port, wanted) in [
+            ("smtp.example.net", "587", Some("smtp.example.net")),
+            (" SMTP.Example.net. ", " 465 ", Some("smtp.example.net")),
+            ("192.0.2.1", "25", Some("192.0.2.1")),
+            ("2001:db8::1", "25", Some("2001:db8::1")),
+            ("nas", "25", Some("nas")),
+            ("", "587", None),
+            ("[192.0.2.1]", "587", None),
+            ("smtp example", "587", None),
+            ("smtp.example.net", "0", None),
+            ("smtp.example.net", "65536", None),
+            ("smtp.example.net", "", None),
+        ] {
+            let found = server(host, port).ok().map(|(host, _)| host);
+            assert_eq!(found.as_deref(), wanted, "{host} {port}");
+        }
     }
 }

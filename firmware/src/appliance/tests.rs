@@ -211,3 +211,58 @@ async fn the_panels_picture_says_in_words_what_it_shows() {
         panel.lines
     );
 }
+
+#[tokio::test]
+async fn a_smarthosts_password_stays_for_the_same_server_and_user_alone() {
+    let fresh = fresh();
+    let pages = &fresh.pages;
+    let smarthost = |host: &str, user: Option<&str>, protection| web_setup::Smarthost {
+        host: host.to_owned(),
+        port: 587,
+        protection,
+        user: user.map(str::to_owned),
+        trust_any_certificate: false,
+    };
+    let starttls = web_setup::Protection::Starttls;
+    let mine = smarthost("smtp.example.net", Some("office"), starttls);
+    assert!(matches!(
+        pages.send_through(mine.clone(), None).await,
+        Err(Fault::Refused(_))
+    ));
+    pages
+        .send_through(mine.clone(), Some(secret("s3cret")))
+        .await
+        .unwrap();
+    assert_eq!(pages.smarthost().await.unwrap(), Some(mine.clone()));
+    let stored = || {
+        let snapshot = fresh.house.store.snapshot().unwrap();
+        settings::read::<settings::Smarthost>(&snapshot, settings::SMARTHOST).unwrap()
+    };
+    let mut other_port = mine.clone();
+    other_port.port = 2587;
+    pages.send_through(other_port, None).await.unwrap();
+    assert_eq!(stored().unwrap().password.as_deref(), Some("s3cret"));
+    let mut trusting = mine.clone();
+    trusting.trust_any_certificate = true;
+    for elsewhere in [
+        smarthost("evil.example", Some("office"), starttls),
+        smarthost("smtp.example.net", Some("other"), starttls),
+        trusting,
+        smarthost("smtp.example.net", Some("office"), web_setup::Protection::None),
+    ] {
+        assert!(
+            matches!(
+                pages.send_through(elsewhere.clone(), None).await,
+                Err(Fault::Refused(_))
+            ),
+            "{elsewhere:?}"
+        );
+    }
+    pages
+        .send_through(smarthost("nas", None, web_setup::Protection::None), None)
+        .await
+        .unwrap();
+    assert_eq!(stored().unwrap().password, None);
+    pages.send_directly().await.unwrap();
+    assert_eq!(pages.smarthost().await.unwrap(), None);
+}

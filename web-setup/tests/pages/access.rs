@@ -13,6 +13,10 @@ const FORM: &[(&str, &str)] = &[
     ("local", "mallory"),
     ("reason", "because"),
     ("account", "1"),
+    ("host", "smtp.example.net"),
+    ("port", "587"),
+    ("protection", "starttls"),
+    ("user", "office"),
 ];
 
 async fn ask(browser: &mut Browser, method: &str, path: &str) -> (StatusCode, String) {

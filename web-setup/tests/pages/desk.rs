@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tower::ServiceExt;
 use web_setup::{
     Account, AccountState, Appliance, DkimRecord, Facts, FailedLogin, FailedLogins, Fault, Glance, Login,
-    Office, Panel, Pass, Peer, Ports, Power, Progress,
+    Office, Outgoing, Panel, Pass, Peer, Ports, Power, Progress, Smarthost, Waiting,
 };
 
 pub const CODE: &str = "K7QM-2WXZ";
@@ -23,6 +23,8 @@ pub struct Inner {
     pub accounts: Vec<Account>,
     pub passwords: Vec<(String, Secret)>,
     pub failed: Vec<FailedLogin>,
+    pub outgoing: Vec<Waiting>,
+    pub smarthost: Option<(Smarthost, Option<Secret>)>,
     pub simulated: bool,
     pub keys_missing: bool,
     /// Every change, by name: a refused request leaves no trace here.
@@ -215,6 +217,35 @@ impl Appliance for Desk {
             rows: rows.into_iter().skip(start).take(limit).collect(),
             older,
         })
+    }
+
+    async fn outgoing(&self, limit: usize) -> Result<Outgoing, Fault> {
+        let rows = self.lock().outgoing.clone();
+        Ok(Outgoing {
+            total: rows.len() as u64,
+            rows: rows.into_iter().take(limit).collect(),
+        })
+    }
+
+    async fn smarthost(&self) -> Result<Option<Smarthost>, Fault> {
+        Ok(self
+            .lock()
+            .smarthost
+            .as_ref()
+            .map(|(smarthost, _)| smarthost.clone()))
+    }
+
+    async fn send_through(&self, smarthost: Smarthost, password: Option<Secret>) -> Result<(), Fault> {
+        if smarthost.user.is_some() && password.is_none() {
+            return Err(Fault::Refused("Please type the password.".to_owned()));
+        }
+        self.change("smarthost").smarthost = Some((smarthost, password));
+        Ok(())
+    }
+
+    async fn send_directly(&self) -> Result<(), Fault> {
+        self.change("no smarthost").smarthost = None;
+        Ok(())
     }
 
     async fn accounts(&self) -> Result<Vec<Account>, Fault> {

@@ -12,4 +12,5 @@
 mod access;
 mod admin;
 mod desk;
+mod outgoing;
 mod setup;

@@ -1,0 +1,100 @@
+//! Outgoing mail for its page: what waits, and the server that passes it on.
+
+use crate::settings::{self, SmarthostTls};
+use proto::types::Secret;
+use store::{QueueItem, Snapshot, Store, StoreError};
+use web_setup::{Fault, Outgoing, Protection, Smarthost, Waiting};
+
+/// The oldest rows of the queue.
+///
+/// # Errors
+/// The store failed.
+pub fn waiting(snapshot: &Snapshot, limit: usize) -> Result<Outgoing, StoreError> {
+    let rows = snapshot.queue(None, limit)?.into_iter().map(row);
+    Ok(Outgoing {
+        rows: rows.collect(),
+        total: snapshot.queue_len()?,
+    })
+}
+
+fn row(item: QueueItem) -> Waiting {
+    Waiting {
+        from: item.from,
+        to: item.to,
+        since: item.created,
+        next: (!item.held).then_some(item.next_attempt),
+        tries: item.attempts,
+        words: item.last_words,
+    }
+}
+
+/// The smarthost as the page shows it: without its password.
+///
+/// # Errors
+/// The store failed.
+pub fn shown(snapshot: &Snapshot) -> Result<Option<Smarthost>, StoreError> {
+    let stored = settings::read::<settings::Smarthost>(snapshot, settings::SMARTHOST)?;
+    Ok(stored.map(|stored| Smarthost {
+        host: stored.host,
+        port: stored.port,
+        protection: match stored.tls {
+            SmarthostTls::Implicit => Protection::Implicit,
+            SmarthostTls::Starttls => Protection::Starttls,
+            SmarthostTls::None => Protection::None,
+        },
+        user: stored.user,
+        trust_any_certificate: stored.trust_any_certificate,
+    }))
+}
+
+/// Keeps the smarthost. Without a password, the stored one stays for the same server and user: it
+/// must not be possible to have it sent to another.
+///
+/// # Errors
+/// A login without a password, or one that would go over the network in clear.
+pub async fn keep(store: &Store, smarthost: Smarthost, password: Option<Secret>) -> Result<(), Fault> {
+    let tls = match smarthost.protection {
+        Protection::Implicit => SmarthostTls::Implicit,
+        Protection::Starttls => SmarthostTls::Starttls,
+        Protection::None if smarthost.user.is_some() => {
+            return Err(refused("A password is never sent without TLS."));
+        }
+        Protection::None => SmarthostTls::None,
+    };
+    let password = match (&smarthost.user, password) {
+        (None, _) => None,
+        (Some(_), Some(password)) => match String::from_utf8(password.expose().to_vec()) {
+            Ok(password) => Some(password),
+            Err(_) => return Err(refused("Please use letters, digits and signs.")),
+        },
+        (Some(_), None) => match stored_password(store, &smarthost).map_err(super::fault)? {
+            Some(password) => Some(password),
+            None => return Err(refused("Please type the password for that server and user.")),
+        },
+    };
+    let setting = settings::Smarthost {
+        host: smarthost.host,
+        port: smarthost.port,
+        tls,
+        user: smarthost.user,
+        password,
+        trust_any_certificate: smarthost.trust_any_certificate,
+    };
+    settings::write(store, settings::SMARTHOST, &setting)
+        .await
+        .map_err(super::fault)
+}
+
+fn stored_password(store: &Store, smarthost: &Smarthost) -> Result<Option<String>, StoreError> {
+    let stored = settings::read::<settings::Smarthost>(&store.snapshot()?, settings::SMARTHOST)?;
+    let same = stored.filter(|stored| {
+        stored.host == smarthost.host
+            && stored.user == smarthost.user
+            && stored.trust_any_certificate >= smarthost.trust_any_certificate
+    });
+    Ok(same.and_then(|stored| stored.password))
+}
+
+fn refused(words: &str) -> Fault {
+    Fault::Refused(words.to_owned())
+}

@@ -1,0 +1,183 @@
+//! Mail on its way out: what waits, and by which way it leaves.
+
+use crate::Site;
+use crate::appliance::{Appliance, Fault, Protection, Smarthost, Waiting};
+use crate::page::{Frame, Moment, Page, Posted, Tab, secret, show, show_again};
+use crate::rules;
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Redirect};
+use proto::types::Secret;
+use serde::Deserialize;
+
+/// Rows on the page; more are only counted.
+const ROWS: usize = 100;
+
+#[derive(Template)]
+#[template(path = "outgoing.html")]
+struct OutgoingPage {
+    frame: Frame,
+    said: Option<&'static str>,
+    rows: Vec<Row>,
+    more: u64,
+    // Whether mail leaves through a smarthost now.
+    through: Option<String>,
+    form: SmarthostForm,
+    fault: Option<String>,
+}
+
+struct Row {
+    from: String,
+    to: String,
+    since: Moment,
+    // `None`: held, because its sender is frozen.
+    next: Option<Moment>,
+    tries: u32,
+    words: String,
+}
+
+impl From<Waiting> for Row {
+    fn from(waiting: Waiting) -> Self {
+        Self {
+            from: waiting
+                .from
+                .map_or_else(|| "(this box)".to_owned(), |from| from.to_string()),
+            to: waiting.to.to_string(),
+            since: waiting.since.into(),
+            next: waiting.next.map(Moment::from),
+            tries: waiting.tries,
+            words: waiting.words.unwrap_or_default(),
+        }
+    }
+}
+
+/// The smarthost as it is typed.
+#[derive(Deserialize)]
+pub(crate) struct SmarthostForm {
+    host: String,
+    port: String,
+    protection: String,
+    #[serde(default)]
+    user: String,
+    #[serde(default = "nothing", deserialize_with = "secret")]
+    password: Secret,
+    trust: Option<String>,
+}
+
+fn nothing() -> Secret {
+    Secret::new(Vec::new())
+}
+
+impl From<Option<Smarthost>> for SmarthostForm {
+    fn from(smarthost: Option<Smarthost>) -> Self {
+        let Some(smarthost) = smarthost else {
+            return Self {
+                host: String::new(),
+                port: "587".to_owned(),
+                protection: "starttls".to_owned(),
+                user: String::new(),
+                password: nothing(),
+                trust: None,
+            };
+        };
+        let protection = match smarthost.protection {
+            Protection::Implicit => "implicit",
+            Protection::Starttls => "starttls",
+            Protection::None => "none",
+        };
+        Self {
+            host: smarthost.host,
+            port: smarthost.port.to_string(),
+            protection: protection.to_owned(),
+            user: smarthost.user.unwrap_or_default(),
+            password: nothing(), // never shown
+            trust: smarthost.trust_any_certificate.then(|| "yes".to_owned()),
+        }
+    }
+}
+
+/// What was just done, told on the page that follows.
+#[derive(Deserialize)]
+pub(crate) struct Said {
+    said: Option<String>,
+}
+
+impl Said {
+    fn words(&self) -> Option<&'static str> {
+        match self.said.as_deref()? {
+            "through" => Some("From now on mail leaves through that server."),
+            "direct" => Some("From now on mail goes straight to the recipients' own servers."),
+            _ => None,
+        }
+    }
+}
+
+async fn page<A: Appliance>(site: &Site<A>) -> Result<OutgoingPage, Fault> {
+    let outgoing = site.appliance.outgoing(ROWS).await?;
+    let rows: Vec<Row> = outgoing.rows.into_iter().map(Row::from).collect();
+    let smarthost = site.appliance.smarthost().await?;
+    Ok(OutgoingPage {
+        frame: Frame::admin("Outgoing mail", Tab::Outgoing),
+        said: None,
+        more: outgoing.total.saturating_sub(rows.len() as u64),
+        rows,
+        through: smarthost.as_ref().map(|smarthost| smarthost.host.clone()),
+        form: smarthost.into(),
+        fault: None,
+    })
+}
+
+pub(crate) async fn outgoing<A: Appliance>(State(site): State<Site<A>>, Query(said): Query<Said>) -> Page {
+    show(&OutgoingPage {
+        said: said.words(),
+        ..page(&site).await?
+    })
+}
+
+pub(crate) async fn through<A: Appliance>(
+    State(site): State<Site<A>>,
+    Posted(form): Posted<SmarthostForm>,
+) -> Page {
+    let protection = match form.protection.as_str() {
+        "implicit" => Protection::Implicit,
+        "none" => Protection::None,
+        _ => Protection::Starttls,
+    };
+    let user = form.user.trim();
+    let checked = rules::server(&form.host, &form.port).and_then(|(host, port)| {
+        if protection == Protection::None && !user.is_empty() {
+            return Err(
+                "A password is never sent without TLS. Please choose one of the other two.".to_owned(),
+            );
+        }
+        Ok(Smarthost {
+            host,
+            port,
+            protection,
+            user: (!user.is_empty()).then(|| user.to_owned()),
+            trust_any_certificate: form.trust.is_some(),
+        })
+    });
+    let words = match checked {
+        Ok(smarthost) => {
+            let typed = !form.password.expose().is_empty();
+            let password = typed.then(|| form.password.clone());
+            match site.appliance.send_through(smarthost, password).await {
+                Ok(()) => return Ok(Redirect::to("/outgoing?said=through").into_response()),
+                Err(Fault::Refused(words)) => words,
+                Err(fault) => return Err(fault.into()),
+            }
+        }
+        Err(words) => words,
+    };
+    show_again(&OutgoingPage {
+        form,
+        fault: Some(words),
+        ..page(&site).await?
+    })
+}
+
+pub(crate) async fn direct<A: Appliance>(State(site): State<Site<A>>) -> Page {
+    site.appliance.send_directly().await?;
+    Ok(Redirect::to("/outgoing?said=direct").into_response())
+}
