@@ -109,7 +109,12 @@ async fn receive(house: Arc<House>, post: Post, kind: Kind, stream: TcpStream, p
     };
     let call = callers.admit(facts.ip());
     if call.is_none() {
-        warn!(ip = %facts.ip(), protocol = %kind.protocol, "too many connections");
+        if callers.may_complain() {
+            warn!(ip = %facts.ip(), protocol = %kind.protocol, "too many connections");
+        }
+        if house.sessions.count() > limits::SESSIONS {
+            return; // a flood is not worth the words
+        }
         ticket.turn_away();
     }
     let acceptor = TlsAcceptor::from(Arc::clone(&house.tls.mail));

@@ -100,15 +100,6 @@ impl House {
         settings::read(&self.store.snapshot()?, settings::OFFICE)
     }
 
-    /// The name said in greetings and Received fields.
-    #[must_use]
-    pub fn hostname(&self) -> String {
-        match self.office() {
-            Ok(Some(office)) => office.hostname.to_string(),
-            _ => "pillarbox.local".to_owned(),
-        }
-    }
-
     /// Largest message in octets.
     #[must_use]
     pub fn message_limit(&self) -> u64 {

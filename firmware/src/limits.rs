@@ -15,6 +15,8 @@ pub const PROGRAMS_PER_IP: usize = 250;
 pub const BROWSERS: usize = 256;
 /// Connections of browsers from one address.
 pub const BROWSERS_PER_IP: usize = 64;
+/// Mail sessions that exist, those included that only hear that there are too many.
+pub const SESSIONS: usize = SERVERS + PROGRAMS + 256;
 /// How long a TLS handshake may take.
 pub const HANDSHAKE: Duration = Duration::from_secs(30);
 /// How long a peer may leave our octets unread.

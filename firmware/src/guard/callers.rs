@@ -4,6 +4,9 @@ use crate::facts::source;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+const BETWEEN_COMPLAINTS: Duration = Duration::from_secs(30);
 
 /// Counts the connections of some doors. Clones share it.
 #[derive(Debug, Clone)]
@@ -20,6 +23,7 @@ struct Inner {
 struct Counts {
     all: usize,
     by_ip: HashMap<IpAddr, usize>,
+    complained: Option<Instant>,
 }
 
 /// A connection that is counted until this is dropped.
@@ -58,10 +62,18 @@ impl Callers {
         })
     }
 
-    /// Connections now.
+    /// Whether it is time to say again that there are too many: a flood must not flood the log.
     #[must_use]
-    pub fn count(&self) -> usize {
-        self.counts().all
+    pub fn may_complain(&self) -> bool {
+        let now = Instant::now();
+        let mut counts = self.counts();
+        let may = counts
+            .complained
+            .is_none_or(|at| now.duration_since(at) >= BETWEEN_COMPLAINTS);
+        if may {
+            counts.complained = Some(now);
+        }
+        may
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -87,6 +99,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_flood_is_said_once() {
+        let callers = Callers::new(1, 1);
+        assert!(callers.may_complain());
+        assert!(!callers.may_complain());
+    }
+
+    #[test]
     fn one_address_cannot_take_all_connections() {
         let callers = Callers::new(10, 3);
         let greedy: IpAddr = "192.0.2.1".parse().unwrap();
@@ -97,7 +116,7 @@ mod tests {
         calls.pop();
         assert!(callers.admit(greedy).is_some());
         drop((calls, other));
-        assert_eq!(callers.count(), 0);
+        assert_eq!(callers.counts().all, 0);
         assert!(callers.counts().by_ip.is_empty());
     }
 }

@@ -15,6 +15,8 @@ pub struct Sessions(Arc<Inner>);
 struct Inner {
     next: AtomicU64,
     open: Mutex<HashMap<u64, Entry>>,
+    // Why nobody may stay, once that is so.
+    closed: OnceLock<Refusal>,
 }
 
 #[derive(Debug)]
@@ -77,6 +79,9 @@ impl Sessions {
             mailbox: None,
         };
         self.open().insert(number, entry);
+        if let Some(why) = self.0.closed.get() {
+            bell.end(why.clone());
+        }
         Ticket {
             sessions: self.clone(),
             number,
@@ -115,8 +120,9 @@ impl Sessions {
         }
     }
 
-    /// Ends all sessions.
+    /// Ends all sessions, and those that still come.
     pub fn cut_all(&self, why: &Refusal) {
+        let _ = self.0.closed.set(why.clone()); // the first reason stands
         for entry in self.open().values() {
             entry.bell.end(why.clone());
         }
@@ -195,7 +201,9 @@ mod tests {
         sessions.cut_all(&Refusal::Shutdown);
         assert_eq!(anna.bell().cut(), Some(frozen));
         assert_eq!(berta.bell().cut(), Some(Refusal::Shutdown));
-        drop((anna, berta));
+        let late = sessions.enter();
+        assert_eq!(late.bell().cut(), Some(Refusal::Shutdown));
+        drop((anna, berta, late));
         assert_eq!(sessions.count(), 0);
     }
 
