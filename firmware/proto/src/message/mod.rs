@@ -20,4 +20,5 @@ pub mod encoded_word;
 pub mod header;
 mod lexer;
 pub mod received;
+pub mod reply;
 pub mod scan;
