@@ -1,6 +1,6 @@
 //! The other end of the socket.
 
-use super::{Reply, Request, path};
+use super::{Reply, Request, address};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,8 @@ pub enum AskError {
 /// # Errors
 /// See [`AskError`].
 pub fn ask(data: &Path, request: &Request) -> Result<serde_json::Value, AskError> {
-    let mut stream = match UnixStream::connect(path(data)) {
+    let (address, _folder) = address(data)?;
+    let mut stream = match UnixStream::connect(address) {
         Ok(stream) => stream,
         Err(error)
             if matches!(

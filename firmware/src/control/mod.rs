@@ -13,7 +13,9 @@ use anyhow::{Context, Result};
 use carry_out::carry_out;
 use proto::types::Address;
 use serde::{Deserialize, Serialize};
-use std::fs;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -111,6 +113,19 @@ pub fn path(data: &Path) -> PathBuf {
     data.join(SOCKET)
 }
 
+/// The socket's address. A Unix socket's is short (unix(7): 108 octets); a folder whose path is longer
+/// is named through its descriptor, which has to stay open while the address is used.
+fn address(data: &Path) -> io::Result<(PathBuf, Option<File>)> {
+    const LONGEST: usize = 100;
+    let path = path(data);
+    if path.as_os_str().len() <= LONGEST {
+        return Ok((path, None));
+    }
+    let folder = File::open(data)?;
+    let path = PathBuf::from(format!("/proc/self/fd/{}/{SOCKET}", folder.as_raw_fd()));
+    Ok((path, Some(folder)))
+}
+
 /// Opens the socket. The store's lock says that no other box runs on this folder, so a socket that
 /// is there already is a dead one's.
 ///
@@ -119,10 +134,11 @@ pub fn path(data: &Path) -> PathBuf {
 pub fn open(data: &Path) -> Result<UnixListener> {
     let path = path(data);
     match fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         Ok(()) | Err(_) => {}
     }
-    let listener = UnixListener::bind(&path).with_context(|| format!("cannot open {}", path.display()))?;
+    let (address, _folder) = address(data)?;
+    let listener = UnixListener::bind(address).with_context(|| format!("cannot open {}", path.display()))?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
     Ok(listener)
 }
@@ -170,5 +186,49 @@ async fn converse(house: &Arc<House>, stream: UnixStream) -> Result<()> {
         let mut line = serde_json::to_vec(&reply)?;
         line.push(b'\n');
         write.write_all(&line).await?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trial::Trial;
+
+    #[tokio::test]
+    async fn a_folder_with_a_long_path_has_a_socket_too_and_only_its_owner_opens_it() {
+        let trial = Trial::new().await;
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("a-long-name".repeat(12));
+        fs::create_dir(&folder).unwrap();
+        let listener = open(&folder).unwrap();
+        let mode = fs::metadata(path(&folder)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        tokio::spawn(serve(Arc::clone(&trial.house), listener));
+        let asked = tokio::task::spawn_blocking(move || ask(&folder, &Request::Accounts));
+        let accounts = asked.await.unwrap().unwrap();
+        assert_eq!(accounts[0]["address"], "anna@firm.example");
+    }
+
+    #[tokio::test]
+    async fn rubbish_is_answered_and_the_conversation_goes_on() {
+        let trial = Trial::new().await;
+        let folder = tempfile::tempdir().unwrap();
+        tokio::spawn(serve(Arc::clone(&trial.house), open(folder.path()).unwrap()));
+        let stream = UnixStream::connect(path(folder.path())).await.unwrap();
+        let (read, mut write) = stream.into_split();
+        let mut lines = BufReader::new(read).lines();
+        for (said, heard) in [
+            ("rubbish", "failed"),
+            (r#"{"do":"be-nice"}"#, "failed"),
+            (
+                r#"{"do":"freeze","address":"nobody@firm.example","reason":""}"#,
+                "there is no account",
+            ),
+            (r#"{"do":"accounts"}"#, "done"),
+        ] {
+            write.write_all(format!("{said}\n").as_bytes()).await.unwrap();
+            let answer = lines.next_line().await.unwrap().unwrap();
+            assert!(answer.contains(heard), "{said}: {answer}");
+        }
     }
 }

@@ -208,3 +208,53 @@ async fn logged_in(trial: &Trial) -> (Caller, tokio::task::JoinHandle<End>) {
     assert!(caller.line().await.starts_with("a1 OK"));
     (caller, driven)
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_card_refuses_the_large_message_and_keeps_talking() {
+    let trial = Trial::new().await;
+    std::fs::remove_dir(trial.house.data.join("spool")).unwrap();
+    let (mut caller, _driven) = greeted(&trial).await;
+    let transaction = "MAIL FROM:<>\r\nRCPT TO:<anna@firm.example>\r\nDATA\r\n";
+    caller.say(&format!("HELO a.example\r\n{transaction}")).await;
+    caller.hear("one dot.\r\n").await;
+    let line = "0123456789abcdef\r\n";
+    caller
+        .say(&format!("{}.\r\n", line.repeat(IN_MEMORY / line.len() + 2)))
+        .await;
+    let refused = caller.line().await;
+    assert!(refused.starts_with("452 "), "{refused}");
+    caller.say(transaction).await;
+    caller.hear("one dot.\r\n").await;
+    caller.say("Subject: small\r\n\r\nfits\r\n.\r\n").await;
+    assert!(caller.line().await.starts_with("250 "));
+}
+
+#[tokio::test]
+async fn a_silent_client_is_told_so_and_let_go() {
+    let trial = Trial::new().await;
+    tokio::time::pause();
+    for said in [
+        "",
+        "HELO a.example\r\nMAIL FROM:<>\r\nRCPT TO:<anna@firm.example>\r\nDATA\r\nhalf a mess",
+    ] {
+        let (mut caller, driven) = trial.smtp();
+        caller.say(said).await;
+        let mut heard = String::new();
+        caller.0.read_to_string(&mut heard).await.unwrap();
+        let last = heard.lines().last().unwrap_or_default();
+        assert!(last.starts_with("421 "), "after {said:?}: {heard}");
+        drop(caller);
+        assert!(matches!(driven.await.unwrap(), End::Closed));
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_is_let_go() {
+    let trial = Trial::new().await;
+    tokio::time::pause();
+    let (mut caller, driven) = trial.smtp();
+    let chatter =
+        tokio::spawn(async move { while caller.0.write_all(&b"NOOP\r\n".repeat(1000)).await.is_ok() {} });
+    assert!(matches!(driven.await.unwrap(), End::Slow));
+    chatter.await.unwrap();
+}
