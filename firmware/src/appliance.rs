@@ -244,6 +244,7 @@ impl web_setup::Appliance for Appliance {
             Ok(None) => Ok(Login::Welcome(self.admins_pass()?)),
             Ok(Some(account)) => Ok(Login::Welcome(pass(Some(account.id), &account.password_hash))),
             Err(Refusal::Throttled) => Ok(Login::Throttled),
+            Err(refusal @ Refusal::Blocked { .. }) => Ok(Login::Blocked(refusal.smtp().text)),
             Err(Refusal::Frozen { reason }) => Ok(Login::Shut(reason)),
             Err(Refusal::Disabled) => Ok(Login::Shut("switched off".to_owned())),
             Err(Refusal::Temporary) => Err(Fault::Internal),

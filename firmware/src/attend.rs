@@ -3,12 +3,14 @@
 use crate::deliver::Post;
 use crate::driver::{Driver, End, Wire};
 use crate::facts::ConnectionFacts;
+use crate::guard::screen::Verdict;
 use crate::house::House;
 use crate::limits;
 use crate::listen::Door;
 use crate::opening::Opening;
 use crate::world::World;
 use anyhow::Result;
+use proto::refusal::Refusal;
 use proto::types::Protocol;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -115,8 +117,13 @@ async fn receive(house: Arc<House>, post: Post, kind: Kind, stream: TcpStream, p
         if house.sessions.count() > limits::SESSIONS {
             return; // a flood is not worth the words
         }
-        ticket.turn_away();
+        ticket.turn_away(Refusal::Throttled);
     }
+    let blocked = match house.screen.connection(facts.ip()) {
+        Verdict::Welcome => None,
+        Verdict::Blocked(blocked) => Some(blocked),
+        Verdict::Dropped => return,
+    };
     let acceptor = TlsAcceptor::from(Arc::clone(&house.tls.mail));
     let mut wire = Wire::Plain(stream);
     if kind.implicit_tls {
@@ -131,6 +138,10 @@ async fn receive(house: Arc<House>, post: Post, kind: Kind, stream: TcpStream, p
             Ok(Err(error)) => return debug!(connection = facts.number, %error, "no TLS"),
             Err(_) => return,
         }
+    }
+    if let Some(blocked) = blocked {
+        debug!(connection = facts.number, why = blocked.why, "blocked");
+        ticket.turn_away(blocked.into());
     }
     let opening = match Opening::new(&house, &facts) {
         Ok(opening) => opening,

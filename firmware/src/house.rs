@@ -3,6 +3,7 @@
 use crate::board_link::Board;
 use crate::claim;
 use crate::clock::Clock;
+use crate::guard::screen::Screen;
 use crate::guard::{Callers, Logins, Sessions};
 use crate::ledger::{Ledger, Writer};
 use crate::limits;
@@ -36,6 +37,8 @@ pub struct House {
     pub claim_code: String,
     /// Where everything that happens is recorded.
     pub ledger: Ledger,
+    /// Who is shut out.
+    pub screen: Screen,
     /// The door for passwords.
     pub logins: Logins,
     /// Every open mail session.
@@ -64,7 +67,8 @@ impl House {
         let (ledger, writer) = Ledger::open(clock.clone(), &store.snapshot()?)?;
         let spool = data.join("spool");
         private_folder(&spool).with_context(|| format!("cannot make {}", spool.display()))?;
-        let logins = Logins::new(store.clone(), ledger.clone(), clock.clone())
+        let screen = Screen::open(clock.clone(), ledger.clone(), store.clone())?;
+        let logins = Logins::new(store.clone(), ledger.clone(), clock.clone(), screen.clone())
             .map_err(|error| anyhow!("no random numbers: {error}"))?;
         let house = Self {
             data: data.to_owned(),
@@ -74,6 +78,7 @@ impl House {
             store,
             clock,
             ledger,
+            screen,
             logins,
             sessions: Sessions::default(),
             servers: Callers::new(limits::SERVERS, limits::SERVERS_PER_IP),

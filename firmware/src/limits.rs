@@ -37,6 +37,8 @@ pub const PIECE: usize = 64 * 1024;
 
 /// Passwords hashed at once: each takes 19 MiB.
 pub const HASHES: usize = 2;
+/// Logins from places where nobody of ours was seen that wait for their turn.
+pub const STRANGERS_WAITING: usize = 16;
 /// Logins tried at once from one address; further ones wait.
 pub const LOGINS_PER_IP: usize = 4;
 /// How long a login may wait for its turn.

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::control;
 use crate::deliver::{self, Post};
 use crate::dns::{Dns, NameServers};
-use crate::guard::watch_accounts;
+use crate::guard::{screen, watch_accounts};
 use crate::health;
 use crate::house::House;
 use crate::limits;
@@ -84,6 +84,7 @@ async fn open_and_serve(options: &Options) -> Result<()> {
 
     let written = tokio::spawn(writer.run(house.store.clone()));
     tokio::spawn(watch_accounts(house.store.clone(), house.sessions.clone()));
+    tokio::spawn(screen::keep(house.screen.clone(), house.board.clone()));
     tokio::spawn(control::serve(Arc::clone(&house), control));
     if let Some(pipe) = pipe {
         speak_with_board(&house, pipe, addresses(&doors)?)?;
@@ -110,6 +111,9 @@ async fn open_and_serve(options: &Options) -> Result<()> {
         );
     }
     let _ = timeout(limits::DRAIN, queue).await; // what is under way stays queued
+    if let Err(error) = house.screen.save().await {
+        error!(%error, "penalties could not be kept");
+    }
     house.ledger.flush().await;
     written.abort();
     let _ = fs::remove_file(control::path(&options.data)); // a stale socket does no harm
@@ -119,12 +123,12 @@ async fn open_and_serve(options: &Options) -> Result<()> {
 
 fn speak_with_board(house: &Arc<House>, pipe: Pipe, doors: BTreeMap<&'static str, SocketAddr>) -> Result<()> {
     let board = house.board.clone();
-    let (shown, screen) = watch::channel(panel::screen(house, &board)?);
+    let (shown, shown_now) = watch::channel(panel::screen(house, &board)?);
     tokio::spawn(panel::keep(Arc::clone(house), board.clone(), shown));
     let (house, doors) = (Arc::clone(house), Arc::new(doors));
     let well = move || health::check(Arc::clone(&house), Arc::clone(&doors));
     tokio::spawn(async move {
-        if let Err(error) = board_link::speak(board, pipe, screen, well).await {
+        if let Err(error) = board_link::speak(board, pipe, shown_now, well).await {
             warn!(%error, "the pipe to the board broke");
         }
     });
@@ -163,13 +167,16 @@ fn open_doors(
         let (name, house, post, closing) = (door.name, Arc::clone(house), post.clone(), closing.clone());
         let (pages, plain) = (pages.clone(), plain.clone());
         open.spawn(async move {
-            let callers = house.browsers.clone();
+            let gate = web::Gate {
+                callers: house.browsers.clone(),
+                screen: house.screen.clone(),
+            };
             let attended = match name {
                 "https" => {
                     let tls = Arc::clone(&house.tls.web);
-                    web::serve(door.socket, Some(tls), callers, pages, closing).await
+                    web::serve(door.socket, Some(tls), gate, pages, closing).await
                 }
-                "http" => web::serve(door.socket, None, callers, plain, closing).await,
+                "http" => web::serve(door.socket, None, gate, plain, closing).await,
                 _ => attend(house, post, door, closing).await,
             };
             if let Err(error) = attended {

@@ -1,11 +1,12 @@
 //! The pages' way to the net: HTTPS, and a plain port that points there.
 
+use crate::guard::screen::{Blocked, Screen, Verdict};
 use crate::guard::{Call, Callers};
 use crate::limits;
 use anyhow::Result;
 use axum::Router;
 use axum::extract::connect_info::Connected;
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::serve::{IncomingStream, Listener};
@@ -29,6 +30,15 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// Handshakes that are done and wait to be served.
 const WAITING: usize = 16;
 
+/// What decides who comes in.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    /// How many connections there are.
+    pub callers: Callers,
+    /// Who is shut out.
+    pub screen: Screen,
+}
+
 /// Serves `router` on `socket` until `closing`; over TLS where there is a configuration.
 ///
 /// # Errors
@@ -36,16 +46,16 @@ const WAITING: usize = 16;
 pub async fn serve(
     socket: std::net::TcpListener,
     tls: Option<Arc<ServerConfig>>,
-    callers: Callers,
+    gate: Gate,
     router: Router,
     mut closing: watch::Receiver<bool>,
 ) -> Result<()> {
     let listener = TcpListener::from_std(socket)?;
     let local = listener.local_addr()?;
     let (ready, incoming) = mpsc::channel(WAITING);
-    let taking = tokio::spawn(take(listener, tls, callers, ready));
+    let taking = tokio::spawn(take(listener, tls, gate.clone(), ready));
     let app = router
-        .layer(middleware::from_fn(name_the_peer))
+        .layer(middleware::from_fn_with_state(gate.screen, name_the_peer))
         .into_make_service_with_connect_info::<Caller>();
     let served = axum::serve(Handshaken { incoming, local }, app).with_graceful_shutdown(async move {
         let _ = closing.wait_for(|closing| *closing).await; // an error: the box is gone already
@@ -59,7 +69,7 @@ pub async fn serve(
 async fn take(
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
-    callers: Callers,
+    gate: Gate,
     ready: mpsc::Sender<(Stream, SocketAddr)>,
 ) {
     let acceptor = tls.map(TlsAcceptor::from);
@@ -72,9 +82,14 @@ async fn take(
                 continue;
             }
         };
-        let Some(call) = callers.admit(peer.ip().to_canonical()) else {
+        let ip = peer.ip().to_canonical();
+        let Some(call) = gate.callers.admit(ip) else {
             continue;
         };
+        // Who is blocked reads why on a page.
+        if matches!(gate.screen.connection(ip), Verdict::Dropped) {
+            continue;
+        }
         let (acceptor, ready) = (acceptor.clone(), ready.clone());
         tokio::spawn(async move {
             let io: Box<dyn Io> = match acceptor {
@@ -96,11 +111,16 @@ async fn take(
 }
 
 async fn name_the_peer(
+    State(screen): State<Screen>,
     ConnectInfo(Caller(peer)): ConnectInfo<Caller>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    request.extensions_mut().insert(Peer(peer.ip().to_canonical()));
+    let ip = peer.ip().to_canonical();
+    if let Some(Blocked { why, until }) = screen.blocked(ip) {
+        return web_setup::blocked(&why, until);
+    }
+    request.extensions_mut().insert(Peer(ip));
     next.run(request).await
 }
 

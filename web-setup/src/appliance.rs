@@ -107,6 +107,8 @@ pub enum Login {
     Wrong,
     /// Too many wrong ones from there: nothing was compared.
     Throttled,
+    /// Shut out for a while: why and until when, as a sentence for the page.
+    Blocked(String),
     /// They are right, but the account is shut, for this reason.
     Shut(String),
 }

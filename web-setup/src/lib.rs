@@ -18,6 +18,8 @@ pub use appliance::{
     Office, Outgoing, Panel, Pass, Peer, Ports, Power, Progress, Protection, Smarthost, Waiting,
 };
 
+pub use page::blocked;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;

@@ -183,6 +183,24 @@ impl IntoResponse for Failure {
     }
 }
 
+/// The page for somebody whose address is shut out: why, and until when if not for ever.
+#[must_use]
+pub fn blocked(why: &str, until: Option<proto::types::Timestamp>) -> Response {
+    let end = until.map_or_else(String::new, |until| {
+        format!(" until {}", Moment::from(until).words)
+    });
+    let text = format!("Your address is blocked{end}: {why}. Ask the administrator if that is wrong.");
+    let mut response =
+        Failure::new(StatusCode::TOO_MANY_REQUESTS, "Your address is blocked", text).into_response();
+    // The page stands alone: its own style is behind the same door.
+    for (name, value) in STRICT {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
 /// Every response passes here last: errors from layers below become pages, and browsers are told
 /// to be strict.
 pub(crate) async fn dress(response: Response) -> Response {

@@ -25,6 +25,13 @@ pub enum Refusal {
     },
     /// Too many attempts or connections from there.
     Throttled,
+    /// The address is shut out.
+    Blocked {
+        /// Why, in the admin's words or the box's.
+        why: String,
+        /// Until when; `None` for ever.
+        until: Option<Timestamp>,
+    },
     /// No such recipient here.
     UnknownRecipient,
     /// Relaying needs a login.
@@ -103,6 +110,8 @@ impl Refusal {
             Self::Frozen { .. } | Self::Disabled => (525, "5.7.13"), // RFC 5248's registry
             Self::Limited { .. } => (452, "4.7.1"),
             Self::Throttled => (451, "4.7.0"),
+            Self::Blocked { until: Some(_), .. } => (454, "4.7.0"), // RFC 4954 6
+            Self::Blocked { until: None, .. } => (554, "5.7.1"),
             Self::UnknownRecipient => (550, "5.1.1"),
             Self::RelayDenied | Self::NotYourSender => (550, "5.7.1"),
             Self::TooBig { .. } => (552, "5.3.4"), // RFC 1870 6
@@ -126,8 +135,10 @@ impl Refusal {
         let code = match self {
             Self::BadCredentials => Some("AUTHENTICATIONFAILED"),
             Self::TlsRequired => Some("PRIVACYREQUIRED"),
-            Self::Frozen { .. } | Self::Disabled => Some("CONTACTADMIN"),
-            Self::Limited { .. } | Self::Throttled | Self::TooBig { .. } => Some("LIMIT"),
+            Self::Frozen { .. } | Self::Disabled | Self::Blocked { until: None, .. } => Some("CONTACTADMIN"),
+            Self::Limited { .. } | Self::Throttled | Self::Blocked { .. } | Self::TooBig { .. } => {
+                Some("LIMIT")
+            }
             Self::UnknownRecipient | Self::NoSuchMailbox => Some("NONEXISTENT"),
             Self::RelayDenied | Self::NotYourSender => Some("NOPERM"),
             Self::MailboxExists => Some("ALREADYEXISTS"),
@@ -149,11 +160,14 @@ impl Refusal {
         let code = match self {
             // RFC 3206 5: the credentials are at fault, nothing else.
             Self::BadCredentials => Some("AUTH"),
-            Self::Frozen { .. } | Self::Disabled => Some("SYS/PERM"),
+            Self::Frozen { .. } | Self::Disabled | Self::Blocked { until: None, .. } => Some("SYS/PERM"),
             Self::InUse => Some("IN-USE"),
-            Self::Limited { .. } | Self::Throttled | Self::NoSpace | Self::Temporary | Self::Shutdown => {
-                Some("SYS/TEMP")
-            }
+            Self::Limited { .. }
+            | Self::Throttled
+            | Self::Blocked { .. }
+            | Self::NoSpace
+            | Self::Temporary
+            | Self::Shutdown => Some("SYS/TEMP"),
             _ => None,
         };
         CodedText {
@@ -185,6 +199,13 @@ impl Refusal {
                 );
             }
             Self::Throttled => "Too many attempts from your address. Wait some minutes and try again.",
+            Self::Blocked { why, until } => {
+                let why = plain(why);
+                let end = until.map_or_else(String::new, |until| format!(" until {}", date::format(until)));
+                return format!(
+                    "Your address is blocked{end}: {why}. Ask the administrator if that is wrong."
+                );
+            }
             Self::UnknownRecipient => "There is no such mailbox here. Check the address.",
             Self::RelayDenied => {
                 "We take mail for others only after a login. Turn on authentication in your mail program."
@@ -242,6 +263,14 @@ mod tests {
                 until: Timestamp(86_400),
             },
             Refusal::Throttled,
+            Refusal::Blocked {
+                why: "10 different wrong passwords [X]\r\n250 OK".to_owned(),
+                until: Some(Timestamp(86_400)),
+            },
+            Refusal::Blocked {
+                why: "spam".to_owned(),
+                until: None,
+            },
             Refusal::UnknownRecipient,
             Refusal::RelayDenied,
             Refusal::NotYourSender,

@@ -1,6 +1,7 @@
 //! The one driver of all protocols: it owns the socket, the time, TLS and the spool, and carries
 //! octets and answers to and from a session that knows nothing of them.
 
+mod manners;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -12,6 +13,7 @@ use crate::blocking::blocking;
 use crate::limits;
 use crate::spool::Spool;
 use crate::world::World;
+use manners::Manners;
 use proto::frame::{Frame, Framer, Stuffer};
 use proto::session::{Expect, Input, Output, Session};
 use proto::types::{BlobId, Span};
@@ -55,6 +57,8 @@ pub struct Driver<T, S> {
     read: Vec<u8>,
     out: Vec<u8>,
     spool: Option<Spool>,
+    // Of the line just read, until its answer is known.
+    manners: Option<Manners>,
     opened: Instant,
     saying_goodbye: bool,
 }
@@ -83,6 +87,7 @@ where
             read: Vec::new(),
             out: Vec::new(),
             spool: None,
+            manners: None,
             opened: Instant::now(),
             saying_goodbye: false,
         }
@@ -100,8 +105,14 @@ where
 
     async fn talk(&mut self) -> Result<(), End> {
         let mut outputs = Vec::new();
-        self.session.handle(Input::Open, &mut outputs);
+        // Who is not let in hears so instead of a greeting.
+        let first = self.world.bell().cut().map_or(Input::Open, Input::Cut);
+        self.saying_goodbye = matches!(first, Input::Cut(_));
+        self.session.handle(first, &mut outputs);
         loop {
+            if let Some(offence) = self.manners.take().and_then(|line| line.judge(&outputs)) {
+                self.world.misbehaved(offence).await;
+            }
             while let Some(input) = self.carry_out(&mut outputs).await? {
                 self.session.handle(input, &mut outputs);
             }
@@ -179,6 +190,7 @@ where
                             let connection = self.world.facts().number;
                             debug!(connection, verb = trace::verb(line), octets = line.len(), "C");
                         }
+                        self.manners = Some(Manners::of(&frame));
                         if let Ok(input) = frame.into_input() {
                             self.session.handle(input, outputs);
                         }

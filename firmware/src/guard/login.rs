@@ -1,6 +1,7 @@
 //! One door for every password, whatever protocol it came through.
 
 use super::password::Verifier;
+use super::screen::{Screen, Target};
 use super::turns::Turns;
 use crate::clock::Clock;
 use crate::ledger::Ledger;
@@ -42,6 +43,7 @@ pub struct Logins {
     ledger: Ledger,
     clock: Clock,
     verifier: Verifier,
+    screen: Screen,
     turns: Turns,
     seen: Mutex<HashMap<(AccountId, IpAddr, Protocol), Timestamp>>,
 }
@@ -51,12 +53,13 @@ impl Logins {
     ///
     /// # Errors
     /// The random source failed.
-    pub fn new(store: Store, ledger: Ledger, clock: Clock) -> Result<Self, getrandom::Error> {
+    pub fn new(store: Store, ledger: Ledger, clock: Clock, screen: Screen) -> Result<Self, getrandom::Error> {
         Ok(Self {
             store,
             ledger,
             clock,
             verifier: Verifier::new()?,
+            screen,
             turns: Turns::default(),
             seen: Mutex::new(HashMap::new()),
         })
@@ -74,22 +77,51 @@ impl Logins {
                 .await);
         };
         let account = self.find(attempt.login).map_err(|error| temporary(&error))?;
-        let hash = account.as_ref().map(|account| account.password_hash.as_str());
-        let now = self.clock.now();
-        let right = self.verifier.verify(hash, attempt.password, now).await;
         let id = account.as_ref().map(|account| account.id);
+        let named = account
+            .as_ref()
+            .map(|account| (account.id, account.address.to_string()));
+        let target = self.screen.target(named, attempt.login);
+        if let Err(blocked) = self.screen.may_try(attempt.ip, &target) {
+            return Err(self.refuse(attempt, id, "blocked", blocked.into()).await);
+        }
+        let hash = account.as_ref().map(|account| account.password_hash.as_str());
+        let right = match self.compare(attempt, &target, hash).await {
+            Ok(right) => right,
+            Err(busy) => return Err(self.refuse(attempt, id, "too many attempts", busy).await),
+        };
         let (reason, refusal) = match account {
             Some(account) if right => match shut(&account.state) {
                 None => {
-                    self.welcome(attempt, account.id, now);
+                    self.screen.right(attempt.ip, &target);
+                    self.welcome(attempt, account.id, self.clock.now());
                     return Ok(account);
                 }
                 Some(why) => why,
             },
-            Some(_) => ("wrong password", Refusal::BadCredentials),
-            None => ("unknown account", Refusal::BadCredentials),
+            Some(_) => ("wrong password", self.wrong(attempt, &target)),
+            None => ("unknown account", self.wrong(attempt, &target)),
         };
         Err(self.refuse(attempt, id, reason, refusal).await)
+    }
+
+    // Strangers wait for each other, never people of ours for strangers.
+    async fn compare(
+        &self,
+        attempt: &Attempt<'_>,
+        target: &Target,
+        hash: Option<&str>,
+    ) -> Result<bool, Refusal> {
+        let familiar = self.screen.is_familiar(attempt.ip, target);
+        let now = self.clock.now();
+        let compared = self.verifier.verify(hash, attempt.password, now, familiar);
+        compared.await.ok_or(Refusal::Throttled)
+    }
+
+    // One guess too many is told so at once.
+    fn wrong(&self, attempt: &Attempt<'_>, target: &Target) -> Refusal {
+        let blocked = self.screen.wrong(attempt.ip, target, attempt.password);
+        blocked.map_or(Refusal::BadCredentials, Refusal::from)
     }
 
     /// Whether the account may come in, as the store has it now.
@@ -131,17 +163,20 @@ impl Logins {
             .and_then(|snapshot| settings::read(&snapshot, settings::ADMIN))
             .map_err(|error| temporary(&error))?;
         let hash = admin.as_ref().map(|admin| admin.password_hash.as_str());
-        if self
-            .verifier
-            .verify(hash, attempt.password, self.clock.now())
-            .await
-        {
-            info!(ip = %attempt.ip, "the admin logged in");
-            return Ok(None);
+        let target = self.screen.target(None, ADMIN);
+        if let Err(blocked) = self.screen.may_try(attempt.ip, &target) {
+            return Err(self.refuse(attempt, None, "blocked", blocked.into()).await);
         }
-        Err(self
-            .refuse(attempt, None, "wrong password", Refusal::BadCredentials)
-            .await)
+        let (reason, refusal) = match self.compare(attempt, &target, hash).await {
+            Ok(true) => {
+                self.screen.right(attempt.ip, &target);
+                info!(ip = %attempt.ip, "the admin logged in");
+                return Ok(None);
+            }
+            Ok(false) => ("wrong password", self.wrong(attempt, &target)),
+            Err(busy) => ("too many attempts", busy),
+        };
+        Err(self.refuse(attempt, None, reason, refusal).await)
     }
 
     // A name without a domain belongs to the office's.

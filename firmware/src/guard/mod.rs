@@ -5,6 +5,7 @@ mod freeze;
 mod login;
 mod networks;
 mod password;
+pub mod screen;
 mod sessions;
 mod turns;
 

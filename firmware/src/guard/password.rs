@@ -55,6 +55,12 @@ fn argon2() -> Result<Argon2<'static>, argon2::password_hash::Error> {
 /// Compares passwords with hashes.
 pub struct Verifier {
     at_once: Semaphore,
+    // Of those, strangers have all but one, so that people of ours need not wait behind them.
+    strangers: Semaphore,
+    // Strangers who wait; more are sent away unheard.
+    queue: Semaphore,
+    // Wrong passwords that come again and again: a phone with an old one costs nothing.
+    refused: Mutex<HashMap<[u8; 32], Timestamp>>,
     // Compared with where there is no account, so that time does not tell.
     nobody: String,
     key: [u8; 32],
@@ -78,24 +84,42 @@ impl Verifier {
         );
         Ok(Self {
             at_once: Semaphore::new(limits::HASHES),
+            strangers: Semaphore::new(limits::HASHES - 1),
+            queue: Semaphore::new(limits::STRANGERS_WAITING),
+            refused: Mutex::new(HashMap::new()),
             nobody,
             key,
             verified: Mutex::new(HashMap::new()),
         })
     }
 
-    /// Whether the password is the one with this hash; takes as long where there is no hash.
-    pub async fn verify(&self, hash: Option<&str>, password: &Secret, now: Timestamp) -> bool {
+    /// Whether the password is the one with this hash; takes as long where there is no hash. `None`:
+    /// too many strangers are waiting, it was not looked at.
+    pub async fn verify(
+        &self,
+        hash: Option<&str>,
+        password: &Secret,
+        now: Timestamp,
+        familiar: bool,
+    ) -> Option<bool> {
         if password.expose().len() > limits::PASSWORD {
-            return false;
+            return Some(false);
         }
-        let tag = hash.map(|hash| self.tag(hash, password));
-        if tag.is_some_and(|tag| self.is_verified(&tag, now)) {
-            return true;
+        let tag = self.tag(hash.unwrap_or(&self.nobody), password);
+        if hash.is_some() && is_remembered(&self.verified, &tag, now) {
+            return Some(true);
         }
-        let Ok(_turn) = self.at_once.acquire().await else {
-            return false;
+        if is_remembered(&self.refused, &tag, now) {
+            return Some(false);
+        }
+        let _place = match familiar {
+            true => None,
+            false => Some((
+                self.queue.try_acquire().ok()?,
+                self.strangers.acquire().await.ok()?,
+            )),
         };
+        let _turn = self.at_once.acquire().await.ok()?;
         let (text, password) = (hash.unwrap_or(&self.nobody).to_owned(), password.clone());
         let right = tokio::task::spawn_blocking(move || {
             PasswordHash::new(&text).is_ok_and(|hash| {
@@ -104,11 +128,10 @@ impl Verifier {
                     .is_ok()
             })
         });
-        let right = right.await.unwrap_or(false);
-        if let (true, Some(tag)) = (right, tag) {
-            self.remember(tag, now);
-        }
-        right && tag.is_some()
+        let right = right.await.ok()? && hash.is_some();
+        let memory = if right { &self.verified } else { &self.refused };
+        remember(memory, tag, now);
+        Some(right)
     }
 
     // The hash is in the tag, so a changed password is a password never seen.
@@ -119,27 +142,26 @@ impl Verifier {
         hasher.update(password.expose());
         *hasher.finalize().as_bytes()
     }
+}
 
-    fn is_verified(&self, tag: &[u8; 32], now: Timestamp) -> bool {
-        self.verified()
-            .get(tag)
-            .is_some_and(|until| (now.0..=now.0 + limits::VERIFIED_FOR).contains(&until.0))
-    }
+type Memory = Mutex<HashMap<[u8; 32], Timestamp>>;
 
-    fn remember(&self, tag: [u8; 32], now: Timestamp) {
-        let mut verified = self.verified();
-        if verified.len() >= limits::VERIFIED {
-            verified.retain(|_, until| *until >= now);
-        }
-        if verified.len() >= limits::VERIFIED {
-            verified.clear();
-        }
-        verified.insert(tag, now.plus(limits::VERIFIED_FOR));
-    }
+fn is_remembered(memory: &Memory, tag: &[u8; 32], now: Timestamp) -> bool {
+    let memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+    memory
+        .get(tag)
+        .is_some_and(|until| (now.0..=now.0 + limits::VERIFIED_FOR).contains(&until.0))
+}
 
-    fn verified(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], Timestamp>> {
-        self.verified.lock().unwrap_or_else(PoisonError::into_inner)
+fn remember(memory: &Memory, tag: [u8; 32], now: Timestamp) {
+    let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+    if memory.len() >= limits::VERIFIED {
+        memory.retain(|_, until| *until >= now);
     }
+    if memory.len() >= limits::VERIFIED {
+        memory.clear();
+    }
+    memory.insert(tag, now.plus(limits::VERIFIED_FOR));
 }
 
 impl std::fmt::Debug for Verifier {
@@ -162,17 +184,48 @@ mod tests {
         let hash = hash(secret("correct horse")).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         let now = Timestamp(1_000_000);
-        assert!(!verifier.verify(Some(&hash), &secret("wrong"), now).await);
-        assert!(!verifier.verify(None, &secret("correct horse"), now).await);
-        assert!(verifier.verify(Some(&hash), &secret("correct horse"), now).await);
+        for (hash, password, right) in [
+            (Some(&hash), "wrong", false),
+            (Some(&hash), "wrong", false),
+            (None, "correct horse", false),
+            (Some(&hash), "correct horse", true),
+        ] {
+            let hash = hash.map(String::as_str);
+            let verified = verifier.verify(hash, &secret(password), now, true).await;
+            assert_eq!(verified, Some(right), "{password}");
+        }
         let tag = verifier.tag(&hash, &secret("correct horse"));
-        assert!(verifier.is_verified(&tag, now.plus(limits::VERIFIED_FOR)));
-        assert!(!verifier.is_verified(&tag, now.plus(limits::VERIFIED_FOR + 1)));
+        let is_verified = |tag: &[u8; 32], now| is_remembered(&verifier.verified, tag, now);
+        assert!(is_verified(&tag, now.plus(limits::VERIFIED_FOR)));
+        assert!(!is_verified(&tag, now.plus(limits::VERIFIED_FOR + 1)));
         assert!(
-            !verifier.is_verified(&tag, now.plus(-1)),
+            !is_verified(&tag, now.plus(-1)),
             "a clock set back trusts nothing"
         );
-        assert!(!verifier.is_verified(&verifier.tag(&hash, &secret("wrong")), now));
+        let wrong = verifier.tag(&hash, &secret("wrong"));
+        assert!(!is_verified(&wrong, now) && is_remembered(&verifier.refused, &wrong, now));
+    }
+
+    #[tokio::test]
+    async fn when_too_many_strangers_wait_people_of_ours_still_come_in() {
+        let verifier = Verifier::new().unwrap();
+        let hash = hash(secret("correct horse")).await.unwrap();
+        let now = Timestamp(1_000_000);
+        let _all = verifier
+            .queue
+            .acquire_many(u32::try_from(limits::STRANGERS_WAITING).unwrap())
+            .await
+            .unwrap();
+        let password = secret("correct horse");
+        assert_eq!(verifier.verify(Some(&hash), &password, now, false).await, None);
+        assert_eq!(
+            verifier.verify(Some(&hash), &password, now, true).await,
+            Some(true)
+        );
+        assert_eq!(
+            verifier.verify(Some(&hash), &password, now, false).await,
+            Some(true)
+        );
     }
 
     #[test]

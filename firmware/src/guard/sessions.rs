@@ -155,9 +155,9 @@ impl Ticket {
         &self.bell
     }
 
-    /// There are too many already: the session is ended before it begins.
-    pub fn turn_away(&self) {
-        self.bell.end(Refusal::Throttled);
+    /// Ends the session, before or after it began.
+    pub fn turn_away(&self, why: Refusal) {
+        self.bell.end(why);
     }
 
     /// The session belongs to this account from now on: freezing it ends the session.

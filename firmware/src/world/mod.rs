@@ -10,6 +10,7 @@ pub use maildrop::Maildrops;
 
 use crate::deliver::Post;
 use crate::facts::{ConnectionFacts, TlsFacts};
+use crate::guard::screen::Offence;
 use crate::guard::{Attempt, Bell, Ticket};
 use crate::house::House;
 use crate::spool::Spool;
@@ -20,6 +21,7 @@ use proto::types::{AccountId, BlobId, Mechanism, Protocol, Secret, Span};
 use std::io;
 use std::sync::Arc;
 use store::{BodyReader, Snapshot, StoreError};
+use tokio::time::sleep;
 use tracing::{error, warn};
 
 /// The world as one connection sees it.
@@ -66,6 +68,20 @@ impl World {
         self.ticket.bell()
     }
 
+    /// Somebody who is not logged in misbehaved: the answer waits, and one time too many ends the
+    /// session.
+    pub async fn misbehaved(&self, offence: Offence) {
+        if self.facts.identity.is_some() {
+            return;
+        }
+        let (wait, blocked) = self.house.screen.offence(self.facts.ip(), offence);
+        if let Some(blocked) = blocked {
+            self.ticket.turn_away(blocked.into());
+        } else if !wait.is_zero() {
+            sleep(wait).await;
+        }
+    }
+
     /// Whether the door wants a login that has not come yet.
     #[must_use]
     pub fn wants_login(&self) -> bool {
@@ -93,7 +109,13 @@ impl World {
                 password,
             } => self.authenticate(mechanism, &login, &password).await,
             Question::Sender { from } => self.sender(&from),
-            Question::Recipient { address } => self.recipient(&address),
+            Question::Recipient { address } => {
+                let answer = self.recipient(&address);
+                if matches!(answer, Err(Refusal::UnknownRecipient | Refusal::RelayDenied)) {
+                    self.misbehaved(Offence::Recipient).await;
+                }
+                answer
+            }
             Question::Accept(envelope) => self.accept(envelope, spool.take()).await,
             Question::Append { name, flags, date } => self.append(&name, flags, date, spool.take()).await,
             Question::Search { mailbox, criteria } => self.search(mailbox, &criteria),
@@ -165,7 +187,15 @@ impl World {
             login,
             password,
         };
-        let account = self.house.logins.login(&attempt).await?;
+        let account = match self.house.logins.login(&attempt).await {
+            Ok(account) => account,
+            Err(refusal) => {
+                if matches!(refusal, Refusal::Blocked { .. }) {
+                    self.ticket.turn_away(refusal.clone());
+                }
+                return Err(refusal);
+            }
+        };
         // First known as the account's session, then looked at again: a freeze in between finds it.
         self.ticket.belongs_to(Some(account.id));
         self.rest();

@@ -166,6 +166,7 @@ pub(crate) async fn login<A: Appliance>(
         Login::Wrong => show_again(&again(
             "Name and password do not match. The attempt was recorded.",
         )),
+        Login::Blocked(words) => show_as(StatusCode::TOO_MANY_REQUESTS, &again(&words)),
         Login::Shut(reason) => {
             let words = format!("This account is shut: {reason}. Another admin can give it back.");
             show_again(&again(&words))

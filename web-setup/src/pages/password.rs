@@ -75,7 +75,9 @@ pub(crate) async fn change<A: Appliance>(
             return signed_in(&site, Role::Admin(pass), "/password?said=changed");
         }
         Login::Wrong | Login::Shut(_) => "That is not the current password.",
-        Login::Throttled => "Too many wrong passwords from your address. Please wait a few minutes.",
+        Login::Throttled | Login::Blocked(_) => {
+            "Too many wrong passwords from your address. Please wait a few minutes."
+        }
     };
     show_again(&PasswordPage {
         current_fault: Some(fault),

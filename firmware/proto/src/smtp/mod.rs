@@ -215,6 +215,14 @@ impl Smtp {
             return;
         }
         let reply = refusal.smtp();
+        // RFC 5321 3.1: who is never let in is told so instead of a greeting.
+        if matches!(
+            (state, refusal),
+            (State::Opening, Refusal::Blocked { until: None, .. })
+        ) {
+            self.close(reply.code, reply.status, &reply.text, out);
+            return;
+        }
         // RFC 5321 3.8: 421, whatever the reason; RFC 2034 4: the status is of the same class.
         let status = format!("4{}", reply.status.get(1..).unwrap_or(".3.2"));
         self.close(421, &status, &reply.text, out);

@@ -93,6 +93,17 @@ pub enum EventKind {
         to: Option<Address>,
         words: String,
     },
+    /// An address, a network or an account was shut out.
+    Blocked {
+        who: String,
+        why: String,
+        until: Timestamp,
+    },
+    /// Somebody let it in again before the time.
+    Released {
+        who: String,
+        by: String,
+    },
     Started {
         version: String,
     },
