@@ -26,6 +26,7 @@ pub use error::{OpenError, StoreError};
 pub use snapshot::{BodyReader, Snapshot};
 pub use store::{Options, Store};
 pub use values::{
-    Account, AccountCounts, AccountState, Body, Delivered, Delivery, Event, EventKind, MailCopy, NewAccount,
-    Outgoing, Place, QueueItem, Settlement,
+    Account, AccountCounts, AccountState, Acquaintance, Body, Counter, Delivered, Delivery, Event, EventKind,
+    Freeze, FreezeOutcome, GuardAction, MailCopy, NewAccount, Outgoing, Place, QueueItem, Settlement,
+    SourceClass, Trip,
 };

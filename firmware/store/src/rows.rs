@@ -168,6 +168,10 @@ pub(crate) struct AccountRow {
     pub admin: bool,
     pub password_hash: String,
     pub created: Timestamp,
+    #[serde(default)]
+    pub unfrozen_at: Option<Timestamp>,
+    #[serde(default)]
+    pub freeze_seen: bool,
 }
 
 impl AccountRow {
@@ -180,6 +184,8 @@ impl AccountRow {
             admin: self.admin,
             password_hash: self.password_hash,
             created: self.created,
+            unfrozen_at: self.unfrozen_at,
+            freeze_seen: self.freeze_seen,
         }
     }
 }

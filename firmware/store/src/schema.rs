@@ -4,7 +4,7 @@
 use redb::{ReadTransaction, TableDefinition, TableError, WriteTransaction};
 
 /// The version that this code writes.
-pub(crate) const VERSION: u64 = 1;
+pub(crate) const VERSION: u64 = 2;
 /// The oldest version that can read and write what this code writes. An update that was rolled
 /// back must find its data usable, so this is at most `VERSION - 1` once there was a release.
 pub(crate) const OLDEST_READER: u64 = 1;
@@ -44,6 +44,9 @@ pub(crate) const QUEUE: TableDefinition<'static, u64, Bytes> = TableDefinition::
 pub(crate) const QUEUE_DUE: TableDefinition<'static, (i64, u64), ()> = TableDefinition::new("queue_due");
 /// Sequence number -> `Event`, JSON.
 pub(crate) const EVENTS: TableDefinition<'static, u64, Bytes> = TableDefinition::new("events");
+/// (Account, whom or what it knows, see `Acquaintance::key`) -> (first met, last met).
+pub(crate) const ACQUAINTANCES: TableDefinition<'static, (u64, &str), (i64, i64)> =
+    TableDefinition::new("acquaintances");
 /// Key -> JSON.
 pub(crate) const SETTINGS: TableDefinition<'static, &str, Bytes> = TableDefinition::new("settings");
 
@@ -65,6 +68,7 @@ pub(crate) struct Tables<'t> {
     pub queue: redb::Table<'t, u64, Bytes>,
     pub queue_due: redb::Table<'t, (i64, u64), ()>,
     pub events: redb::Table<'t, u64, Bytes>,
+    pub acquaintances: redb::Table<'t, (u64, &'static str), (i64, i64)>,
     pub settings: redb::Table<'t, &'static str, Bytes>,
 }
 
@@ -84,6 +88,7 @@ impl<'t> Tables<'t> {
             queue: transaction.open_table(QUEUE)?,
             queue_due: transaction.open_table(QUEUE_DUE)?,
             events: transaction.open_table(EVENTS)?,
+            acquaintances: transaction.open_table(ACQUAINTANCES)?,
             settings: transaction.open_table(SETTINGS)?,
         })
     }
@@ -103,6 +108,7 @@ pub(crate) fn probe(transaction: &ReadTransaction) -> Result<(), TableError> {
     transaction.open_table(QUEUE)?;
     transaction.open_table(QUEUE_DUE)?;
     transaction.open_table(EVENTS)?;
+    transaction.open_table(ACQUAINTANCES)?;
     transaction.open_table(SETTINGS)?;
     Ok(())
 }

@@ -5,11 +5,11 @@ use crate::names::MailboxName;
 use crate::write::{Prepared, Write};
 use crate::writer::{Job, Operation, WAITING, Writer};
 use crate::{
-    AccountState, Change, CheckReport, Delivered, Delivery, Event, NewAccount, OpenError, Settlement,
-    Snapshot, StoreError,
+    AccountState, Acquaintance, Change, CheckReport, Delivered, Delivery, Event, Freeze, FreezeOutcome,
+    NewAccount, OpenError, Settlement, Snapshot, StoreError,
 };
 use proto::ask::{FlagChange, SpecialUse};
-use proto::types::{AccountId, Flags, MailboxId, ModSeq, QueueId, Uid, UidValidity};
+use proto::types::{AccountId, Flags, MailboxId, ModSeq, QueueId, Timestamp, Uid, UidValidity};
 use redb::ReadableDatabase;
 use std::path::Path;
 use std::sync::Arc;
@@ -321,6 +321,97 @@ impl Store {
     pub async fn set_account_state(&self, id: AccountId, state: AccountState) -> Result<(), StoreError> {
         self.ask(0, move |write| write.set_account_state(id, &state))
             .await
+    }
+
+    /// Takes over what an account sends, with its event and whom it met by it, in one commit. Mail of
+    /// an account that is frozen by then is held.
+    ///
+    /// # Errors
+    /// As [`Store::deliver`].
+    pub async fn submit(
+        &self,
+        delivery: Delivery,
+        event: Event,
+        account: AccountId,
+        met: Vec<Acquaintance>,
+    ) -> Result<Delivered, StoreError> {
+        let prepared = Prepared::new(delivery)?;
+        let octets = prepared.octets();
+        self.ask(octets, move |write| {
+            write.submit(&prepared, &event, account, &met)
+        })
+        .await
+    }
+
+    /// Remembers whom or what an account met.
+    ///
+    /// # Errors
+    /// The file failed.
+    pub async fn meet(
+        &self,
+        account: AccountId,
+        met: Vec<Acquaintance>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.ask(0, move |write| write.meet(account, &met, at)).await
+    }
+
+    /// Forgets them again.
+    ///
+    /// # Errors
+    /// The file failed.
+    pub async fn forget(&self, account: AccountId, those: Vec<Acquaintance>) -> Result<(), StoreError> {
+        self.ask(0, move |write| write.forget(account, &those)).await
+    }
+
+    /// Forgets what nobody has met since `at`.
+    ///
+    /// # Errors
+    /// The file failed.
+    pub async fn forget_before(&self, at: Timestamp) -> Result<(), StoreError> {
+        self.ask(0, move |write| write.forget_before(at)).await
+    }
+
+    /// Freezes (or limits) an account, holds its queued mail and records both events, in one commit.
+    /// The last admin that works is limited, never frozen.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn freeze(&self, freeze: Freeze) -> Result<FreezeOutcome, StoreError> {
+        self.ask(0, move |write| write.freeze(&freeze)).await
+    }
+
+    /// Makes an account active again, whatever it was; mail that is held stays so. `false`: it was
+    /// active.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn unfreeze(&self, id: AccountId, at: Timestamp, by: String) -> Result<bool, StoreError> {
+        self.ask(0, move |write| write.unfreeze(id, at, &by)).await
+    }
+
+    /// An admin has seen that the account is frozen. `false`: it is not, or was seen before.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn freeze_seen(&self, id: AccountId, at: Timestamp, by: String) -> Result<bool, StoreError> {
+        self.ask(0, move |write| write.freeze_seen(id, at, &by)).await
+    }
+
+    /// Lets the account's held mail go, frozen or not. Returns how many rows.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn release_held(&self, id: AccountId, at: Timestamp, by: String) -> Result<u64, StoreError> {
+        self.ask(0, move |write| write.release_held(id, at, &by)).await
+    }
+
+    /// Drops the account's held mail. Returns how many rows.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn discard_held(&self, id: AccountId, at: Timestamp, by: String) -> Result<u64, StoreError> {
+        self.ask(0, move |write| write.discard_held(id, at, &by)).await
     }
 
     /// Sets the password's hash (PHC string).

@@ -2,10 +2,11 @@
 
 use super::Snapshot;
 use crate::rows::{QueueRow, Row, from_json, get};
-use crate::schema::{EVENTS, QUEUE, QUEUE_DUE};
-use crate::{Event, QueueItem, StoreError};
-use proto::types::{QueueId, Timestamp};
+use crate::schema::{ACQUAINTANCES, EVENTS, QUEUE, QUEUE_DUE};
+use crate::{Acquaintance, Event, QueueItem, StoreError};
+use proto::types::{AccountId, QueueId, Timestamp};
 use redb::{ReadableTable, ReadableTableMetadata};
+use std::collections::BTreeMap;
 
 #[allow(clippy::missing_errors_doc)] // said at `Snapshot`
 impl Snapshot {
@@ -47,6 +48,41 @@ impl Snapshot {
     /// How many rows the queue has, held ones included.
     pub fn queue_len(&self) -> Result<u64, StoreError> {
         Ok(self.transaction.open_table(QUEUE)?.len()?)
+    }
+
+    /// How many rows are held.
+    pub fn held_len(&self) -> Result<u64, StoreError> {
+        let due = self.transaction.open_table(QUEUE_DUE)?.len()?;
+        Ok(self.queue_len()?.saturating_sub(due))
+    }
+
+    /// How many rows of each account are held.
+    pub fn held(&self) -> Result<BTreeMap<AccountId, u64>, StoreError> {
+        let mut held = BTreeMap::new();
+        if self.held_len()? == 0 {
+            return Ok(held);
+        }
+        for entry in self.transaction.open_table(QUEUE)?.iter()? {
+            let row = QueueRow::decode(entry?.1.value())?;
+            if let Some(owner) = row.owner.filter(|_| row.held) {
+                *held.entry(owner).or_default() += 1;
+            }
+        }
+        Ok(held)
+    }
+
+    /// When the account met it first and last.
+    pub fn met(
+        &self,
+        account: AccountId,
+        whom: &Acquaintance,
+    ) -> Result<Option<(Timestamp, Timestamp)>, StoreError> {
+        let met = self.transaction.open_table(ACQUAINTANCES)?;
+        let times = met.get((account.0, whom.key().as_str()))?;
+        Ok(times.map(|times| {
+            let (first, last) = times.value();
+            (Timestamp(first), Timestamp(last))
+        }))
     }
 
     /// Events with their sequence numbers, newest first, older than `before`, that `filter` takes.

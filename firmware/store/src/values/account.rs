@@ -28,6 +28,15 @@ pub enum AccountState {
 }
 
 impl AccountState {
+    /// Until when the account may not send, if that is after `now`.
+    #[must_use]
+    pub fn limited_until(&self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Limited { until, .. } => Some(*until).filter(|until| *until > now),
+            _ => None,
+        }
+    }
+
     /// Whether mail that the account sent waits instead of leaving.
     #[must_use]
     pub const fn holds_mail(&self) -> bool {
@@ -46,6 +55,10 @@ pub struct Account {
     /// PHC string; never shown, not even by Debug.
     pub password_hash: String,
     pub created: Timestamp,
+    /// When it was last given back; what it sent before counts no more.
+    pub unfrozen_at: Option<Timestamp>,
+    /// An admin has seen that it is frozen.
+    pub freeze_seen: bool,
 }
 
 impl std::fmt::Debug for Account {

@@ -1,5 +1,6 @@
 //! What happened, for the pages, the log, the panel and the admin's mail alike.
 
+use super::guard::{SourceClass, Trip};
 use proto::types::{AccountId, Address, Mechanism, Protocol, QueueId, ReversePath, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -55,10 +56,22 @@ pub enum EventKind {
         from: ReversePath,
         to: Vec<Address>,
         size: u64,
+        /// Where from, as the guard judged it then.
+        #[serde(default)]
+        source: Option<SourceClass>,
+        /// The address in From.
+        #[serde(default)]
+        author: Option<Address>,
+        /// Recipients elsewhere that the account had never written to.
+        #[serde(default)]
+        first_time: u32,
     },
     /// The other side took it.
     Relayed {
         queue: QueueId,
+        /// Who sent it; `None`: the box itself.
+        #[serde(default)]
+        account: Option<AccountId>,
         to: Address,
         host: String,
         words: String,
@@ -73,17 +86,48 @@ pub enum EventKind {
     /// We gave up, and told the sender where there is one.
     Bounced {
         queue: QueueId,
+        /// Who sent it; `None`: the box itself.
+        #[serde(default)]
+        account: Option<AccountId>,
+        /// The other side will never take it; `false`: we lost patience.
+        #[serde(default)]
+        hard: bool,
         from: ReversePath,
         to: Address,
         words: String,
     },
+    /// The guard noticed that an account is being misused, and stopped it.
+    Tripped(Box<Trip>),
     Frozen {
         account: AccountId,
         reason: String,
+        /// [`Trip::id`] of what tripped; `None`: an admin froze it.
+        #[serde(default)]
+        trip: Option<String>,
+        /// Queue rows of the account that are held.
+        #[serde(default)]
+        held: u64,
     },
     Unfrozen {
         account: AccountId,
         by: String,
+    },
+    /// An admin has seen that the account is frozen.
+    FreezeSeen {
+        account: AccountId,
+        by: String,
+    },
+    /// Held mail goes on its way.
+    HeldReleased {
+        account: AccountId,
+        by: String,
+        count: u64,
+    },
+    /// Held mail was dropped.
+    HeldDiscarded {
+        account: AccountId,
+        by: String,
+        count: u64,
     },
     /// A message or command that was turned away.
     Refused {

@@ -33,6 +33,8 @@ impl Write<'_> {
             admin: new.admin,
             password_hash: new.password_hash.clone(),
             created: new.created,
+            unfrozen_at: None,
+            freeze_seen: false,
         };
         self.put_account(id, &row)?;
         for (name, special) in MAILBOXES {
@@ -66,7 +68,7 @@ impl Write<'_> {
         from_json(row.value())
     }
 
-    fn put_account(&mut self, id: AccountId, row: &AccountRow) -> Result<(), StoreError> {
+    pub(super) fn put_account(&mut self, id: AccountId, row: &AccountRow) -> Result<(), StoreError> {
         self.edit().accounts.insert(id.0, to_json(row)?.as_slice())?;
         self.tell(Change::Account(id));
         Ok(())

@@ -3,6 +3,7 @@
 mod accounts;
 mod blobs;
 mod deliver;
+mod guard;
 mod ledger;
 mod mailboxes;
 mod messages;

@@ -87,6 +87,19 @@ impl Write<'_> {
         Ok(())
     }
 
+    /// The account's held rows.
+    pub(super) fn held_of(&self, owner: AccountId) -> Result<Vec<(QueueId, QueueRow)>, StoreError> {
+        let mut rows = Vec::new();
+        for entry in self.read().queue.iter()? {
+            let (id, bytes) = entry?;
+            let row = QueueRow::decode(bytes.value())?;
+            if row.owner == Some(owner) && row.held {
+                rows.push((QueueId(id.value()), row));
+            }
+        }
+        Ok(rows)
+    }
+
     /// Puts a row and, unless it is held, its place in the index by time.
     pub(super) fn put_queue_row(&mut self, id: QueueId, row: &QueueRow) -> Result<(), StoreError> {
         let tables = self.edit();
