@@ -25,7 +25,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use store::{EventKind, NewAccount, StoreError};
+use store::{EventKind, FreezeOutcome, NewAccount, StoreError};
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 use tracing::{error, info};
@@ -38,6 +38,9 @@ use web_setup::{
 const GOODBYE: Duration = Duration::from_secs(1);
 /// Who did it, in the ledger.
 const BY: &str = "admin's page";
+/// What an admin hears who freezes the last admin.
+const LAST_ADMIN: &str =
+    "This is the last admin that works: the account is not frozen, but may not send for an hour.";
 
 /// The box behind the pages. Clones share it.
 #[derive(Clone)]
@@ -400,19 +403,16 @@ impl web_setup::Appliance for Appliance {
     }
 
     async fn freeze(&self, id: AccountId, reason: String) -> Result<(), Fault> {
-        let House {
-            store, ledger, clock, ..
-        } = self.house();
-        guard::freeze(store, ledger, clock, id, reason)
-            .await
-            .map_err(fault)
+        let outcome = self.house().guard.freeze(id, reason).await.map_err(fault)?;
+        match outcome {
+            FreezeOutcome::Limited { .. } => Err(Fault::Refused(LAST_ADMIN.to_owned())),
+            FreezeOutcome::Frozen { .. } | FreezeOutcome::Already => Ok(()),
+        }
     }
 
     async fn unfreeze(&self, id: AccountId) -> Result<(), Fault> {
-        let House { store, ledger, .. } = self.house();
-        guard::unfreeze(store, ledger, id, BY.to_owned())
-            .await
-            .map_err(fault)
+        let unfrozen = self.house().guard.unfreeze(id, BY.to_owned()).await;
+        unfrozen.map(drop).map_err(fault)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::board_link::Board;
 use crate::claim;
 use crate::clock::Clock;
 use crate::guard::screen::Screen;
-use crate::guard::{Callers, Logins, Sessions};
+use crate::guard::{Callers, Guard, Logins, Sessions};
 use crate::ledger::{Ledger, Writer};
 use crate::limits;
 use crate::settings::{self, Limits, Office};
@@ -41,6 +41,8 @@ pub struct House {
     pub screen: Screen,
     /// The door for passwords.
     pub logins: Logins,
+    /// Who may send how much.
+    pub guard: Guard,
     /// Every open mail session.
     pub sessions: Sessions,
     /// Connections of other servers.
@@ -70,7 +72,15 @@ impl House {
         let screen = Screen::open(clock.clone(), ledger.clone(), store.clone())?;
         let logins = Logins::new(store.clone(), ledger.clone(), clock.clone(), screen.clone())
             .map_err(|error| anyhow!("no random numbers: {error}"))?;
+        let own = board.clone();
+        let guard = Guard::open(
+            store.clone(),
+            ledger.clone(),
+            clock.clone(),
+            Box::new(move || own.addresses()),
+        )?;
         let house = Self {
+            guard,
             data: data.to_owned(),
             tls: Tls::open(&data.join("tls"), &names(), &certified(&board))?,
             board,

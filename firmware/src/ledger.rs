@@ -60,15 +60,26 @@ impl Ledger {
     /// Records what just happened. Never blocks, never fails: when the store cannot keep up, the
     /// event is counted and said in the log, but not kept.
     pub fn record(&self, kind: EventKind) {
-        let event = Event {
-            at: self.0.clock.now(),
-            kind,
-        };
-        self.counters().count(&event);
-        self.0.touched.notify_one();
+        let event = self.event(kind);
+        self.count(&event);
         if self.0.waiting.try_send(Message::Event(Box::new(event))).is_err() {
             warn!("the ledger is full: an event was counted but not kept");
         }
+    }
+
+    /// What happens now as an event, for an operation of the store that records it itself.
+    #[must_use]
+    pub fn event(&self, kind: EventKind) -> Event {
+        Event {
+            at: self.0.clock.now(),
+            kind,
+        }
+    }
+
+    /// Counts an event that the store has recorded.
+    pub fn count(&self, event: &Event) {
+        self.counters().count(event);
+        self.0.touched.notify_one();
     }
 
     /// The numbers of this moment.

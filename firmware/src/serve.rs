@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::control;
 use crate::deliver::{self, Post};
 use crate::dns::{Dns, NameServers};
-use crate::guard::{screen, watch_accounts};
+use crate::guard::{Guard, screen, watch_accounts};
 use crate::health;
 use crate::house::House;
 use crate::limits;
@@ -85,6 +85,7 @@ async fn open_and_serve(options: &Options) -> Result<()> {
     let written = tokio::spawn(writer.run(house.store.clone()));
     tokio::spawn(watch_accounts(house.store.clone(), house.sessions.clone()));
     tokio::spawn(screen::keep(house.screen.clone(), house.board.clone()));
+    tokio::spawn(keep_guard(house.guard.clone()));
     tokio::spawn(control::serve(Arc::clone(&house), control));
     if let Some(pipe) = pipe {
         speak_with_board(&house, pipe, addresses(&doors)?)?;
@@ -135,6 +136,15 @@ fn speak_with_board(house: &Arc<House>, pipe: Pipe, doors: BTreeMap<&'static str
     Ok(())
 }
 
+// Once an hour the guard forgets what is too old to matter.
+async fn keep_guard(guard: Guard) {
+    let mut hours = tokio::time::interval(std::time::Duration::from_secs(3600));
+    loop {
+        hours.tick().await;
+        guard.tidy().await;
+    }
+}
+
 fn post(house: &House, options: &Options) -> Post {
     let servers = if options.dns.is_empty() {
         NameServers::default()
@@ -147,6 +157,7 @@ fn post(house: &House, options: &Options) -> Post {
         clock: house.clock.clone(),
         relay_port: options.relay_port,
         ledger: house.ledger.clone(),
+        guard: house.guard.clone(),
     }
 }
 

@@ -57,7 +57,13 @@ impl Trial {
             admin: true,
             created: clock.now(),
         };
+        // Somebody who could let anna out: the last admin is never frozen.
+        let chief = NewAccount {
+            address: Address::parse("chief@firm.example").unwrap(),
+            ..account.clone()
+        };
         let anna = house.store.create_account(account).await.unwrap();
+        house.store.create_account(chief).await.unwrap();
         let nowhere = NameServers::Fixed(vec!["127.0.0.1:9".parse().unwrap()]);
         let post = Post {
             store: house.store.clone(),
@@ -65,6 +71,7 @@ impl Trial {
             clock,
             relay_port: SMTP_PORT,
             ledger: house.ledger.clone(),
+            guard: house.guard.clone(),
         };
         Self {
             house: Arc::new(house),

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use proto::types::{Address, Domain, Secret};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use store::{Account, AccountState, CheckReport, NewAccount, StoreError};
+use store::{Account, AccountState, CheckReport, FreezeOutcome, NewAccount, StoreError};
 
 /// Who did it, in the ledger.
 const BY: &str = "command line";
@@ -34,14 +34,14 @@ pub(super) async fn carry_out(house: &Arc<House>, request: &Request) -> Result<V
         }
         Request::Freeze { address, reason } => {
             let account = find(house, address)?;
-            let reason = reason.clone();
-            guard::freeze(&house.store, &house.ledger, &house.clock, account.id, reason).await?;
-            Ok(json!({ "address": address }))
+            let outcome = house.guard.freeze(account.id, reason.clone()).await?;
+            Ok(outcome_shown(address, &outcome))
         }
         Request::Unfreeze { address } => {
             let account = find(house, address)?;
-            guard::unfreeze(&house.store, &house.ledger, account.id, BY.to_owned()).await?;
-            Ok(json!({ "address": address }))
+            house.guard.unfreeze(account.id, BY.to_owned()).await?;
+            let held = house.store.snapshot()?.held()?.remove(&account.id);
+            Ok(json!({ "address": address, "held": held.unwrap_or_default() }))
         }
         Request::Check => {
             let store = house.store.clone();
@@ -102,6 +102,16 @@ async fn hashed(password: &str) -> Result<String> {
 fn find(house: &House, address: &Address) -> Result<Account> {
     let account = house.store.snapshot()?.account_by_address(address)?;
     account.with_context(|| format!("there is no account {address}"))
+}
+
+fn outcome_shown(address: &Address, outcome: &FreezeOutcome) -> Value {
+    match outcome {
+        FreezeOutcome::Frozen { held } => json!({ "address": address, "state": "frozen", "held": held }),
+        FreezeOutcome::Limited { until, last_admin } => json!({
+            "address": address, "state": "limited", "until": until, "last_admin": last_admin,
+        }),
+        FreezeOutcome::Already => json!({ "address": address, "state": "unchanged" }),
+    }
 }
 
 fn shown(account: &Account) -> Value {

@@ -7,7 +7,8 @@ use super::relay::{self, End, Errand, Outcome, Pieces, Way};
 use super::{Post, backoff, notice};
 use crate::blocking::blocking;
 use crate::settings::Office;
-use proto::types::Timestamp;
+use proto::types::{AccountId, Timestamp};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use store::{EventKind, QueueItem, Settlement, Snapshot, StoreError};
 
@@ -17,7 +18,9 @@ const STORE_PATIENCE: Duration = Duration::from_secs(60);
 /// Sends one message to the recipients in `items` (same body, same sender, same way) and settles
 /// them. Returns only when the store knows: a row that was delivered must never be due again.
 /// Gives back the outcome if it will be the same for every other message that goes that way.
-pub async fn attempt(post: &Post, office: &Office, way: Way, items: Vec<QueueItem>) -> Option<Outcome> {
+pub async fn attempt(post: &Post, office: &Office, way: Way, mut items: Vec<QueueItem>) -> Option<Outcome> {
+    // Between the look at the queue and this moment its owner may have been frozen.
+    blocking(|| drop_held(post, &mut items));
     let first = items.first()?;
     let outcomes = match blocking(|| Pieces::open(post.store.clone(), first.blob)) {
         Ok(Some(body)) => {
@@ -46,6 +49,13 @@ pub async fn attempt(post: &Post, office: &Office, way: Way, items: Vec<QueueIte
     unreached
 }
 
+fn drop_held(post: &Post, items: &mut Vec<QueueItem>) {
+    let Ok(snapshot) = post.store.snapshot() else {
+        return items.clear();
+    };
+    items.retain(|item| matches!(snapshot.queue_item(item.id), Ok(Some(item)) if !item.held));
+}
+
 /// Settles `items` with what another message that way has just met.
 pub async fn put_off(post: &Post, office: &Office, items: Vec<QueueItem>, outcome: Outcome) {
     let ended: Vec<(QueueItem, Outcome)> = items.into_iter().map(|item| (item, outcome.clone())).collect();
@@ -67,7 +77,10 @@ async fn settle(post: &Post, office: &Office, ended: &[(QueueItem, Outcome)]) {
     let mut pause = Duration::from_secs(1);
     loop {
         match try_settle(post, office, ended).await {
-            Ok(settled) => return report(post, ended, &settled),
+            Ok(settled) => {
+                report(post, ended, &settled);
+                return tell_guard(post, ended).await;
+            }
             // All rows are gone: the admin discarded them meanwhile.
             Err(StoreError::NotFound) if blocking(|| are_gone(post, ended)) => return,
             Err(error) => tracing::error!(%error, "the queue could not be brought up to date"),
@@ -129,12 +142,26 @@ fn settlement(item: &QueueItem, outcome: &Outcome, now: Timestamp) -> Settlement
     }
 }
 
+// A hijacker's lists are old: much of what he sends nobody will ever take.
+async fn tell_guard(post: &Post, ended: &[(QueueItem, Outcome)]) {
+    let mut bounced: BTreeMap<AccountId, u32> = BTreeMap::new();
+    for (item, outcome) in ended {
+        if let Some(owner) = item.owner.filter(|_| outcome.end == End::Never) {
+            *bounced.entry(owner).or_default() += 1;
+        }
+    }
+    for (owner, count) in bounced {
+        post.guard.bounced(owner, count).await;
+    }
+}
+
 fn report(post: &Post, ended: &[(QueueItem, Outcome)], settled: &[Settlement]) {
     for ((item, outcome), settled) in ended.iter().zip(settled) {
         let (queue, to) = (item.id, item.to.clone());
         let event = match settled {
             Settlement::Delivered { .. } => EventKind::Relayed {
                 queue,
+                account: item.owner,
                 to,
                 host: outcome.host.clone().unwrap_or_default(),
                 words: outcome.words.clone(),
@@ -147,6 +174,8 @@ fn report(post: &Post, ended: &[(QueueItem, Outcome)], settled: &[Settlement]) {
             },
             Settlement::Failed { words } => EventKind::Bounced {
                 queue,
+                account: item.owner,
+                hard: outcome.end == End::Never,
                 from: item.from.clone(),
                 to,
                 words: words.clone(),

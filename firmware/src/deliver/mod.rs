@@ -17,6 +17,7 @@ pub use submit::submit;
 use crate::clock::Clock;
 use crate::dns::Dns;
 use crate::facts::ConnectionFacts;
+use crate::guard::Guard;
 use crate::ledger::Ledger;
 use proto::ask::Envelope;
 use proto::refusal::Refusal;
@@ -34,6 +35,8 @@ pub struct Post {
     pub clock: Clock,
     /// Where everything that happens is recorded.
     pub ledger: Ledger,
+    /// Who may send how much.
+    pub guard: Guard,
     /// The port of other domains' mail servers: 25 everywhere but in tests.
     pub relay_port: u16,
 }

@@ -85,6 +85,8 @@ mod tests {
             admin,
             password_hash: String::new(),
             created: Timestamp(0),
+            unfrozen_at: None,
+            freeze_seen: false,
         };
         for (address, user, admin) in [
             ("ann@example.com", true, true),

@@ -6,13 +6,14 @@ use super::{Post, fixed, fresh_id, pieces, refusal, refuse};
 use crate::blocking::blocking;
 use crate::dkim::{Keys, Signer};
 use crate::facts::ConnectionFacts;
+use crate::guard::Sending;
 use crate::settings::{self, Office, Submission};
 use crate::spool::Spool;
 use proto::ask::{Envelope, Identity};
 use proto::limits::message::HEADER;
 use proto::message::received::Received;
 use proto::refusal::Refusal;
-use proto::types::{Flags, Timestamp};
+use proto::types::{Address, Flags, Timestamp};
 use std::io;
 use store::{Account, AccountState, Delivery, EventKind, MailCopy, Outgoing, Place, Snapshot, StoreError};
 
@@ -30,16 +31,58 @@ pub async fn submit(
 ) -> Result<String, Refusal> {
     let id = fresh_id();
     let now = post.now();
+    let refused = |refused: &Refusal| refuse(post, facts, envelope, refused);
     let prepared = blocking(|| {
         let desk = Desk::open(post, identity)?;
         desk.prepare(post, facts, envelope, spool, &id, now)
     });
-    let delivery = prepared.inspect_err(|refused| refuse(post, facts, envelope, refused))?;
+    let mut sending = Sending {
+        account: identity.account,
+        ip: facts.ip(),
+        protocol: facts.protocol,
+        author: None,
+        recipients: &envelope.to,
+        elsewhere: &[],
+    };
+    let (delivery, author) = match prepared {
+        Ok(prepared) => prepared,
+        Err(Unfit::Stranger(author)) => {
+            sending.author = Some(&author);
+            let refusal = post.guard.strange_sender(&sending).await;
+            refused(&refusal);
+            return Err(refusal);
+        }
+        Err(Unfit::Refused(refusal)) => {
+            refused(&refusal);
+            return Err(refusal);
+        }
+    };
+    let elsewhere: Vec<Address> = delivery.outgoing.iter().map(|out| out.to.clone()).collect();
+    sending.author = author.as_ref();
+    sending.elsewhere = &elsewhere;
+    let mut permit = post.guard.allow(&sending).await.inspect_err(refused)?;
     let size = delivery.body.size();
-    post.store
-        .deliver(vec![delivery])
-        .await
-        .map_err(|error| refusal(&error))?;
+    let event = post.ledger.event(EventKind::Sent {
+        id: id.clone(),
+        ip: facts.ip(),
+        account: identity.account,
+        from: envelope.from.clone(),
+        to: envelope.to.clone(),
+        size,
+        source: Some(permit.source),
+        author,
+        first_time: permit.first_time,
+    });
+    let met = std::mem::take(&mut permit.met);
+    let taken = post
+        .store
+        .submit(delivery, event.clone(), identity.account, met)
+        .await;
+    if let Err(error) = taken {
+        post.guard.give_back(&permit);
+        return Err(refusal(&error));
+    }
+    post.ledger.count(&event);
     tracing::info!(
         connection = facts.number,
         id,
@@ -47,23 +90,30 @@ pub async fn submit(
         account = identity.account.0,
         "submitted"
     );
-    post.ledger.record(EventKind::Sent {
-        id: id.clone(),
-        ip: facts.ip(),
-        account: identity.account,
-        from: envelope.from.clone(),
-        to: envelope.to.clone(),
-        size,
-    });
     Ok(id)
+}
+
+// Why a message does not leave.
+enum Unfit {
+    Refused(Refusal),
+    // Its From is somebody else's.
+    Stranger(Address),
+}
+
+impl From<Refusal> for Unfit {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 // The account may have lost its right to send since the login.
 fn may_send(state: &AccountState, now: Timestamp) -> Result<(), Refusal> {
     match state {
         AccountState::Active => Ok(()),
-        AccountState::Limited { until, .. } if *until <= now => Ok(()),
-        AccountState::Limited { until, .. } => Err(Refusal::Limited { until: *until }),
+        AccountState::Limited { .. } => match state.limited_until(now) {
+            Some(until) => Err(Refusal::Limited { until }),
+            None => Ok(()),
+        },
         AccountState::Frozen { reason, .. } => Err(Refusal::Frozen {
             reason: reason.clone(),
         }),
@@ -110,16 +160,16 @@ impl Desk {
         spool: Spool,
         id: &str,
         now: Timestamp,
-    ) -> Result<Delivery, Refusal> {
+    ) -> Result<(Delivery, Option<Address>), Unfit> {
         may_send(&self.account.state, now)?;
         let original = pieces::header_of(&spool).map_err(|error| unreadable(&error))?;
         if original.len() >= HEADER {
-            return Err(Refusal::BadMessage("The header of the message is too long."));
+            return Err(Refusal::BadMessage("The header of the message is too long.").into());
         }
-        for author in fixed::authors(&original)? {
-            if !people::owns(&self.account, &self.office, &author) {
-                return Err(Refusal::NotYourSender);
-            }
+        let mut authors = fixed::authors(&original)?;
+        let foreign = |author: &Address| !people::owns(&self.account, &self.office, author);
+        if let Some(stranger) = authors.iter().position(foreign) {
+            return Err(Unfit::Stranger(authors.swap_remove(stranger)));
         }
         // A Date that we are not sure of is worse than none.
         let date = post.clock.is_known().then_some(now);
@@ -142,7 +192,8 @@ impl Desk {
                 received_at: now,
             })
         };
-        finish().map_err(|error| unreadable(&error))
+        let delivery = finish().map_err(|error| unreadable(&error))?;
+        Ok((delivery, authors.into_iter().next()))
     }
 
     // Where it goes: one copy for each account here, one queue row for each address elsewhere.

@@ -119,15 +119,7 @@ async fn freezing_an_account_cuts_its_session_even_while_it_does_not_read() {
     reader.say("a2 SELECT INBOX\r\na3 FETCH 1 BODY[]\r\n").await;
     reader.hear("0123456789abcdef\r\n").await;
     let house = &trial.house;
-    guard::freeze(
-        &house.store,
-        &house.ledger,
-        &house.clock,
-        trial.anna,
-        "test".to_owned(),
-    )
-    .await
-    .unwrap();
+    house.guard.freeze(trial.anna, "test".to_owned()).await.unwrap();
     let end = tokio::time::timeout(PATIENCE, driven).await.unwrap().unwrap();
     assert!(matches!(end, End::Cut), "{end}");
 }
@@ -152,15 +144,7 @@ async fn idle_wakes_for_new_mail_and_ends_when_the_account_is_frozen() {
     assert_eq!(news, "* 1 EXISTS\r\n");
 
     let house = &trial.house;
-    guard::freeze(
-        &house.store,
-        &house.ledger,
-        &house.clock,
-        trial.anna,
-        "test".to_owned(),
-    )
-    .await
-    .unwrap();
+    house.guard.freeze(trial.anna, "test".to_owned()).await.unwrap();
     let heard = reader.rest().await;
     assert!(heard.contains("* BYE"), "{heard}");
     drop(reader);

@@ -1,68 +1,12 @@
-//! Freezing: no login anywhere, sessions cut, mail still accepted.
+//! What a session notices of its account: mail that came, a new password, a freeze.
 
 use super::login::shut;
 use super::sessions::Sessions;
-use crate::clock::Clock;
-use crate::ledger::Ledger;
 use proto::refusal::Refusal;
 use proto::types::AccountId;
-use store::{AccountState, Change, EventKind, Store, StoreError};
+use store::{Change, Store, StoreError};
 use tokio::sync::broadcast::error::RecvError;
-use tracing::{error, info, warn};
-
-/// Freezes an account, for `reason`. Its sessions end as soon as the store has said so.
-///
-/// # Errors
-/// `NotFound`: no such account.
-pub async fn freeze(
-    store: &Store,
-    ledger: &Ledger,
-    clock: &Clock,
-    account: AccountId,
-    reason: String,
-) -> Result<(), StoreError> {
-    let state = store
-        .snapshot()?
-        .account(account)?
-        .ok_or(StoreError::NotFound)?
-        .state;
-    if matches!(state, AccountState::Frozen { .. }) {
-        return Ok(());
-    }
-    let since = clock.now();
-    let frozen = AccountState::Frozen {
-        since,
-        reason: reason.clone(),
-    };
-    store.set_account_state(account, frozen).await?;
-    warn!(%account, reason, "account frozen");
-    ledger.record(EventKind::Frozen { account, reason });
-    Ok(())
-}
-
-/// Gives an account back; `by` says who decided so.
-///
-/// # Errors
-/// `NotFound`: no such account.
-pub async fn unfreeze(
-    store: &Store,
-    ledger: &Ledger,
-    account: AccountId,
-    by: String,
-) -> Result<(), StoreError> {
-    let state = store
-        .snapshot()?
-        .account(account)?
-        .ok_or(StoreError::NotFound)?
-        .state;
-    if state == AccountState::Active {
-        return Ok(());
-    }
-    store.set_account_state(account, AccountState::Active).await?;
-    info!(%account, by, "account unfrozen");
-    ledger.record(EventKind::Unfrozen { account, by });
-    Ok(())
-}
+use tracing::{error, info};
 
 /// Changes an account's password (its hash); its sessions, opened with the old one, end.
 ///

@@ -1,16 +1,21 @@
 //! The guard: who may come in, who is thrown out, who is slowed down.
 
+mod allowance;
 mod callers;
 mod freeze;
 mod login;
 mod networks;
 mod password;
+pub mod rules;
 pub mod screen;
 mod sessions;
 mod turns;
+mod windows;
+pub mod words;
 
+pub use allowance::{Guard, Permit, Sending, WATCHED_FOR, is_watched};
 pub use callers::{Call, Callers};
-pub use freeze::{change_password, freeze, unfreeze, watch_accounts};
+pub use freeze::{change_password, watch_accounts};
 pub use login::{Attempt, Logins};
 pub use networks::{LAN, Lan, Network, NetworkError};
 pub use password::{PasswordError, hash};

@@ -8,7 +8,6 @@ use crate::spool::Spool;
 use proto::ask::{Answer, Envelope};
 use proto::refusal::Refusal;
 use proto::types::{Address, Protocol, ReversePath};
-use store::AccountState;
 
 impl World {
     /// May this session send as `from`?
@@ -17,12 +16,13 @@ impl World {
             return Ok(Answer::Done);
         }
         let account = self.account()?;
+        let now = self.house.clock.now();
         let snapshot = self.snapshot().map_err(refused)?;
         let account = snapshot
             .account(account)
             .map_err(refused)?
             .ok_or(Refusal::Disabled)?;
-        if let AccountState::Limited { until, .. } = account.state {
+        if let Some(until) = account.state.limited_until(now) {
             return Err(Refusal::Limited { until });
         }
         let office: Option<Office> = settings::read(snapshot, settings::OFFICE).map_err(refused)?;

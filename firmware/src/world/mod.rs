@@ -203,6 +203,7 @@ impl World {
             self.ticket.belongs_to(None);
             return Err(refusal);
         }
+        self.house.guard.greet(account.id, self.facts.ip());
         let identity = Identity {
             account: account.id,
             address: account.address,

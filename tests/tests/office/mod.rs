@@ -6,6 +6,7 @@ use firmware::deliver::{Post, inbound, queue, submit};
 use firmware::dkim;
 use firmware::dns::{Dns, NameServers};
 use firmware::facts::{ConnectionFacts, TlsFacts};
+use firmware::guard::Guard;
 use firmware::ledger::Ledger;
 use firmware::settings::{self, Smarthost};
 use firmware::spool::Spool;
@@ -64,6 +65,7 @@ impl Office {
             store: store.clone(),
             dns: Dns::new(NameServers::Fixed(vec![dns.address()])),
             clock: clock.clone(),
+            guard: Guard::open(store.clone(), ledger.clone(), clock.clone(), Box::new(Vec::new))?,
             ledger,
             relay_port,
         };

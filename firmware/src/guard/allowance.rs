@@ -1,0 +1,455 @@
+//! Who may send how much: notices that an account is misused, and stops it.
+//!
+//! The counts live in memory, one lock for all; a message is counted before it is taken over, so
+//! neither pipelining nor parallel sessions get past a limit. After a restart they are made anew from
+//! the ledger, whose `Sent` events are committed together with their messages: a crash loses none.
+//! It can lose the last second's bounces and refused senders, which are recorded in batches. A ledger
+//! that was flooded with more events a day than it keeps remembers less.
+
+mod remembered;
+mod stop;
+
+use super::networks::{LAN, Lan, Network, NetworkError};
+use super::rules::{Allowed, RULES, Rules};
+use super::windows::{Message, Over, Windows};
+use crate::clock::{Clock, DAY};
+use crate::ledger::Ledger;
+use crate::settings;
+use proto::refusal::Refusal;
+use proto::types::{AccountId, Address, Protocol, Timestamp};
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use store::{Account, Acquaintance, EventKind, Snapshot, SourceClass, Store, StoreError};
+use tracing::{error, warn};
+
+/// A network is known from so many seconds after the account was first seen in it.
+const KNOWN_AFTER: i64 = DAY;
+/// How long an account that was given back is watched twice as closely, in seconds.
+pub const WATCHED_FOR: i64 = DAY;
+/// Networks greeted since the start that are remembered, so that not every login is written.
+const GREETED: usize = 4096;
+
+/// Most networks that can be named as the office's.
+const LANS: usize = 64;
+/// How much of an IPv6 address is one household or firm, whatever wires it has; of IPv4 a /24.
+const HOUSEHOLD: u8 = 48;
+
+/// Says the box's own addresses.
+pub type OwnAddresses = Box<dyn Fn() -> Vec<IpAddr> + Send + Sync>;
+
+/// Watches over what accounts send. Clones share it.
+#[derive(Clone)]
+pub struct Guard(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    ledger: Ledger,
+    clock: Clock,
+    own: OwnAddresses,
+    accounts: Mutex<HashMap<AccountId, Watched>>,
+    greeted: Mutex<HashSet<(AccountId, Network, i64)>>,
+    // One change of the rules after the other.
+    changing: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct Watched {
+    windows: Windows,
+    // What every further message hears, from the moment of the decision on.
+    stopped: Option<Stopped>,
+}
+
+#[derive(Clone)]
+enum Stopped {
+    Frozen { reason: String },
+    Limited { until: Timestamp },
+}
+
+/// A message that somebody wants to send.
+#[derive(Debug, Clone, Copy)]
+pub struct Sending<'a> {
+    /// Who.
+    pub account: AccountId,
+    /// From where.
+    pub ip: IpAddr,
+    /// Through which door.
+    pub protocol: Protocol,
+    /// The address in From.
+    pub author: Option<&'a Address>,
+    /// Everybody who is to get it.
+    pub recipients: &'a [Address],
+    /// Those of them who are not here.
+    pub elsewhere: &'a [Address],
+}
+
+/// Leave to send one message. It counts, unless it is given back with [`Guard::give_back`].
+#[derive(Debug)]
+pub struct Permit {
+    account: AccountId,
+    number: u64,
+    /// Where it comes from.
+    pub source: SourceClass,
+    /// Recipients that the account never wrote to.
+    pub first_time: u32,
+    /// Whom the account meets by it.
+    pub met: Vec<Acquaintance>,
+}
+
+impl Guard {
+    /// A guard that remembers the last day.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn open(store: Store, ledger: Ledger, clock: Clock, own: OwnAddresses) -> Result<Self, StoreError> {
+        let accounts = remembered::windows(&store.snapshot()?, clock.now())?;
+        let watched = |(account, windows)| {
+            (
+                account,
+                Watched {
+                    windows,
+                    stopped: None,
+                },
+            )
+        };
+        Ok(Self(Arc::new(Inner {
+            accounts: Mutex::new(accounts.into_iter().map(watched).collect()),
+            greeted: Mutex::new(HashSet::new()),
+            changing: tokio::sync::Mutex::new(()),
+            store,
+            ledger,
+            clock,
+            own,
+        })))
+    }
+
+    /// Asks leave for one message. Over a limit the account is stopped, as the rules say, before
+    /// this returns.
+    ///
+    /// # Errors
+    /// `Frozen` or `Limited`, with the reason or the time; `Temporary` when the store fails.
+    pub async fn allow(&self, sending: &Sending<'_>) -> Result<Permit, Refusal> {
+        let judged = crate::blocking::blocking(|| self.judge(sending)).map_err(|error| temporary(&error))?;
+        match judged {
+            Judged::Leave(permit) => Ok(permit),
+            Judged::Refused(refusal) => Err(refusal),
+            Judged::Over(over, allowed) => {
+                Err(self.stop(over, &allowed, Some(sending), sending.account).await)
+            }
+        }
+    }
+
+    /// The message was not taken over after all.
+    pub fn give_back(&self, permit: &Permit) {
+        if let Some(watched) = self.accounts().get_mut(&permit.account) {
+            watched.windows.leave(permit.number);
+        }
+    }
+
+    /// The other side will never take what the account sent, `count` times.
+    pub async fn bounced(&self, account: AccountId, count: u32) {
+        let over = self.with(account, |windows, now, allowed| {
+            windows.bounce(now, count, allowed)
+        });
+        match over {
+            Ok((Err(over), allowed)) => drop(self.stop(over, &allowed, None, account).await),
+            Ok((Ok(()), _)) => {}
+            Err(error) => error!(%error, "a bounce could not be counted"),
+        }
+    }
+
+    /// The account wanted to write as somebody else. Gives back what it hears: `NotYourSender`, or
+    /// that this was once too often.
+    pub async fn strange_sender(&self, sending: &Sending<'_>) -> Refusal {
+        let account = sending.account;
+        let Some(author) = sending.author else {
+            return Refusal::NotYourSender;
+        };
+        match self.with(account, |windows, now, allowed| {
+            windows.strange(now, author, allowed)
+        }) {
+            Ok((Err(over), allowed)) => match self.stop(over, &allowed, Some(sending), account).await {
+                Refusal::Limited { .. } => Refusal::NotYourSender, // refused anyway, and for longer
+                frozen => frozen,
+            },
+            Ok((Ok(()), _)) => Refusal::NotYourSender,
+            Err(error) => temporary(&error),
+        }
+    }
+
+    /// The account logged in from there: a day later the network is a known one.
+    pub fn greet(&self, account: AccountId, ip: IpAddr) {
+        let now = self.0.clock.now();
+        let network = household(ip);
+        {
+            let mut greeted = self.0.greeted.lock().unwrap_or_else(PoisonError::into_inner);
+            if greeted.len() >= GREETED {
+                greeted.clear();
+            }
+            if !greeted.insert((account, network, now.0.div_euclid(DAY))) {
+                return;
+            }
+        }
+        let store = self.0.store.clone();
+        tokio::spawn(async move {
+            let met = vec![Acquaintance::Network(network.to_string())];
+            if let Err(error) = store.meet(account, met, now).await {
+                warn!(%error, "a network could not be remembered");
+            }
+        });
+    }
+
+    /// The rules.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn rules(&self) -> Result<Rules, StoreError> {
+        Rules::read(&self.0.store.snapshot()?)
+    }
+
+    /// Changes the rules: pairs of name and value, as [`Rules::set`] takes them, all or none. For the
+    /// office `lan` is one too: networks with commas between, or `default`.
+    ///
+    /// # Errors
+    /// Why not, in words; nothing is changed then.
+    pub async fn set_rules(
+        &self,
+        account: Option<AccountId>,
+        changes: &[(String, String)],
+    ) -> Result<(), String> {
+        let _turn = self.0.changing.lock().await;
+        let mut rules = self.rules().map_err(|error| error.to_string())?;
+        let mut lan = None;
+        for (what, value) in changes {
+            match (what.as_str(), account) {
+                ("lan", None) => lan = Some(networks(value)?),
+                ("lan", Some(_)) => return Err("lan is the office's, not one account's".to_owned()),
+                _ => rules.set(account, what, value)?,
+            }
+        }
+        if let Some(lan) = lan {
+            self.put(LAN, &lan).await?;
+        }
+        self.put(RULES, &rules).await
+    }
+
+    async fn put<T: serde::Serialize>(&self, key: &str, setting: &T) -> Result<(), String> {
+        let written = settings::write(&self.0.store, key, setting).await;
+        written.map_err(|error| error.to_string())?;
+        let key = key.to_owned();
+        self.0.ledger.record(EventKind::SettingChanged { key });
+        Ok(())
+    }
+
+    /// Forgets whom nobody has met for a year.
+    pub async fn tidy(&self) {
+        let long_ago = self.0.clock.now().plus(-366 * DAY);
+        if let Err(error) = self.0.store.forget_before(long_ago).await {
+            warn!(%error, "old acquaintances could not be forgotten");
+        }
+        let now = self.0.clock.now();
+        let empty = |watched: &mut Watched| watched.stopped.is_none() && watched.windows.is_empty(now);
+        self.accounts().retain(|_, watched| !empty(watched));
+    }
+
+    /// How many of each the account has now, and what it may have.
+    ///
+    /// # Errors
+    /// The store failed, or has no such account.
+    pub fn counts(&self, account: AccountId) -> Result<(Vec<(store::Counter, u32)>, Allowed), StoreError> {
+        self.with(account, |windows, now, _| {
+            super::rules::COUNTERS
+                .into_iter()
+                .map(|counter| (counter, windows.count(now, counter)))
+                .collect()
+        })
+    }
+
+    fn judge(&self, sending: &Sending<'_>) -> Result<Judged, StoreError> {
+        let now = self.0.clock.now();
+        let snapshot = self.0.store.snapshot()?;
+        let rules = Rules::read(&snapshot)?;
+        let account = snapshot.account(sending.account)?.ok_or(StoreError::NotFound)?;
+        let allowed = allowed(&rules, &account, now);
+        let (source, network) = self.source(&snapshot, sending, now)?;
+        let mut met = Vec::new();
+        if source != SourceClass::Lan {
+            met.push(Acquaintance::Network(network.to_string()));
+        }
+        let mut first_time = 0_u32;
+        for address in sending.elsewhere {
+            let whom = Acquaintance::Recipient(address.clone());
+            if !met.contains(&whom) {
+                first_time += u32::from(snapshot.met(account.id, &whom)?.is_none());
+                met.push(whom);
+            }
+        }
+        let message = Message {
+            source,
+            network,
+            recipients: u32::try_from(sending.recipients.len()).unwrap_or(u32::MAX),
+            first_time,
+            author: sending.author.cloned(),
+        };
+        let mut accounts = self.accounts();
+        let watched = accounts.entry(account.id).or_default();
+        if let Some(refusal) = watched.refusal(now) {
+            return Ok(Judged::Refused(refusal));
+        }
+        Ok(match watched.windows.enter(now, message, &allowed) {
+            Ok(number) => Judged::Leave(Permit {
+                account: account.id,
+                number,
+                source,
+                first_time,
+                met,
+            }),
+            Err(over) => {
+                watched.stop(&over, &allowed);
+                Judged::Over(over, allowed)
+            }
+        })
+    }
+
+    fn source(
+        &self,
+        snapshot: &Snapshot,
+        sending: &Sending<'_>,
+        now: Timestamp,
+    ) -> Result<(SourceClass, Network), StoreError> {
+        let network = household(sending.ip);
+        if Lan::read(snapshot)?.contains(sending.ip, &(self.0.own)()) {
+            return Ok((SourceClass::Lan, network));
+        }
+        let met = snapshot.met(sending.account, &Acquaintance::Network(network.to_string()))?;
+        let known = met.is_some_and(|(first, _)| now.0 - first.0 >= KNOWN_AFTER);
+        Ok((
+            if known {
+                SourceClass::Known
+            } else {
+                SourceClass::New
+            },
+            network,
+        ))
+    }
+
+    // Looks at one account's windows under the lock; a limit that is passed stops it at once.
+    fn with<T: Verdict>(
+        &self,
+        account: AccountId,
+        look: impl FnOnce(&mut Windows, Timestamp, &Allowed) -> T,
+    ) -> Result<(T, Allowed), StoreError> {
+        let now = self.0.clock.now();
+        let snapshot = self.0.store.snapshot()?;
+        let found = snapshot.account(account)?.ok_or(StoreError::NotFound)?;
+        let allowed = allowed(&Rules::read(&snapshot)?, &found, now);
+        let mut accounts = self.accounts();
+        let watched = accounts.entry(account).or_default();
+        let looked = look(&mut watched.windows, now, &allowed);
+        if let Some(over) = looked.over() {
+            watched.stop(over, &allowed);
+        }
+        drop(accounts);
+        Ok((looked, allowed))
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, HashMap<AccountId, Watched>> {
+        self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Guard(..)")
+    }
+}
+
+enum Judged {
+    Leave(Permit),
+    Refused(Refusal),
+    Over(Over, Allowed),
+}
+
+// What a look at the windows may find.
+trait Verdict {
+    fn over(&self) -> Option<&Over> {
+        None
+    }
+}
+
+impl Verdict for Vec<(store::Counter, u32)> {}
+
+impl Verdict for Result<(), Over> {
+    fn over(&self) -> Option<&Over> {
+        self.as_ref().err()
+    }
+}
+
+impl Watched {
+    fn refusal(&mut self, now: Timestamp) -> Option<Refusal> {
+        match self.stopped.clone()? {
+            Stopped::Frozen { reason } => Some(Refusal::Frozen { reason }),
+            Stopped::Limited { until } if until > now => Some(Refusal::Limited { until }),
+            Stopped::Limited { .. } => {
+                self.stopped = None;
+                None
+            }
+        }
+    }
+
+    fn stop(&mut self, over: &Over, allowed: &Allowed) {
+        if self.stopped.is_some() {
+            return;
+        }
+        self.stopped = Some(match allowed.action {
+            store::GuardAction::Freeze => Stopped::Frozen {
+                reason: super::words::reason(over),
+            },
+            store::GuardAction::Limit => Stopped::Limited { until: over.until },
+        });
+    }
+}
+
+// Whoever was just given back is watched twice as closely.
+fn allowed(rules: &Rules, account: &Account, now: Timestamp) -> Allowed {
+    let allowed = rules.of(account.id);
+    if is_watched(account, now) {
+        allowed.halved()
+    } else {
+        allowed
+    }
+}
+
+/// Whether the account is under the tighter watch that follows an unfreeze.
+#[must_use]
+pub fn is_watched(account: &Account, now: Timestamp) -> bool {
+    let since = account.unfrozen_at;
+    since.is_some_and(|since| (0..WATCHED_FOR).contains(&(now.0 - since.0)))
+}
+
+/// The network by which an account is known: /24, or /48 of IPv6.
+#[must_use]
+pub fn household(ip: IpAddr) -> Network {
+    if ip.to_canonical().is_ipv4() {
+        Network::around(ip)
+    } else {
+        Network::of(ip, HOUSEHOLD)
+    }
+}
+
+fn networks(value: &str) -> Result<Lan, String> {
+    if value.trim() == "default" {
+        return Ok(Lan::default());
+    }
+    let networks: Result<Vec<Network>, NetworkError> = value.split(',').map(str::parse).collect();
+    let networks = networks.map_err(|error| format!("lan: {error}, not `{value}`"))?;
+    if networks.len() > LANS {
+        return Err(format!("lan: at most {LANS} networks"));
+    }
+    Ok(Lan { networks })
+}
+
+fn temporary(error: &StoreError) -> Refusal {
+    error!(%error, "the guard cannot judge");
+    Refusal::Temporary
+}
