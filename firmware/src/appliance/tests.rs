@@ -130,6 +130,15 @@ async fn a_pass_ends_with_the_password_or_the_freezing() {
     assert!(pages.still_welcome(ada).await.unwrap());
 
     let id = ada.account.unwrap();
+    // The last admin could not be let out by anybody.
+    let last = pages.freeze(id, "laptop stolen".to_owned()).await;
+    assert!(matches!(last, Err(Fault::Refused(_))), "{last:?}");
+    assert!(pages.still_welcome(ada).await.unwrap());
+    let bob = Address::parse("bob@example.com").unwrap();
+    pages
+        .create_account(bob, secret("a chief of his own"), true)
+        .await
+        .unwrap();
     pages.freeze(id, "laptop stolen".to_owned()).await.unwrap();
     assert!(!pages.still_welcome(ada).await.unwrap());
     let frozen = login(pages, "ada@example.com", "tulips in the rain").await;

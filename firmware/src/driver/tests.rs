@@ -1,5 +1,4 @@
 use super::*;
-use crate::guard;
 use crate::spool::IN_MEMORY;
 use crate::tls;
 use crate::trial::{Caller, PASSWORD, PATIENCE, Trial};
