@@ -54,6 +54,6 @@ pub struct Status {
     pub frozen: Vec<String>,
     /// Whether the clock can be trusted.
     pub clock_known: bool,
-    /// Troubles, worst first, each a few words.
+    /// Troubles, worst first, each a few words; an unknown time and a missing network are among them.
     pub troubles: Vec<String>,
 }

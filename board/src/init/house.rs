@@ -81,7 +81,8 @@ impl House {
             spoken: false,
             hangs: 0,
             link_state: None,
-            clock_state: None,
+            // Without a battery it is not, until time servers agree.
+            clock_state: Some(BoardEvent::Clock { known: false }),
             last_words: None,
             console: Vec::new(),
             clock_saved: now,

@@ -80,18 +80,12 @@ fn browser_address(address: &str) -> String {
     }
 }
 
-/// What is wrong, worst first: mail not flowing and storage (from `troubles`), the clock, frozen
-/// accounts, failed logins.
+/// What is wrong, worst first: what `serve` says in words (mail not flowing, storage, network, the
+/// clock), frozen accounts, failed logins.
 fn troubles(status: &Status, glass: Glass) -> Vec<Fact> {
     let mut pages = Vec::new();
     for trouble in status.troubles.iter().take(MOST_NAMED) {
         pages.extend(text("Trouble", trouble, true, glass));
-    }
-    if status.address.is_empty() {
-        pages.extend(text("No network", "plug in a cable", true, glass));
-    }
-    if !status.clock_known {
-        pages.extend(text("Clock unknown", "waiting for the time", true, glass));
     }
     for account in status.frozen.iter().take(MOST_NAMED) {
         pages.extend(text("Frozen account", account, true, glass));
@@ -111,9 +105,14 @@ pub(crate) fn failed_logins(status: &Status) -> Fact {
         Some(worst) => worst.clone(),
         None => format!("{} in the last hour", status.failed_last_hour),
     };
+    let failed = status.failed_today.max(status.failed_last_hour);
     number(
-        "failed logins",
-        status.failed_today.max(status.failed_last_hour),
+        if failed == 1 {
+            "failed login"
+        } else {
+            "failed logins"
+        },
+        failed,
         note,
         true,
     )
@@ -149,7 +148,12 @@ fn calm(status: &Status, glass: Glass) -> Vec<Fact> {
     } else {
         &status.domain
     };
-    pages.extend(text(name, &status.address, false, glass));
+    let address = if status.address.is_empty() {
+        "no network"
+    } else {
+        &status.address
+    };
+    pages.extend(text(name, address, false, glass));
     pages
 }
 

@@ -123,7 +123,6 @@ fn trouble_is_shown_worst_first_and_hides_the_calm_pages() {
     let status = Status {
         troubles: vec!["card is full".into()],
         frozen: (0..6).map(|n| format!("user{n}@example.org")).collect(),
-        clock_known: false,
         failed_last_hour: 1,
         failed_today: 1,
         ..calm()
@@ -131,7 +130,6 @@ fn trouble_is_shown_worst_first_and_hides_the_calm_pages() {
     let lines = text_lines(&Screen::Running(status));
     let starts = [
         "! Trouble",
-        "! Clock",
         "! Frozen",
         "! Frozen",
         "! Frozen",
