@@ -2,6 +2,7 @@
 //!
 //! Two signatures on every message: Ed25519 is short and fast, RSA is what every receiver knows.
 
+use crate::limits::PIECE;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use mail_auth::common::crypto::{Ed25519Key, RsaKey, Sha256};
@@ -16,9 +17,6 @@ use zeroize::Zeroizing;
 
 /// RSA modulus length: what receivers accept and a TXT record still holds (RFC 8301 3.2).
 const RSA_BITS: usize = 2048;
-/// Octets of the body hashed at a time.
-const CHUNK: usize = 64 * 1024;
-
 /// Fields that are signed, present or not: one that is absent cannot be added on the way.
 /// From twice, so that a second From cannot be added (RFC 6376 8.15).
 const SIGNED: [&str; 13] = [
@@ -169,7 +167,7 @@ impl Signer {
         };
         write(header);
         let mut blanks = Blanks::default();
-        let mut chunk = vec![0; CHUNK];
+        let mut chunk = vec![0; PIECE];
         loop {
             let count = body.read(&mut chunk)?;
             if count == 0 {

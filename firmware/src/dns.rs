@@ -3,6 +3,7 @@
 //! Name servers come from `--dns` or from `/etc/resolv.conf`, which is read again when it changes
 //! (the network may come up, or move, while we run).
 
+use crate::limits::dns as limits;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
     LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
@@ -16,21 +17,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
-
-/// Longest wait for one answer, retries included.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// Longest wait for the name of a client: it decorates the Received header, no more.
-const NAME_PATIENCE: Duration = Duration::from_secs(3);
-/// Most mail hosts of a domain that are looked at.
-const MAX_HOSTS: usize = 16;
-/// Most addresses of one host that are looked at.
-const MAX_ADDRESSES: usize = 8;
-/// How long the name of a client is remembered, and for how many.
-const REMEMBERED: Duration = Duration::from_secs(600);
-const MAX_NAMES: usize = 1000;
-/// Answers kept in memory.
-const CACHE_ANSWERS: u64 = 256;
+use std::time::{Instant, SystemTime};
 
 /// Where the name servers are written down.
 #[derive(Debug, Clone)]
@@ -149,7 +136,7 @@ impl Dns {
         }
         // RFC 5321 5.1: lowest preference first; spread the load among equals.
         hosts.sort();
-        hosts.truncate(MAX_HOSTS);
+        hosts.truncate(limits::HOSTS);
         let trimmed = |host: String| host.trim_end_matches('.').to_lowercase();
         Ok(hosts
             .into_iter()
@@ -173,7 +160,7 @@ impl Dns {
                 Err(Silence::Failed(words)) => failure = Some(words),
             }
         }
-        addresses.truncate(MAX_ADDRESSES);
+        addresses.truncate(limits::ADDRESSES);
         match (addresses.is_empty(), failure) {
             (false, _) => Ok(addresses),
             (true, Some(words)) => Err(NoRoute::Unknown(host.to_owned(), words)),
@@ -190,7 +177,7 @@ impl Dns {
         if let Some(known) = self.names.get(client) {
             return known;
         }
-        let name = tokio::time::timeout(NAME_PATIENCE, self.confirmed_name(client));
+        let name = tokio::time::timeout(limits::NAME, self.confirmed_name(client));
         let name = name.await.ok().flatten();
         self.names.put(client, name.clone());
         name
@@ -211,7 +198,7 @@ impl Dns {
         let resolver = self.resolver().map_err(Silence::Failed)?;
         // The final dot keeps the office's search list out of it.
         let name = format!("{}.", name.trim_end_matches('.'));
-        match tokio::time::timeout(PATIENCE, resolver.lookup(name, kind)).await {
+        match tokio::time::timeout(limits::ANSWER, resolver.lookup(name, kind)).await {
             Ok(Ok(lookup)) => Ok(lookup
                 .answers()
                 .iter()
@@ -252,15 +239,15 @@ impl Names {
     fn get(&self, client: IpAddr) -> Option<Option<Domain>> {
         let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, name) = names.get(&client)?;
-        (at.elapsed() < REMEMBERED).then(|| name.clone())
+        (at.elapsed() < limits::REMEMBERED).then(|| name.clone())
     }
 
     fn put(&self, client: IpAddr, name: Option<Domain>) {
         let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if names.len() >= MAX_NAMES {
-            names.retain(|_, (at, _)| at.elapsed() < REMEMBERED);
+        if names.len() >= limits::NAMES {
+            names.retain(|_, (at, _)| at.elapsed() < limits::REMEMBERED);
         }
-        if names.len() >= MAX_NAMES {
+        if names.len() >= limits::NAMES {
             names.clear(); // more callers than anyone needs to remember
         }
         names.insert(client, (Instant::now(), name));
@@ -279,9 +266,9 @@ pub(crate) fn build(servers: &NameServers) -> Result<TokioResolver, NetError> {
         NameServers::Fixed(servers) => (fixed(servers), ResolverOpts::default()),
         NameServers::File(path) => system(path)?,
     };
-    options.cache_size = CACHE_ANSWERS;
+    options.cache_size = limits::CACHED;
     options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
-    options.timeout = Duration::from_secs(4);
+    options.timeout = limits::SERVER;
     options.attempts = 2;
     options.use_hosts_file = ResolveHosts::Never; // an MX never means an entry of /etc/hosts
     // An explicit TLS configuration: without one the resolver looks for the system's certificate
@@ -332,7 +319,7 @@ mod tests {
         let write = |text: &str, second: u64| {
             std::fs::write(&path, text).unwrap();
             let file = std::fs::File::options().append(true).open(&path).unwrap();
-            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(second))
+            file.set_modified(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(second))
                 .unwrap();
         };
         write("# the network is not up\n", 1);

@@ -71,3 +71,77 @@ pub const DELAYED: usize = 4096;
 
 /// Recipients of one message.
 pub const RECIPIENTS: usize = 1000;
+
+/// Received fields of a message that goes in circles (RFC 5321 6.3).
+pub const HOPS: usize = 100;
+
+/// The queue at work.
+pub mod queue {
+    use std::time::Duration;
+
+    /// Tries at once, in all.
+    pub const TRIES: usize = 20;
+    /// Tries at once at one domain.
+    pub const TRIES_AT_DOMAIN: usize = 2;
+    /// Tries at once at the smarthost, which gets everything.
+    pub const TRIES_AT_SMARTHOST: usize = 5;
+    /// Recipients of one transaction (RFC 5321 4.5.3.1.8).
+    pub const RECIPIENTS: usize = 100;
+    /// Due rows looked at in one go.
+    pub const DUE: usize = 1000;
+    /// Longest sleep, in seconds: the clock may be set while we sleep.
+    pub const SLEEP: i64 = 60;
+    /// How long a place that could not be reached is left alone, in seconds: what is due for it is
+    /// put off at once, and mail for other places need not queue up behind it.
+    pub const REST: i64 = 120;
+    /// How long running tries may take to finish when the box goes down.
+    pub const LAST_TRIES: Duration = Duration::from_secs(5);
+    /// Longest wait before a settlement that the store could not take is tried again.
+    pub const SETTLE: Duration = Duration::from_secs(60);
+    /// Octets of an undelivered message in which the header for its notice is looked for.
+    pub const RETURNED_HEADER: u64 = 64 * 1024;
+}
+
+/// Patience with other servers.
+pub mod relay {
+    use std::time::Duration;
+
+    /// One message at one place, all its servers together.
+    pub const WHOLE: Duration = Duration::from_secs(3600);
+    /// A connection. RFC 5321 4.5.3.2 names no time; a filtered port shows itself only so.
+    pub const CONNECT: Duration = Duration::from_secs(30);
+    /// Greeting, EHLO, MAIL, RCPT (RFC 5321 4.5.3.2.1 to 4.5.3.2.3).
+    pub const COMMAND: Duration = Duration::from_secs(300);
+    /// The answer to DATA (RFC 5321 4.5.3.2.4).
+    pub const DATA: Duration = Duration::from_secs(120);
+    /// One piece of the message (RFC 5321 4.5.3.2.5).
+    pub const PIECE: Duration = Duration::from_secs(180);
+    /// The answer to the final dot (RFC 5321 4.5.3.2.6).
+    pub const FINAL: Duration = Duration::from_secs(600);
+    /// The TLS handshake.
+    pub const HANDSHAKE: Duration = Duration::from_secs(60);
+    /// What is left to hear from a peer that hung up on us, and its goodbye.
+    pub const GOODBYE: Duration = Duration::from_secs(3);
+}
+
+/// Questions to name servers.
+pub mod dns {
+    use std::time::Duration;
+
+    /// Longest wait for one answer, retries included.
+    pub const ANSWER: Duration = Duration::from_secs(20);
+    /// Longest wait for one server before the next try.
+    pub const SERVER: Duration = Duration::from_secs(4);
+    /// Longest wait for the name of a client: it decorates the Received field, no more.
+    pub const NAME: Duration = Duration::from_secs(3);
+    /// How long the name of a client is remembered, or that it has none.
+    pub const REMEMBERED: Duration = Duration::from_secs(600);
+    /// How many clients' names are remembered.
+    pub const NAMES: usize = 1000;
+    /// Mail hosts of a domain that are looked at.
+    pub const HOSTS: usize = 16;
+    /// Addresses of one host that are looked at.
+    pub const ADDRESSES: usize = 8;
+    /// Answers kept in memory.
+    pub const CACHED: u64 = 256;
+}

@@ -6,14 +6,12 @@
 use super::relay::{self, End, Errand, Outcome, Pieces, Way};
 use super::{Post, backoff, notice};
 use crate::blocking::blocking;
+use crate::limits::queue::SETTLE;
 use crate::settings::Office;
 use proto::types::{AccountId, Timestamp};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use store::{EventKind, QueueItem, Settlement, Snapshot, StoreError};
-
-/// Longest wait before a settlement that the store could not take is tried again.
-const STORE_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Sends one message to the recipients in `items` (same body, same sender, same way) and settles
 /// them. Returns only when the store knows: a row that was delivered must never be due again.
@@ -86,7 +84,7 @@ async fn settle(post: &Post, office: &Office, ended: &[(QueueItem, Outcome)]) {
             Err(error) => tracing::error!(%error, "the queue could not be brought up to date"),
         }
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(STORE_PATIENCE);
+        pause = (pause * 2).min(SETTLE);
     }
 }
 

@@ -4,6 +4,7 @@ use super::people::{Recipient, recipient};
 use super::{Post, fresh_id, pieces, refusal, refuse};
 use crate::blocking::blocking;
 use crate::facts::ConnectionFacts;
+use crate::limits::HOPS;
 use crate::settings::{self, Office};
 use crate::spool::Spool;
 use proto::ask::Envelope;
@@ -13,9 +14,6 @@ use proto::refusal::Refusal;
 use proto::types::{AccountId, Address, Domain, Flags, Timestamp};
 use std::io;
 use store::{Delivery, EventKind, MailCopy, Place, StoreError};
-
-/// Received fields of a message that goes in circles (RFC 5321 6.3).
-const LOOP: usize = 100;
 
 /// Takes a message over from another server: once this returns its id, it is on the card, in the
 /// inbox of every recipient.
@@ -69,7 +67,7 @@ impl Arrival<'_> {
     fn prepare(&self, post: &Post, spool: Spool) -> Result<Delivery, Refusal> {
         let (office, accounts) = recipients(post, self.envelope)?;
         let top = pieces::header_of(&spool).map_err(|error| unreadable(&error))?;
-        if header::fields(&top).filter(|field| field.is("Received")).count() >= LOOP {
+        if header::fields(&top).filter(|field| field.is("Received")).count() >= HOPS {
             refuse(post, self.facts, self.envelope, &Refusal::Loop);
             return Err(Refusal::Loop);
         }

@@ -1,4 +1,16 @@
 //! Mail on its way: in from the world, out from our own people, through the queue.
+//!
+//! | RFC | what | here |
+//! |---|---|---|
+//! | 5321 | mail hosts, relaying, retries, loops, trace fields | yes |
+//! | 7505 | null MX | yes |
+//! | 6409 8, 3848 | completing what was submitted | Date, Message-ID, Bcc; From has to be the sender's own |
+//! | 6376, 8463 | DKIM | signed with RSA-2048 and Ed25519; not verified yet |
+//! | 3464, 3834 | notices | when mail is given up; no notice of delay yet |
+//! | 3207, 7435 | STARTTLS to other servers | any certificate; a password wants a verified one |
+//! | 2920, 1870, 6152, 6531 | PIPELINING, SIZE, 8BITMIME, SMTPUTF8 | where the other server offers it |
+//! | 4954, 4616 | AUTH to a smarthost | PLAIN, else LOGIN |
+//! | 7672, 8461 | DANE, MTA-STS | no |
 
 mod attempt;
 mod backoff;

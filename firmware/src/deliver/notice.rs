@@ -2,14 +2,12 @@
 
 use super::people::{Recipient, recipient};
 use super::relay::Outcome;
+use crate::limits::queue::RETURNED_HEADER;
 use crate::settings::Office;
 use proto::message::dsn::{Action, Recipient as Failed, Report};
 use proto::message::{header, scan};
 use proto::types::{Address, Flags, Span, Timestamp};
 use store::{Body, Delivery, MailCopy, Outgoing, Place, QueueItem, Snapshot, StoreError};
-
-/// Octets of the undelivered message in which its header is looked for.
-const HEADER: u64 = 64 * 1024;
 
 /// The notice about recipients of one message that are given up, ready to be committed with their
 /// settlement. `None` where nobody is to be told: mail without a sender is never answered
@@ -54,7 +52,7 @@ pub fn of_failure(
         body.read_span(
             Span {
                 start: 0,
-                end: HEADER,
+                end: RETURNED_HEADER,
             },
             &mut top,
         )?;

@@ -11,6 +11,9 @@ use super::Post;
 use super::attempt::{attempt, put_off};
 use super::relay::{End, Outcome, Way};
 use crate::blocking::blocking;
+use crate::limits::queue::{
+    DUE, LAST_TRIES, RECIPIENTS, REST, SLEEP, TRIES, TRIES_AT_DOMAIN, TRIES_AT_SMARTHOST,
+};
 use crate::settings::{self, Office, Smarthost};
 use proto::types::{QueueId, Timestamp};
 use std::collections::{HashMap, HashSet};
@@ -19,24 +22,6 @@ use std::time::Duration;
 use store::{Change, QueueItem, StoreError};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::task::{Id, JoinSet};
-
-/// Tries at once, in all.
-const TRIES: usize = 20;
-/// Tries at once at one domain.
-const TRIES_AT_DOMAIN: usize = 2;
-/// Tries at once at the smarthost, which gets everything.
-const TRIES_AT_SMARTHOST: usize = 5;
-/// Recipients of one transaction (RFC 5321 4.5.3.1.8).
-const RECIPIENTS: usize = 100;
-/// Due rows looked at in one go.
-const DUE: usize = 1000;
-/// Longest sleep, in seconds: the clock may be set while we sleep.
-const SLEEP: i64 = 60;
-/// How long a place that could not be reached is left alone, in seconds: what is due for it is put
-/// off at once, and mail for other places need not queue up behind it.
-const REST: i64 = 120;
-/// How long running tries may take to finish when the box goes down.
-const LAST_TRIES: Duration = Duration::from_secs(5);
 
 /// Works until `stop` is ready. What is under way then gets a few seconds to finish; the rest stays
 /// queued.

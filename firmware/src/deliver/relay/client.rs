@@ -3,7 +3,8 @@
 use super::body::Pieces;
 use super::problem::{Problem, Then};
 use super::trust::{self, Protection};
-use super::wire::{self, Wire};
+use super::wire::Wire;
+use crate::limits::relay as limits;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use proto::frame::Stuffer;
@@ -67,7 +68,7 @@ impl Client {
         helo: &str,
         protection: Protection,
     ) -> Result<Self, Problem> {
-        let greeting = wire.reply(wire::COMMAND).await?;
+        let greeting = wire.reply(limits::COMMAND).await?;
         if !greeting.is_yes() {
             return Err(Problem::host(greeting.words()));
         }
@@ -172,8 +173,8 @@ impl Client {
 
     /// Says goodbye, without insisting on an answer.
     pub async fn quit(mut self) {
-        if self.wire.send(b"QUIT\r\n", wire::GOODBYE).await.is_ok() {
-            let _ = self.wire.reply(wire::GOODBYE).await;
+        if self.wire.send(b"QUIT\r\n", limits::GOODBYE).await.is_ok() {
+            let _ = self.wire.reply(limits::GOODBYE).await;
         }
     }
 
@@ -197,8 +198,8 @@ impl Client {
 
     async fn command(&mut self, line: &str) -> Result<Reply, Problem> {
         let line = zeroize::Zeroizing::new(format!("{line}\r\n"));
-        self.wire.send(line.as_bytes(), wire::COMMAND).await?;
-        self.wire.reply(wire::COMMAND).await
+        self.wire.send(line.as_bytes(), limits::COMMAND).await?;
+        self.wire.reply(limits::COMMAND).await
     }
 
     // MAIL and RCPT commands, or why the server cannot take this message at all.
@@ -238,9 +239,9 @@ impl Client {
         let mut replies = Vec::with_capacity(commands.len());
         if self.features.pipelining {
             let all = commands.join("\r\n") + "\r\n";
-            self.wire.send(all.as_bytes(), wire::COMMAND).await?;
+            self.wire.send(all.as_bytes(), limits::COMMAND).await?;
             for _ in commands {
-                replies.push(self.wire.reply(wire::COMMAND).await?);
+                replies.push(self.wire.reply(limits::COMMAND).await?);
             }
             return Ok(replies);
         }
@@ -257,8 +258,8 @@ impl Client {
 
     // DATA and the message; the reply to its end.
     async fn data(&mut self, body: &mut Pieces) -> Result<Reply, Problem> {
-        self.wire.send(b"DATA\r\n", wire::COMMAND).await?;
-        let reply = self.wire.reply(wire::DATA).await?;
+        self.wire.send(b"DATA\r\n", limits::COMMAND).await?;
+        let reply = self.wire.reply(limits::DATA).await?;
         if reply.code != 354 {
             return if reply.is_yes() {
                 Err(Problem::host(format!("an odd answer to DATA: {}", reply.words())))
@@ -271,7 +272,7 @@ impl Client {
         while let Some(piece) = body.next().await? {
             stuffed.clear();
             stuffer.piece(&piece, &mut stuffed);
-            if let Err(problem) = self.wire.send(&stuffed, wire::PIECE).await {
+            if let Err(problem) = self.wire.send(&stuffed, limits::PIECE).await {
                 return Err(self.last_words(problem).await);
             }
         }
@@ -279,13 +280,13 @@ impl Client {
         stuffer.finish(&mut stuffed);
         // From here on the server may have the message whatever we hear: no other host now.
         let later = |problem: Problem| Problem::later(problem.words);
-        self.wire.send(&stuffed, wire::PIECE).await.map_err(later)?;
-        self.wire.reply(wire::FINAL).await.map_err(later)
+        self.wire.send(&stuffed, limits::PIECE).await.map_err(later)?;
+        self.wire.reply(limits::FINAL).await.map_err(later)
     }
 
     // What a server said before it hung up in the middle of a message.
     async fn last_words(&mut self, problem: Problem) -> Problem {
-        match self.wire.reply(wire::GOODBYE).await {
+        match self.wire.reply(limits::GOODBYE).await {
             Ok(reply) => Problem::host(reply.words()),
             Err(_) => problem,
         }

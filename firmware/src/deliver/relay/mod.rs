@@ -11,17 +11,14 @@ pub use client::{End, Outcome};
 
 use super::Post;
 use crate::dns::{MailHost, NoRoute};
+use crate::limits::relay::WHOLE;
 use crate::settings::{Smarthost, SmarthostTls};
 use client::{Client, Mail};
 use problem::{Problem, Then};
 use proto::types::{Address, Domain, ReversePath, Secret};
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 use trust::Protection;
 use wire::Wire;
-
-/// Longest time for one message at one place, all its servers together.
-const WHOLE: Duration = Duration::from_secs(3600);
 
 /// Where a message goes.
 #[derive(Debug, Clone, PartialEq, Eq)]

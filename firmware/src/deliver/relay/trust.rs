@@ -2,7 +2,8 @@
 //! it is accepted, and whether it could be verified is remembered. A password is another matter.
 
 use super::problem::Problem;
-use super::wire::{Duplex, HANDSHAKE, Wire};
+use super::wire::{Duplex, Wire};
+use crate::limits::relay::HANDSHAKE;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;

@@ -1,28 +1,13 @@
 //! The connection to another server: lines out, replies in, each with its time.
 
 use super::problem::Problem;
+use crate::limits::relay as limits;
 use proto::smtp::client::Reply;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-
-/// Longest wait for a connection to be made. RFC 5321 4.5.3.2 names none; a filtered port shows
-/// itself only so.
-pub const CONNECT: Duration = Duration::from_secs(30);
-/// Greeting, EHLO, MAIL, RCPT (RFC 5321 4.5.3.2.1 to 4.5.3.2.3).
-pub const COMMAND: Duration = Duration::from_secs(300);
-/// The answer to DATA (RFC 5321 4.5.3.2.4).
-pub const DATA: Duration = Duration::from_secs(120);
-/// One piece of the message (RFC 5321 4.5.3.2.5).
-pub const PIECE: Duration = Duration::from_secs(180);
-/// The answer to the final dot (RFC 5321 4.5.3.2.6).
-pub const FINAL: Duration = Duration::from_secs(600);
-/// The TLS handshake.
-pub const HANDSHAKE: Duration = Duration::from_secs(60);
-/// What is left to hear from a peer that hung up on us, and its goodbye.
-pub const GOODBYE: Duration = Duration::from_secs(3);
 
 /// Both directions of a connection, whatever protects it.
 pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -40,7 +25,7 @@ impl Wire {
     /// # Errors
     /// Nobody answers there.
     pub async fn connect(address: SocketAddr) -> Result<Self, Problem> {
-        match timeout(CONNECT, TcpStream::connect(address)).await {
+        match timeout(limits::CONNECT, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
                 let _ = stream.set_nodelay(true); // a slower connection is still one
                 Ok(Self::new(Box::new(stream)))
@@ -117,13 +102,19 @@ mod tests {
     async fn a_silent_or_endless_server_is_a_problem_of_that_host() {
         let (ours, theirs) = tokio::io::duplex(64);
         let mut wire = Wire::new(Box::new(ours));
-        assert!(wire.reply(COMMAND).await.unwrap_err().words.contains("in time"));
+        assert!(
+            wire.reply(limits::COMMAND)
+                .await
+                .unwrap_err()
+                .words
+                .contains("in time")
+        );
         let endless = tokio::spawn(async move {
             let mut theirs = theirs;
             while theirs.write_all(b"250-more\r\n").await.is_ok() {}
         });
         assert!(
-            wire.reply(COMMAND)
+            wire.reply(limits::COMMAND)
                 .await
                 .unwrap_err()
                 .words
