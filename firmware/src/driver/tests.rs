@@ -6,6 +6,8 @@ use proto::ask::Want;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
 
 async fn greeted(trial: &Trial) -> (Caller, tokio::task::JoinHandle<End>) {
