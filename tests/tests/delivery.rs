@@ -11,6 +11,8 @@ use proto::refusal::Refusal;
 use std::net::SocketAddr;
 use std::time::Duration;
 use store::{AccountState, EventKind};
+use tests::imap::Imap;
+use tests::pillarbox::{DOMAIN, PASSWORD, Pillarbox};
 use tests::sink::{Behaviour, Sink};
 
 type Outcome = anyhow::Result<()>;
@@ -563,6 +565,46 @@ async fn whatever_a_server_says_mail_is_kept_until_it_was_taken() -> Outcome {
         assert!(queued.iter().all(|row| row.next_attempt > office.clock.now()));
     }
     assert!(seen.iter().all(|count| *count > 2), "{seen:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_office_writes_to_another() -> Outcome {
+    let theirs = Pillarbox::office(&["anna", "ben"], &[])?;
+    let ours = Office::open(theirs.port("smtp")?).await?;
+    ours.domain_at(DOMAIN, &["127.0.0.1"]);
+    let body = format!(".dot\r\n{}", noise(10_000_000));
+    let sent = message("ann@example.com", "From office to office", &body);
+    let to = ["anna", "ben", "nobody"].map(|name| format!("{name}@{DOMAIN}"));
+    let to: Vec<&str> = to.iter().map(String::as_str).collect();
+    ours.submit("ann@example.com", &to, &sent).await.unwrap();
+    ours.turn().await;
+    assert!(ours.queue()?.is_empty());
+    let notice = ours.notice("ann@example.com")?;
+    assert!(
+        notice.contains(&format!("Final-Recipient: rfc822; nobody@{DOMAIN}")),
+        "{notice}"
+    );
+    assert!(
+        notice.contains("Status: 5.1.1") && !notice.contains("ben@"),
+        "{notice}"
+    );
+    for name in ["anna", "ben"] {
+        let mut imap = Imap::login(theirs.port("imaps")?, &format!("{name}@{DOMAIN}"), PASSWORD)?;
+        imap.ok("SELECT INBOX")?;
+        let mail = imap.body(1)?;
+        let (header, rest) = split(&mail);
+        assert!(rest == body.as_bytes(), "{name}");
+        assert!(
+            header.starts_with("Return-Path: <ann@example.com>\r\n"),
+            "{header}"
+        );
+        assert!(
+            header.contains("with ESMTPS ") && header.contains("\r\nDKIM-Signature: "),
+            "{header}"
+        );
+        assert_eq!(ours.verify(&mail).await?.len(), 2);
+    }
     Ok(())
 }
 
