@@ -12,6 +12,7 @@ use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{RData, RecordType};
 use hickory_resolver::system_conf::parse_resolv_conf;
+use mail_auth::MessageAuthenticator;
 use proto::types::Domain;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -192,6 +193,14 @@ impl Dns {
         let name = Domain::parse(&name).ok()?;
         let addresses = self.addresses(name.as_str()).await.ok()?;
         addresses.contains(&client).then_some(name)
+    }
+
+    /// What asks about SPF, DKIM and DMARC, with the same servers.
+    ///
+    /// # Errors
+    /// No name server is known, in words.
+    pub fn authenticator(&self) -> Result<MessageAuthenticator, String> {
+        Ok(MessageAuthenticator(TokioResolver::clone(&*self.resolver()?)))
     }
 
     async fn ask(&self, name: &str, kind: RecordType) -> Result<Vec<RData>, Silence> {

@@ -4,7 +4,7 @@ use crate::board_link::Board;
 use crate::claim;
 use crate::clock::Clock;
 use crate::guard::screen::Screen;
-use crate::guard::{Callers, Guard, Logins, Sessions};
+use crate::guard::{Callers, Guard, Logins, Sessions, notice, reply};
 use crate::ledger::{Ledger, Writer};
 use crate::limits;
 use crate::settings::{self, Limits, Office};
@@ -51,6 +51,10 @@ pub struct House {
     pub programs: Callers,
     /// Connections of browsers.
     pub browsers: Callers,
+    /// How far the admins were told of what the guard did.
+    pub notices: notice::Seen,
+    /// How many replies to that came lately.
+    pub replies: reply::Rates,
     /// Which inboxes are locked by POP3.
     pub maildrops: Maildrops,
     /// Largest message in octets, where the command line says so.
@@ -94,6 +98,8 @@ impl House {
             servers: Callers::new(limits::SERVERS, limits::SERVERS_PER_IP),
             programs: Callers::new(limits::PROGRAMS, limits::PROGRAMS_PER_IP),
             browsers: Callers::new(limits::BROWSERS, limits::BROWSERS_PER_IP),
+            notices: notice::Seen::default(),
+            replies: reply::Rates::default(),
             maildrops: Maildrops::default(),
             max_message: None,
             spool: Arc::from(spool),

@@ -72,6 +72,18 @@ pub const DELAYED: usize = 4096;
 /// Recipients of one message.
 pub const RECIPIENTS: usize = 1000;
 
+/// Admins' addresses outside of the box that notices go to.
+pub const OUTSIDE: usize = 10;
+/// Tokens of notices that are remembered, used or not.
+pub const TICKETS: usize = 400;
+/// Answers that one admin gets in an hour to replies that did nothing.
+pub const ANSWERS: u32 = 10;
+/// Replies from one source, and to one notice, that are judged in an hour.
+pub const REPLIES: u32 = 30;
+/// Octets of a reply in which a signature is looked for; what is larger has to come from a server
+/// that the sender's domain names.
+pub const SIGNED_REPLY: u64 = 2 * 1024 * 1024;
+
 /// Received fields of a message that goes in circles (RFC 5321 6.3).
 pub const HOPS: usize = 100;
 

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::control;
 use crate::deliver::{self, Post};
 use crate::dns::{Dns, NameServers};
-use crate::guard::{Guard, screen, watch_accounts};
+use crate::guard::{Guard, notice, screen, watch_accounts};
 use crate::health;
 use crate::house::House;
 use crate::limits;
@@ -86,6 +86,7 @@ async fn open_and_serve(options: &Options) -> Result<()> {
     tokio::spawn(watch_accounts(house.store.clone(), house.sessions.clone()));
     tokio::spawn(screen::keep(house.screen.clone(), house.board.clone()));
     tokio::spawn(keep_guard(house.guard.clone()));
+    tokio::spawn(notice::watch(Arc::clone(&house)));
     tokio::spawn(control::serve(Arc::clone(&house), control));
     if let Some(pipe) = pipe {
         speak_with_board(&house, pipe, addresses(&doors)?)?;

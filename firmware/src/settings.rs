@@ -1,7 +1,7 @@
 //! What an admin may set, typed. Stored as JSON under one key each; a value that cannot be read is
 //! an error that names its key, never a silent default.
 
-use proto::types::Domain;
+use proto::types::{AccountId, Address, Domain};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use store::{Snapshot, Store, StoreError};
@@ -20,6 +20,8 @@ pub const SETUP: &str = "setup";
 pub const LIMITS: &str = "limits";
 /// Key of [`Submission`].
 pub const SUBMISSION: &str = "submission";
+/// Key of [`Notices`].
+pub const NOTICES: &str = "notices";
 
 /// Reads one setting; `None` where it was never set.
 ///
@@ -122,6 +124,23 @@ pub enum SmarthostTls {
 pub struct Submission {
     /// Whether the Received field tells the world the address of the client in the office.
     pub show_client_address: bool,
+}
+
+/// Where the guard's notices go besides the admins' inboxes here.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Notices {
+    /// At most [`crate::limits::OUTSIDE`].
+    pub outside: Vec<Outside>,
+}
+
+/// An admin's address outside of the box.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outside {
+    /// Whose it is: an answer from there is this admin's.
+    pub admin: AccountId,
+    /// Where.
+    pub address: Address,
 }
 
 #[cfg(test)]

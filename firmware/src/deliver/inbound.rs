@@ -120,6 +120,7 @@ fn recipients(post: &Post, envelope: &Envelope) -> Result<(Office, Vec<AccountId
         for address in &envelope.to {
             match recipient(&snapshot, &office, address)? {
                 Recipient::Here(found) => accounts.extend(found),
+                Recipient::Reply => {} // the guard has read it before
                 // Each was accepted at RCPT; who was switched off since then is told no.
                 Recipient::Unknown | Recipient::Elsewhere => return Ok(None),
             }

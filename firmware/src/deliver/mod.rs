@@ -18,7 +18,7 @@ mod fixed;
 mod inbound;
 mod notice;
 pub mod people;
-mod pieces;
+pub(crate) mod pieces;
 pub mod queue;
 mod relay;
 mod submit;

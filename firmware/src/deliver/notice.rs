@@ -45,7 +45,7 @@ pub fn of_failure(
             };
             (Vec::new(), vec![outgoing])
         }
-        Recipient::Unknown => return Ok(None),
+        Recipient::Unknown | Recipient::Reply => return Ok(None),
     };
     let mut top = Vec::new();
     if let Some(mut body) = snapshot.body(first.blob)? {

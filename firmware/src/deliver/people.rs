@@ -16,7 +16,12 @@ pub enum Recipient {
     Unknown,
     /// To another domain.
     Elsewhere,
+    /// To the guard: somebody answers one of its notices. Whether it is a good answer is not said here.
+    Reply,
 }
+
+/// How the local part of a notice's Reply-To starts; its token follows.
+pub const REPLY: &str = "release+";
 
 /// Finds out where mail for `address` goes.
 ///
@@ -30,6 +35,9 @@ pub fn recipient(snapshot: &Snapshot, office: &Office, address: &Address) -> Res
     let account = snapshot.account_by_address(address)?;
     if let Some(account) = account.filter(|account| account.state != AccountState::Disabled) {
         return Ok(Recipient::Here(vec![account.id]));
+    }
+    if token(address).is_some() {
+        return Ok(Recipient::Reply);
     }
     if !is_role(address) {
         return Ok(Recipient::Unknown);
@@ -59,6 +67,13 @@ pub fn recipient(snapshot: &Snapshot, office: &Office, address: &Address) -> Res
 pub fn owns(account: &Account, office: &Office, address: &Address) -> bool {
     let own = address.key() == account.address.key();
     own || (account.admin && *address.domain() == office.domain && is_role(address))
+}
+
+/// The token in a notice's reply address, good or not.
+#[must_use]
+pub fn token(address: &Address) -> Option<&str> {
+    let (start, token) = address.local().split_at_checked(REPLY.len())?;
+    start.eq_ignore_ascii_case(REPLY).then_some(token)
 }
 
 fn is_role(address: &Address) -> bool {

@@ -209,6 +209,7 @@ impl Desk {
                 Recipient::Here(found) => accounts.extend(found),
                 Recipient::Unknown => return Err(Refusal::UnknownRecipient),
                 Recipient::Elsewhere => elsewhere.push(address.clone()),
+                Recipient::Reply => {} // the guard has read it before
             }
         }
         accounts.sort_unstable();

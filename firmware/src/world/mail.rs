@@ -1,8 +1,9 @@
 //! The questions of SMTP: who may send, who receives, and taking a message over.
 
 use super::{World, refused};
-use crate::deliver;
 use crate::deliver::people::{self, Recipient};
+use crate::deliver::{self, fresh_id};
+use crate::guard::reply;
 use crate::settings::{self, Office};
 use crate::spool::Spool;
 use proto::ask::{Answer, Envelope};
@@ -43,7 +44,7 @@ impl World {
         // Before the setup is finished nobody can tell whose mail this is: let them come again.
         let office = office.ok_or(Refusal::Temporary)?;
         match people::recipient(snapshot, &office, address).map_err(refused)? {
-            Recipient::Here(_) => Ok(Answer::Done),
+            Recipient::Here(_) | Recipient::Reply => Ok(Answer::Done),
             Recipient::Unknown => Err(Refusal::UnknownRecipient),
             Recipient::Elsewhere if may_relay => Ok(Answer::Done),
             Recipient::Elsewhere => Err(Refusal::RelayDenied),
@@ -53,15 +54,37 @@ impl World {
     /// Takes a message over: it is ours once this has answered.
     pub(super) async fn accept(
         &mut self,
-        envelope: Envelope,
+        mut envelope: Envelope,
         spool: Option<Spool>,
     ) -> Result<Answer, Refusal> {
         let spool = spool.ok_or(Refusal::Temporary)?;
+        let replies = self.replies(&envelope)?;
         self.rest();
+        if !replies.is_empty() {
+            reply::take(&self.house, &self.post, &self.facts, &envelope, &replies, &spool).await?;
+            envelope.to.retain(|address| !replies.contains(address));
+            if envelope.to.is_empty() {
+                return Ok(Answer::Accepted { id: fresh_id() });
+            }
+        }
         let id = match &self.facts.identity {
             Some(identity) => deliver::submit(&self.post, &self.facts, identity, &envelope, spool).await?,
             None => deliver::inbound(&self.post, &self.facts, &envelope, spool).await?,
         };
         Ok(Answer::Accepted { id })
+    }
+
+    // The recipients that are no people: answers to the guard's notices.
+    fn replies(&mut self, envelope: &Envelope) -> Result<Vec<Address>, Refusal> {
+        let snapshot = self.snapshot().map_err(refused)?;
+        let office: Option<Office> = settings::read(snapshot, settings::OFFICE).map_err(refused)?;
+        let office = office.ok_or(Refusal::Temporary)?;
+        let mut replies = Vec::new();
+        for address in &envelope.to {
+            if people::recipient(snapshot, &office, address).map_err(refused)? == Recipient::Reply {
+                replies.push(address.clone());
+            }
+        }
+        Ok(replies)
     }
 }

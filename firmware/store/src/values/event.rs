@@ -129,6 +129,25 @@ pub enum EventKind {
         by: String,
         count: u64,
     },
+    /// The admins were told that an account was stopped.
+    Notified {
+        account: AccountId,
+        /// [`Trip::id`].
+        trip: String,
+        to: Vec<Address>,
+    },
+    /// Somebody answered a notice.
+    Reply {
+        /// Who was stopped, where the token is one of ours.
+        account: Option<AccountId>,
+        /// The proven sender.
+        by: Option<Address>,
+        ip: IpAddr,
+        /// What was done; `None`: nothing.
+        verb: Option<String>,
+        /// What was done, or why nothing was.
+        words: String,
+    },
     /// A message or command that was turned away.
     Refused {
         protocol: Protocol,
