@@ -50,8 +50,14 @@ pub struct Status {
     pub failed_today: u64,
     /// The address with most failed logins today.
     pub worst_source: Option<String>,
-    /// Frozen accounts, by address.
+    /// Frozen accounts that no admin has acknowledged, by address.
     pub frozen: Vec<String>,
+    /// Those that an admin has.
+    #[serde(default)]
+    pub frozen_seen: Vec<String>,
+    /// Recipients whose mail is held.
+    #[serde(default)]
+    pub held: u64,
     /// Whether the clock can be trusted.
     pub clock_known: bool,
     /// Troubles, worst first, each a few words; an unknown time and a missing network are among them.

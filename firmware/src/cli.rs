@@ -2,6 +2,8 @@
 
 #![allow(clippy::print_stdout)] // its answers are its purpose
 
+mod guard;
+
 use crate::control::{self, Request};
 use crate::serve;
 use anyhow::{Context, Result};
@@ -27,6 +29,9 @@ enum Role {
     /// List and change accounts of the running box
     #[command(subcommand)]
     Account(Account),
+    /// What accounts send, what they may send, and what is held
+    #[command(subcommand)]
+    Guard(guard::Guard),
     /// Set a fresh box up, as the wizard in the browser does; reads two lines from standard input:
     /// the admin's password and the first account's
     Setup {
@@ -132,6 +137,10 @@ fn act(role: Role) -> Result<ExitCode> {
             serve::serve(&options)?;
         }
         Role::Account(account) => act_on_account(account)?,
+        Role::Guard(guard) => {
+            let (request, with) = guard.request();
+            show(&control::ask(&with.data, &request)?, with.json)?;
+        }
         Role::Setup {
             with,
             domain,

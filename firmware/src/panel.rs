@@ -3,9 +3,10 @@
 use crate::board_link::Board;
 use crate::house::House;
 use board::screen::{Screen, Status};
+use proto::types::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{AccountState, StoreError};
+use store::{AccountState, Snapshot, StoreError};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -34,18 +35,9 @@ pub fn screen(house: &House, board: &Board) -> Result<Screen, StoreError> {
     };
     let snapshot = house.store.snapshot()?;
     let numbers = house.ledger.numbers();
-    let counts = snapshot.account_counts()?;
-    let frozen = if counts.frozen == 0 {
-        Vec::new()
-    } else {
-        snapshot
-            .accounts()?
-            .into_iter()
-            .filter(|account| matches!(account.state, AccountState::Frozen { .. }))
-            .take(NAMED)
-            .map(|account| account.address.to_string())
-            .collect()
-    };
+    let people = people(&snapshot, house.clock.now())?;
+    let mut troubles = people.troubles;
+    troubles.extend(general_troubles(house, board));
     Ok(Screen::Running(Status {
         domain: office.domain.to_string(),
         address: board.address(),
@@ -55,14 +47,55 @@ pub fn screen(house: &House, board: &Board) -> Result<Screen, StoreError> {
         failed_last_hour: numbers.failed_last_hour,
         failed_today: numbers.failed_today,
         worst_source: numbers.worst_source.map(|ip| ip.to_string()),
-        frozen,
+        frozen: people.frozen,
+        frozen_seen: people.frozen_seen,
+        held: snapshot.held_len()?,
         clock_known: house.clock.is_known(),
-        troubles: troubles(house, board),
+        troubles,
     }))
 }
 
+// The accounts that are stopped.
+#[derive(Default)]
+struct People {
+    frozen: Vec<String>,
+    frozen_seen: Vec<String>,
+    troubles: Vec<String>,
+}
+
+fn people(snapshot: &Snapshot, now: Timestamp) -> Result<People, StoreError> {
+    let mut people = People::default();
+    let counts = snapshot.account_counts()?;
+    if counts.frozen == 0 && counts.limited == 0 {
+        return Ok(people);
+    }
+    let accounts = snapshot.accounts()?;
+    let admins = accounts
+        .iter()
+        .filter(|account| account.admin && !account.state.holds_mail());
+    let last_admin = admins.count() == 1;
+    for account in &accounts {
+        let name = account.address.to_string();
+        match &account.state {
+            AccountState::Frozen { .. } if account.freeze_seen => people.frozen_seen.push(name),
+            AccountState::Frozen { .. } => people.frozen.push(name),
+            state if state.limited_until(now).is_none() => {}
+            _ if account.admin && last_admin => {
+                people
+                    .troubles
+                    .push(format!("last admin limited, not frozen: {name}"));
+            }
+            _ => people.troubles.push(format!("may not send now: {name}")),
+        }
+    }
+    for names in [&mut people.frozen, &mut people.frozen_seen, &mut people.troubles] {
+        names.truncate(NAMED);
+    }
+    Ok(people)
+}
+
 // Worst first, a few words each.
-fn troubles(house: &House, board: &Board) -> Vec<String> {
+fn general_troubles(house: &House, board: &Board) -> Vec<String> {
     let mut troubles = Vec::new();
     if let Some((free, total)) = board.storage()
         && free < total / DISK_LOW

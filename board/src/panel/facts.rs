@@ -120,6 +120,12 @@ pub(crate) fn failed_logins(status: &Status) -> Fact {
 
 fn calm(status: &Status, glass: Glass) -> Vec<Fact> {
     let mut pages = Vec::new();
+    for account in status.frozen_seen.iter().take(MOST_NAMED) {
+        pages.extend(text("Frozen account", account, false, glass));
+    }
+    if status.held > 0 {
+        pages.push(number("held", status.held, "mail of frozen people".into(), false));
+    }
     if status.queued > 0 {
         pages.push(number(
             "wait to leave",

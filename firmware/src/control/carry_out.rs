@@ -13,7 +13,7 @@ use std::sync::Arc;
 use store::{Account, AccountState, CheckReport, FreezeOutcome, NewAccount, StoreError};
 
 /// Who did it, in the ledger.
-const BY: &str = "command line";
+pub(super) const BY: &str = "command line";
 
 pub(super) async fn carry_out(house: &Arc<House>, request: &Request) -> Result<Value> {
     match request {
@@ -43,6 +43,7 @@ pub(super) async fn carry_out(house: &Arc<House>, request: &Request) -> Result<V
             let held = house.store.snapshot()?.held()?.remove(&account.id);
             Ok(json!({ "address": address, "held": held.unwrap_or_default() }))
         }
+        Request::Guard { ask } => super::guard::carry_out(house, ask).await,
         Request::Check => {
             let store = house.store.clone();
             let report = tokio::task::spawn_blocking(move || store.check()).await??;
@@ -99,12 +100,12 @@ async fn hashed(password: &str) -> Result<String> {
     Ok(guard::hash(Secret::new(password.as_bytes().to_vec())).await?)
 }
 
-fn find(house: &House, address: &Address) -> Result<Account> {
+pub(super) fn find(house: &House, address: &Address) -> Result<Account> {
     let account = house.store.snapshot()?.account_by_address(address)?;
     account.with_context(|| format!("there is no account {address}"))
 }
 
-fn outcome_shown(address: &Address, outcome: &FreezeOutcome) -> Value {
+pub(super) fn outcome_shown(address: &Address, outcome: &FreezeOutcome) -> Value {
     match outcome {
         FreezeOutcome::Frozen { held } => json!({ "address": address, "state": "frozen", "held": held }),
         FreezeOutcome::Limited { until, last_admin } => json!({

@@ -3,9 +3,11 @@
 
 mod ask;
 mod carry_out;
+mod guard;
 
 pub use ask::{AskError, ask};
 pub use carry_out::report_shown;
+pub use guard::GuardRequest;
 
 use crate::house::House;
 use crate::limits;
@@ -60,6 +62,11 @@ pub enum Request {
     Unfreeze {
         /// Whom.
         address: Address,
+    },
+    /// Something of the guard.
+    Guard {
+        /// What.
+        ask: GuardRequest,
     },
     /// What the wizard does, in one go.
     Setup {

@@ -8,6 +8,7 @@ mod networks;
 pub mod notice;
 mod password;
 pub mod reply;
+pub mod report;
 pub mod rules;
 pub mod screen;
 mod sessions;

@@ -3,6 +3,7 @@
 use super::{World, refused};
 use crate::deliver::people::{self, Recipient};
 use crate::deliver::{self, fresh_id};
+use crate::guard::Sending;
 use crate::guard::reply;
 use crate::settings::{self, Office};
 use crate::spool::Spool;
@@ -12,7 +13,25 @@ use proto::types::{Address, Protocol, ReversePath};
 
 impl World {
     /// May this session send as `from`?
-    pub(super) fn sender(&mut self, from: &ReversePath) -> Result<Answer, Refusal> {
+    pub(super) async fn sender(&mut self, from: &ReversePath) -> Result<Answer, Refusal> {
+        let judged = self.judge_sender(from);
+        let (Err(Refusal::NotYourSender), Some(identity)) = (&judged, &self.facts.identity) else {
+            return judged;
+        };
+        let sending = Sending {
+            account: identity.account,
+            ip: self.facts.ip(),
+            protocol: self.facts.protocol,
+            author: from.as_ref(),
+            recipients: &[],
+            elsewhere: &[],
+        };
+        let refusal = self.post.guard.strange_sender(&sending).await;
+        self.rest();
+        Err(refusal)
+    }
+
+    fn judge_sender(&mut self, from: &ReversePath) -> Result<Answer, Refusal> {
         if self.facts.protocol == Protocol::Smtp {
             return Ok(Answer::Done);
         }

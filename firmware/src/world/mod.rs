@@ -108,7 +108,7 @@ impl World {
                 login,
                 password,
             } => self.authenticate(mechanism, &login, &password).await,
-            Question::Sender { from } => self.sender(&from),
+            Question::Sender { from } => self.sender(&from).await,
             Question::Recipient { address } => {
                 let answer = self.recipient(&address);
                 if matches!(answer, Err(Refusal::UnknownRecipient | Refusal::RelayDenied)) {
