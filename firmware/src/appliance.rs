@@ -7,6 +7,7 @@ mod picture;
 mod test_mail;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use crate::blocking::blocking;
 use crate::dkim::{self, Keys};
@@ -30,8 +31,8 @@ use tokio::sync::Mutex;
 use tokio::time::sleep;
 use tracing::{error, info};
 use web_setup::{
-    Account, AccountState, DkimRecord, Facts, FailedLogins, Fault, Glance, Login, Outgoing, Panel, Pass,
-    Peer, Ports, Power, Progress, Smarthost,
+    Account, AccountState, Choice, DkimRecord, Facts, FailedLogins, Fault, Glance, Login, Outgoing, Panel,
+    Pass, Peer, Ports, Power, Progress, Smarthost, Watch,
 };
 
 /// How long a browser has for the last page before the board goes down.
@@ -284,7 +285,8 @@ impl web_setup::Appliance for Appliance {
             failed_last_hour: status.failed_last_hour,
             failed_today: status.failed_today,
             worst_source: status.worst_source,
-            frozen: status.frozen,
+            frozen: [status.frozen, status.frozen_seen].concat(),
+            held: status.held,
             troubles: status.troubles,
         })
     }
@@ -400,6 +402,35 @@ impl web_setup::Appliance for Appliance {
             key: settings::SMARTHOST.to_owned(),
         });
         Ok(())
+    }
+
+    async fn watch(&self, id: AccountId) -> Result<Watch, Fault> {
+        self.house().ledger.flush().await;
+        blocking(|| watch::of(self.house(), id)).map_err(fault)
+    }
+
+    async fn limits(&self) -> Result<Choice, Fault> {
+        watch::office(self.house()).map_err(fault)
+    }
+
+    async fn set_limits(&self, id: Option<AccountId>, changes: Vec<(String, String)>) -> Result<(), Fault> {
+        let set = self.house().guard.set_rules(id, &changes).await;
+        set.map_err(Fault::Refused)
+    }
+
+    async fn release_held(&self, id: AccountId) -> Result<u64, Fault> {
+        let released = self.house().guard.release(id, BY.to_owned()).await;
+        released.map_err(fault)
+    }
+
+    async fn discard_held(&self, id: AccountId) -> Result<u64, Fault> {
+        let discarded = self.house().guard.discard(id, BY.to_owned()).await;
+        discarded.map_err(fault)
+    }
+
+    async fn acknowledge(&self, id: AccountId) -> Result<(), Fault> {
+        let seen = self.house().guard.acknowledge(id, BY.to_owned()).await;
+        seen.map(drop).map_err(fault)
     }
 
     async fn freeze(&self, id: AccountId, reason: String) -> Result<(), Fault> {

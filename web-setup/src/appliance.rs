@@ -1,6 +1,7 @@
 //! What the pages need from the rest of the box. `firmware` implements it; the pages know no
 //! store, no board and no TLS.
 
+use crate::watch::{Choice, Watch};
 use proto::types::{AccountId, Address, Domain, Protocol, Secret, Timestamp};
 use std::future::Future;
 use std::net::IpAddr;
@@ -148,6 +149,8 @@ pub struct Glance {
     pub worst_source: Option<String>,
     /// Frozen accounts, by address.
     pub frozen: Vec<String>,
+    /// Recipients whose mail is held.
+    pub held: u64,
     /// Troubles, worst first, each a few words.
     pub troubles: Vec<String>,
 }
@@ -378,6 +381,28 @@ pub trait Appliance: Clone + Send + Sync + 'static {
         id: AccountId,
         password: Secret,
     ) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// What the guard knows of an account.
+    fn watch(&self, id: AccountId) -> impl Future<Output = Result<Watch, Fault>> + Send;
+
+    /// What the office's accounts may send.
+    fn limits(&self) -> impl Future<Output = Result<Choice, Fault>> + Send;
+
+    /// Changes limits, of the office or of one account: all of it or, with the reason, nothing.
+    fn set_limits(
+        &self,
+        id: Option<AccountId>,
+        changes: Vec<(String, String)>,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Lets an account's held mail go.
+    fn release_held(&self, id: AccountId) -> impl Future<Output = Result<u64, Fault>> + Send;
+
+    /// Drops an account's held mail.
+    fn discard_held(&self, id: AccountId) -> impl Future<Output = Result<u64, Fault>> + Send;
+
+    /// The admin has seen that the account is frozen.
+    fn acknowledge(&self, id: AccountId) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// Freezes an account: no login anywhere, sessions cut, mail to it still accepted.
     fn freeze(&self, id: AccountId, reason: String) -> impl Future<Output = Result<(), Fault>> + Send;

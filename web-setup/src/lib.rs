@@ -11,6 +11,7 @@ mod page;
 mod pages;
 mod rules;
 mod sessions;
+mod watch;
 
 pub use access::{Access, ROUTES, Route};
 pub use appliance::{
@@ -19,6 +20,7 @@ pub use appliance::{
 };
 
 pub use page::blocked;
+pub use watch::{Choice, Count, Finding, Left, Watch};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -75,7 +77,8 @@ pub fn router<A: Appliance>(appliance: A) -> Router {
 // Each also stands in `access::ROUTES`, or is not answered.
 fn routes<A: Appliance>() -> Router<Site<A>> {
     use pages::{
-        accounts, assets, dns, failed_logins, front, outgoing, overview, password, power, programs, wizard,
+        accounts, assets, dns, failed_logins, front, guard, outgoing, overview, password, power, programs,
+        wizard,
     };
     Router::new()
         .route("/", get(front::front::<A>))
@@ -106,6 +109,14 @@ fn routes<A: Appliance>() -> Router<Site<A>> {
         .route("/accounts/{id}/password", post(accounts::set_password::<A>))
         .route("/accounts/{id}/freeze", post(accounts::freeze::<A>))
         .route("/accounts/{id}/unfreeze", post(accounts::unfreeze::<A>))
+        .route("/accounts/{id}/release", post(guard::release::<A>))
+        .route("/accounts/{id}/discard", post(guard::discard::<A>))
+        .route("/accounts/{id}/acknowledge", post(guard::acknowledge::<A>))
+        .route(
+            "/accounts/{id}/limits",
+            get(guard::account::<A>).post(guard::set_account::<A>),
+        )
+        .route("/limits", get(guard::office::<A>).post(guard::set_office::<A>))
         .route("/failed-logins", get(failed_logins::list::<A>))
         .route("/outgoing", get(outgoing::outgoing::<A>))
         .route("/outgoing/through", post(outgoing::through::<A>))

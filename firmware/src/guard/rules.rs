@@ -41,6 +41,21 @@ pub const fn name(counter: Counter) -> &'static str {
     }
 }
 
+/// What is counted, in words for a page.
+#[must_use]
+pub const fn label(counter: Counter) -> &'static str {
+    match counter {
+        Counter::LanMessages => "Messages in an hour from the office",
+        Counter::KnownMessages => "Messages in an hour from a known network",
+        Counter::NewMessages => "Messages in an hour from a new network",
+        Counter::Recipients => "Recipients in an hour",
+        Counter::FirstTimeRecipients => "Recipients in a day that were never written to before",
+        Counter::HardBounces => "Undeliverable recipients in an hour",
+        Counter::NewNetworks => "New networks in an hour",
+        Counter::Senders => "Sender addresses in an hour",
+    }
+}
+
 /// How long the counter looks back, in seconds.
 #[must_use]
 pub const fn window(counter: Counter) -> i64 {

@@ -1,5 +1,6 @@
 //! The accounts: make one, change its password, freeze it, give it back.
 
+use super::guard::WatchView;
 use crate::Site;
 use crate::appliance::{Account, AccountState, Appliance, Fault, Office};
 use crate::page::{Failure, Frame, Moment, Page, Posted, Tab, secret, show, show_again};
@@ -23,7 +24,10 @@ impl Said {
             "created" => Some("The account is ready. Its owner can set up a mail program now."),
             "password" => Some("The password was changed. Mail programs will ask for the new one."),
             "frozen" => Some("The account is frozen. Its sessions were cut; mail to it is still accepted."),
-            "unfrozen" => Some("The account works again."),
+            "unfrozen" => Some("The account works again. Mail that is held waits for your decision."),
+            "released" => Some("The mail that was held is on its way."),
+            "discarded" => Some("The mail that was held is gone."),
+            "acknowledged" => Some("The panel shows other things again. The account is still frozen."),
             _ => None,
         }
     }
@@ -155,13 +159,14 @@ pub(crate) async fn create<A: Appliance>(
 struct OnePage {
     frame: Frame,
     account: AccountView,
+    watch: WatchView,
     said: Option<&'static str>,
     password_fault: Option<String>,
     reason_fault: Option<String>,
     least: usize,
 }
 
-async fn find<A: Appliance>(site: &Site<A>, id: &str) -> Result<Account, Failure> {
+pub(crate) async fn find<A: Appliance>(site: &Site<A>, id: &str) -> Result<Account, Failure> {
     let id = id.parse().map(AccountId).map_err(|_| Failure::not_found())?;
     let accounts = site.appliance.accounts().await?;
     accounts
@@ -170,15 +175,21 @@ async fn find<A: Appliance>(site: &Site<A>, id: &str) -> Result<Account, Failure
         .ok_or_else(Failure::not_found)
 }
 
-fn one_page(account: Account, said: Option<&'static str>) -> OnePage {
-    OnePage {
+async fn one_page<A: Appliance>(
+    site: &Site<A>,
+    account: Account,
+    said: Option<&'static str>,
+) -> Result<OnePage, Fault> {
+    let watch = site.appliance.watch(account.id).await?.into();
+    Ok(OnePage {
+        watch,
         frame: Frame::admin("Account", Tab::Accounts),
         account: account.into(),
         said,
         password_fault: None,
         reason_fault: None,
         least: rules::PASSWORD_LENGTH,
-    }
+    })
 }
 
 pub(crate) async fn one<A: Appliance>(
@@ -186,7 +197,8 @@ pub(crate) async fn one<A: Appliance>(
     Path(id): Path<String>,
     Query(said): Query<Said>,
 ) -> Page {
-    show(&one_page(find(&site, &id).await?, said.words()))
+    let account = find(&site, &id).await?;
+    show(&one_page(&site, account, said.words()).await?)
 }
 
 #[derive(Deserialize)]
@@ -212,7 +224,7 @@ pub(crate) async fn set_password<A: Appliance>(
     if let Err(words) = rules::password(form.password.expose(), form.again.expose(), &also) {
         return show_again(&OnePage {
             password_fault: Some(words),
-            ..one_page(account, None)
+            ..one_page(&site, account, None).await?
         });
     }
     site.appliance
@@ -241,7 +253,7 @@ pub(crate) async fn freeze<A: Appliance>(
         Err(words) => {
             return show_again(&OnePage {
                 reason_fault: Some(words),
-                ..one_page(account, None)
+                ..one_page(&site, account, None).await?
             });
         }
     }

@@ -296,3 +296,64 @@ async fn the_board_is_switched_off_and_restarted_from_the_page() {
         "a laptop is not ours to switch off"
     );
 }
+
+#[tokio::test]
+async fn held_mail_is_shown_with_what_left_and_goes_or_is_dropped_on_a_button() {
+    let desk = Desk::finished();
+    desk.lock().held = 35;
+    let mut browser = Browser::signed_in(&desk).await;
+    let page = browser.get("/accounts/2").await.text;
+    for words in [
+        "<b>35</b> recipients",
+        "victim@example.net",
+        "&#60;mx.example.net&#62;",
+        "7 <small>of 15",
+        "/accounts/2/release",
+        "/accounts/2/discard",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    for (way, said) in [
+        ("release", "on its way"),
+        ("discard", "gone"),
+        ("acknowledge", "panel"),
+    ] {
+        let seen = browser.post(&format!("/accounts/2/{way}"), &[]).await;
+        assert_eq!(seen.status, StatusCode::SEE_OTHER, "{way}");
+        let page = browser.get(seen.to()).await.text;
+        assert!(
+            page.contains(said) && !page.contains("id=\"held\""),
+            "{way}: {page}"
+        );
+        assert_eq!(desk.lock().changes.last(), Some(&way));
+    }
+    assert_eq!(
+        browser.post("/accounts/9/release", &[]).await.status,
+        StatusCode::NOT_FOUND
+    );
+}
+
+#[tokio::test]
+async fn limits_are_kept_all_together_or_refused_in_words() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    for path in ["/limits", "/accounts/2/limits"] {
+        let form = browser.get(path).await.text;
+        assert!(
+            form.contains("name=\"new_messages\"") && form.contains("placeholder=\"15\""),
+            "{form}"
+        );
+        let seen = browser
+            .post(path, &[("new_messages", "20"), ("action", ""), ("exempt", "no")])
+            .await;
+        assert_eq!(
+            (seen.status, seen.to()),
+            (StatusCode::SEE_OTHER, format!("{path}?said=set").as_str())
+        );
+        let refused = browser.post(path, &[("new_messages", "0")]).await;
+        assert!(refused.text.contains("from 1"), "{}", refused.text);
+    }
+    let set = desk.lock().limits.clone();
+    assert_eq!(set.len(), 2);
+    assert_eq!(set[0][1], ("action".to_owned(), "default".to_owned()));
+}

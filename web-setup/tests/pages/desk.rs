@@ -8,8 +8,9 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tower::ServiceExt;
 use web_setup::{
-    Account, AccountState, Appliance, DkimRecord, Facts, FailedLogin, FailedLogins, Fault, Glance, Login,
-    Office, Outgoing, Panel, Pass, Peer, Ports, Power, Progress, Smarthost, Waiting,
+    Account, AccountState, Appliance, Choice, Count, DkimRecord, Facts, FailedLogin, FailedLogins, Fault,
+    Glance, Left, Login, Office, Outgoing, Panel, Pass, Peer, Ports, Power, Progress, Smarthost, Waiting,
+    Watch,
 };
 
 pub const CODE: &str = "K7QM-2WXZ";
@@ -27,6 +28,8 @@ pub struct Inner {
     pub smarthost: Option<(Smarthost, Option<Secret>)>,
     pub simulated: bool,
     pub keys_missing: bool,
+    pub held: u64,
+    pub limits: Vec<Vec<(String, String)>>,
     /// Every change, by name: a refused request leaves no trace here.
     pub changes: Vec<&'static str>,
 }
@@ -74,6 +77,20 @@ impl Desk {
         let mut inner = self.lock();
         inner.changes.push(name);
         inner
+    }
+}
+
+fn choice() -> Choice {
+    Choice {
+        counts: vec![Count {
+            name: "new_messages",
+            words: "Messages in an hour from a new network",
+            count: 7,
+            limit: 15,
+            set: None,
+        }],
+        action: None,
+        exempt: false,
     }
 }
 
@@ -285,6 +302,45 @@ impl Appliance for Desk {
         self.change("account password")
             .passwords
             .push((id.to_string(), password));
+        Ok(())
+    }
+
+    async fn watch(&self, _: AccountId) -> Result<Watch, Fault> {
+        let inner = self.lock();
+        Ok(Watch {
+            held: inner.held,
+            left: vec![Left {
+                at: Timestamp(1_764_000_000),
+                to: Address::parse("victim@example.net").unwrap(),
+                host: "<mx.example.net>".to_owned(),
+            }],
+            choice: choice(),
+            ..Watch::default()
+        })
+    }
+
+    async fn limits(&self) -> Result<Choice, Fault> {
+        Ok(choice())
+    }
+
+    async fn set_limits(&self, _: Option<AccountId>, changes: Vec<(String, String)>) -> Result<(), Fault> {
+        if changes.iter().any(|(_, value)| value == "0") {
+            return Err(Fault::Refused("new_messages is a number from 1".to_owned()));
+        }
+        self.change("limits").limits.push(changes);
+        Ok(())
+    }
+
+    async fn release_held(&self, _: AccountId) -> Result<u64, Fault> {
+        Ok(std::mem::take(&mut self.change("release").held))
+    }
+
+    async fn discard_held(&self, _: AccountId) -> Result<u64, Fault> {
+        Ok(std::mem::take(&mut self.change("discard").held))
+    }
+
+    async fn acknowledge(&self, _: AccountId) -> Result<(), Fault> {
+        drop(self.change("acknowledge"));
         Ok(())
     }
 

@@ -1,0 +1,71 @@
+//! The guard as the pages show it.
+
+use crate::guard::report::{history, report};
+use crate::guard::rules::{Allowed, COUNTERS, Chosen, label, name};
+use crate::guard::words;
+use crate::house::House;
+use proto::types::AccountId;
+use store::{Counter, GuardAction, StoreError, Trip};
+use web_setup::{Choice, Count, Finding, Left, Watch};
+
+/// What the guard knows of an account.
+pub(super) fn of(house: &House, id: AccountId) -> Result<Watch, StoreError> {
+    let snapshot = house.store.snapshot()?;
+    let account = snapshot.account(id)?.ok_or(StoreError::NotFound)?;
+    let now = house.clock.now();
+    let report = report(&house.guard, &account, &snapshot.held()?, now)?;
+    let history = history(&snapshot, &account, now)?;
+    let (counts, allowed) = house.guard.counts(id)?;
+    let rules = house.guard.rules()?;
+    let chosen = rules.accounts.get(&id).cloned().unwrap_or_default();
+    let left = |left: crate::guard::report::Left| Left {
+        at: left.at,
+        to: left.to,
+        host: left.host,
+    };
+    Ok(Watch {
+        held: report.held,
+        seen: report.seen,
+        limited: report.until.zip(report.reason),
+        watched_until: report.watched_until,
+        finding: history.trip.as_ref().map(finding),
+        left: history.left.into_iter().map(left).collect(),
+        choice: choice(&allowed, &chosen, &counts),
+    })
+}
+
+/// What the office's accounts may send.
+pub(super) fn office(house: &House) -> Result<Choice, StoreError> {
+    let rules = house.guard.rules()?;
+    // Nobody has this number, so nothing was set for it alone.
+    Ok(choice(&rules.of(AccountId(0)), &rules.office, &[]))
+}
+
+fn choice(allowed: &Allowed, chosen: &Chosen, counts: &[(Counter, u32)]) -> Choice {
+    let count = |counter| Count {
+        name: name(counter),
+        words: label(counter),
+        count: counts
+            .iter()
+            .find(|(one, _)| *one == counter)
+            .map_or(0, |(_, count)| *count),
+        limit: allowed.limit(counter),
+        set: chosen.limits.get(&counter).copied(),
+    };
+    Choice {
+        counts: COUNTERS.into_iter().map(count).collect(),
+        action: chosen.action.map(|action| match action {
+            GuardAction::Freeze => "freeze",
+            GuardAction::Limit => "limit",
+        }),
+        exempt: chosen.exempt,
+    }
+}
+
+fn finding(trip: &Trip) -> Finding {
+    Finding {
+        words: words::numbers(trip.counter, trip.count, trip.limit),
+        networks: trip.networks.clone(),
+        recipients: trip.recipients.iter().map(ToString::to_string).collect(),
+    }
+}

@@ -1,0 +1,70 @@
+//! What the pages show of the guard.
+
+use proto::types::{Address, Timestamp};
+
+/// Something that is counted, and how much of it is allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    /// Its name in forms.
+    pub name: &'static str,
+    /// In words, with its window.
+    pub words: &'static str,
+    /// How many there are now; 0 for the office.
+    pub count: u32,
+    /// How many are allowed.
+    pub limit: u32,
+    /// What was set here; `None`: it falls back to the office's or the default.
+    pub set: Option<u32>,
+}
+
+/// What was chosen for the office or one account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// Every counter.
+    pub counts: Vec<Count>,
+    /// `freeze` or `limit`, where it was set.
+    pub action: Option<&'static str>,
+    /// Counted, but never stopped.
+    pub exempt: bool,
+}
+
+/// Mail of an account that left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// When the other side took it.
+    pub at: Timestamp,
+    /// Who got it.
+    pub to: Address,
+    /// The server that took it.
+    pub host: String,
+}
+
+/// The guard's last finding.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Finding {
+    /// What was counted, with the numbers.
+    pub words: String,
+    /// From where, the last first.
+    pub networks: Vec<String>,
+    /// Recipients of the message that was refused.
+    pub recipients: Vec<String>,
+}
+
+/// An account as the guard sees it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Watch {
+    /// Recipients whose mail is held.
+    pub held: u64,
+    /// An admin has seen that it is frozen.
+    pub seen: bool,
+    /// Why and until when it may not send, where that is so.
+    pub limited: Option<(Timestamp, String)>,
+    /// Until when it is watched twice as closely.
+    pub watched_until: Option<Timestamp>,
+    /// What tripped last.
+    pub finding: Option<Finding>,
+    /// What left before it was stopped, newest first; cut.
+    pub left: Vec<Left>,
+    /// What it sends and may send.
+    pub choice: Choice,
+}
