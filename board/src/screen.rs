@@ -50,6 +50,9 @@ pub struct Status {
     pub failed_today: u64,
     /// The address with most failed logins today.
     pub worst_source: Option<String>,
+    /// Addresses, networks and accounts that are shut out now.
+    #[serde(default)]
+    pub blocked: u64,
     /// Frozen accounts that no admin has acknowledged, by address.
     pub frozen: Vec<String>,
     /// Those that an admin has.

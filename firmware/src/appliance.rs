@@ -1,9 +1,9 @@
 //! The box as the pages see it: what they ask for, done by the rooms that know how.
 
 mod draft;
-mod failed_logins;
 mod outgoing;
 mod picture;
+mod screening;
 mod test_mail;
 #[cfg(test)]
 mod tests;
@@ -13,6 +13,7 @@ use crate::blocking::blocking;
 use crate::dkim::{self, Keys};
 use crate::guard::{self, Attempt, PasswordError};
 use crate::house::House;
+use crate::ledger::failed_logins::{self, Filter};
 use crate::panel;
 use crate::settings::{self, Admin, Office};
 use crate::setup::{self, Setup};
@@ -31,8 +32,8 @@ use tokio::sync::Mutex;
 use tokio::time::sleep;
 use tracing::{error, info};
 use web_setup::{
-    Account, AccountState, Choice, DkimRecord, Facts, FailedLogins, Fault, Glance, Login, Outgoing, Panel,
-    Pass, Peer, Ports, Power, Progress, Smarthost, Watch,
+    Account, AccountState, Choice, DkimRecord, Facts, FailedLogins, Fault, Glance, Login, LoginFilter,
+    Outgoing, Panel, Pass, Peer, Ports, Power, Progress, Smarthost, Watch,
 };
 
 /// How long a browser has for the last page before the board goes down.
@@ -285,6 +286,7 @@ impl web_setup::Appliance for Appliance {
             failed_last_hour: status.failed_last_hour,
             failed_today: status.failed_today,
             worst_source: status.worst_source,
+            blocked: status.blocked,
             frozen: [status.frozen, status.frozen_seen].concat(),
             held: status.held,
             troubles: status.troubles,
@@ -299,10 +301,38 @@ impl web_setup::Appliance for Appliance {
         })
     }
 
-    async fn failed_logins(&self, before: Option<u64>, limit: usize) -> Result<FailedLogins, Fault> {
+    async fn failed_logins(
+        &self,
+        filter: LoginFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<FailedLogins, Fault> {
+        let filter = Filter::new(filter).map_err(|error| Fault::Refused(error.to_string()))?;
         self.house().ledger.flush().await;
         let snapshot = self.house().store.snapshot().map_err(fault)?;
-        failed_logins::page(&snapshot, before, limit).map_err(fault)
+        let found =
+            tokio::task::spawn_blocking(move || failed_logins::page(&snapshot, &filter, before, limit));
+        found.await.map_err(|_| Fault::Internal)?.map_err(fault)
+    }
+
+    async fn screening(&self) -> Result<web_setup::Screening, Fault> {
+        screening::shown(self.house())
+    }
+
+    async fn release(&self, who: String) -> Result<(), Fault> {
+        screening::release(self.house(), &who, BY)
+    }
+
+    async fn put_on_list(&self, wish: web_setup::ListWish) -> Result<(), Fault> {
+        screening::put(self.house(), wish).await
+    }
+
+    async fn take_off_list(&self, allow: bool, network: String) -> Result<(), Fault> {
+        screening::remove(self.house(), allow, &network).await
+    }
+
+    async fn set_screening(&self, values: BTreeMap<String, String>) -> Result<(), Fault> {
+        screening::set(self.house(), &values).await
     }
 
     async fn accounts(&self) -> Result<Vec<Account>, Fault> {

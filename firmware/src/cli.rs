@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout)] // its answers are its purpose
 
 mod guard;
+mod screening;
 
 use crate::control::{self, Request};
 use crate::serve;
@@ -29,7 +30,7 @@ enum Role {
     /// List and change accounts of the running box
     #[command(subcommand)]
     Account(Account),
-    /// What accounts send, what they may send, and what is held
+    /// What accounts send and may send, what is held; failed logins, and who is shut out
     #[command(subcommand)]
     Guard(guard::Guard),
     /// Set a fresh box up, as the wizard in the browser does; reads two lines from standard input:
@@ -138,7 +139,7 @@ fn act(role: Role) -> Result<ExitCode> {
         }
         Role::Account(account) => act_on_account(account)?,
         Role::Guard(guard) => {
-            let (request, with) = guard.request();
+            let (request, with) = guard.request()?;
             show(&control::ask(&with.data, &request)?, with.json)?;
         }
         Role::Setup {

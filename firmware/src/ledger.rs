@@ -2,18 +2,21 @@
 //! the admin's mail are drawn from the same events, so they cannot disagree.
 
 mod counters;
+pub mod failed_logins;
+mod fold;
 
 pub use counters::Numbers;
 
 use crate::clock::Clock;
 use crate::limits;
 use counters::Counters;
+use fold::Fold;
 use proto::types::Timestamp;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::{Event, EventKind, Snapshot, Store, StoreError};
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::{error, warn};
 
 /// Writes of the batch are at least this far apart: an event in a commit of its own costs 30 kB.
@@ -111,7 +114,10 @@ impl Writer {
     /// Brings events to the store, many in one commit, until the last [`Ledger`] is gone.
     pub async fn run(mut self, store: Store) {
         let mut batch = Vec::new();
+        let mut fold = Fold::default();
         let mut next_write = Instant::now();
+        let mut unfold = interval(fold::LONGEST / 4);
+        unfold.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let message = tokio::select! {
                 message = self.0.recv() => message,
@@ -120,14 +126,20 @@ impl Writer {
                     next_write = Instant::now() + PACE;
                     continue;
                 }
+                _ = unfold.tick() => {
+                    batch.extend(fold.due());
+                    continue;
+                }
             };
             match message {
-                Some(Message::Event(event)) => batch.push(*event),
+                Some(Message::Event(event)) => batch.extend(fold.take(*event)),
                 Some(Message::Flush(done)) => {
+                    batch.extend(fold.all());
                     write(&store, &mut batch).await;
                     let _ = done.send(()); // nobody waits any more: fine
                 }
                 None => {
+                    batch.extend(fold.all());
                     write(&store, &mut batch).await;
                     return;
                 }

@@ -47,6 +47,7 @@ pub fn screen(house: &House, board: &Board) -> Result<Screen, StoreError> {
         failed_last_hour: numbers.failed_last_hour,
         failed_today: numbers.failed_today,
         worst_source: numbers.worst_source.map(|ip| ip.to_string()),
+        blocked: house.screen.count(),
         frozen: people.frozen,
         frozen_seen: people.frozen_seen,
         held: snapshot.held_len()?,

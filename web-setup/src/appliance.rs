@@ -2,7 +2,8 @@
 //! store, no board and no TLS.
 
 use crate::watch::{Choice, Watch};
-use proto::types::{AccountId, Address, Domain, Protocol, Secret, Timestamp};
+use proto::types::{AccountId, Address, Domain, Mechanism, Protocol, Secret, Timestamp};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::IpAddr;
 
@@ -147,6 +148,8 @@ pub struct Glance {
     pub failed_today: u64,
     /// The address with most failed logins today.
     pub worst_source: Option<String>,
+    /// Addresses, networks and accounts that are shut out now.
+    pub blocked: u64,
     /// Frozen accounts, by address.
     pub frozen: Vec<String>,
     /// Recipients whose mail is held.
@@ -169,6 +172,8 @@ pub struct Panel {
 /// One row of the failed logins; equal ones are folded. Texts come from strangers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedLogin {
+    /// When the first of them happened.
+    pub first: Timestamp,
     /// When the last of them happened.
     pub at: Timestamp,
     /// From where.
@@ -179,10 +184,88 @@ pub struct FailedLogin {
     pub login: String,
     /// Whether the office has such an account.
     pub known: bool,
+    /// How the password came.
+    pub mechanism: Mechanism,
+    /// Whether it came through TLS.
+    pub tls: bool,
     /// Why it failed, in words.
     pub reason: String,
     /// How many.
     pub count: u64,
+}
+
+/// Which failed logins are wanted; what is left empty takes all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoginFilter {
+    /// At this door.
+    pub protocol: Option<Protocol>,
+    /// From this address or network, as typed.
+    pub from: String,
+    /// The name contains this.
+    pub name: String,
+    /// Whether the office has such an account.
+    pub known: Option<bool>,
+    /// On this day, counted from 1970-01-01, UTC.
+    pub day: Option<i64>,
+}
+
+/// Who is shut out, and by which rules.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Screening {
+    /// Shut out for a while, the latest first.
+    pub blocked: Vec<BlockedRow>,
+    /// Both lists.
+    pub entries: Vec<ListEntry>,
+    /// What may be set.
+    pub rules: Vec<Rule>,
+}
+
+/// Somebody who is shut out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)] // the names say it
+pub struct BlockedRow {
+    /// An address, a network or an account.
+    pub who: String,
+    pub why: String,
+    pub since: Timestamp,
+    pub until: Timestamp,
+}
+
+/// A network that is always let in, or never.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)] // the names say it
+pub struct ListEntry {
+    /// Always; `false`: never.
+    pub allow: bool,
+    pub network: String,
+    /// `None` for ever.
+    pub until: Option<Timestamp>,
+    pub note: String,
+}
+
+/// An entry to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListWish {
+    /// Always let in; `false`: never.
+    pub allow: bool,
+    /// As typed.
+    pub network: String,
+    /// For how many hours; `None` for ever.
+    pub hours: Option<u32>,
+    /// Why.
+    pub note: String,
+}
+
+/// A number that may be set, or a switch where it is 0 or 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)] // the names say it
+pub struct Rule {
+    pub name: &'static str,
+    /// For a person.
+    pub label: &'static str,
+    pub value: u32,
+    pub least: u32,
+    pub most: u32,
 }
 
 /// A page of failed logins, newest first.
@@ -337,9 +420,28 @@ pub trait Appliance: Clone + Send + Sync + 'static {
     /// At most `limit` failed logins older than `before` (all, when `None`), newest first.
     fn failed_logins(
         &self,
+        filter: LoginFilter,
         before: Option<u64>,
         limit: usize,
     ) -> impl Future<Output = Result<FailedLogins, Fault>> + Send;
+
+    /// Who is shut out, and by which rules.
+    fn screening(&self) -> impl Future<Output = Result<Screening, Fault>> + Send;
+
+    /// Lets somebody in again, by [`BlockedRow::who`].
+    fn release(&self, who: String) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Puts a network on a list.
+    fn put_on_list(&self, wish: ListWish) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Takes a network off a list.
+    fn take_off_list(&self, allow: bool, network: String) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Sets the rules by their names; a switch that is not named is off.
+    fn set_screening(
+        &self,
+        values: BTreeMap<String, String>,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// The oldest `limit` rows of mail that waits to leave.
     fn outgoing(&self, limit: usize) -> impl Future<Output = Result<Outgoing, Fault>> + Send;

@@ -15,8 +15,9 @@ mod watch;
 
 pub use access::{Access, ROUTES, Route};
 pub use appliance::{
-    Account, AccountState, Appliance, DkimRecord, Facts, FailedLogin, FailedLogins, Fault, Glance, Login,
-    Office, Outgoing, Panel, Pass, Peer, Ports, Power, Progress, Protection, Smarthost, Waiting,
+    Account, AccountState, Appliance, BlockedRow, DkimRecord, Facts, FailedLogin, FailedLogins, Fault,
+    Glance, ListEntry, ListWish, Login, LoginFilter, Office, Outgoing, Panel, Pass, Peer, Ports, Power,
+    Progress, Protection, Rule, Screening, Smarthost, Waiting,
 };
 
 pub use page::blocked;
@@ -77,8 +78,8 @@ pub fn router<A: Appliance>(appliance: A) -> Router {
 // Each also stands in `access::ROUTES`, or is not answered.
 fn routes<A: Appliance>() -> Router<Site<A>> {
     use pages::{
-        accounts, assets, dns, failed_logins, front, guard, outgoing, overview, password, power, programs,
-        wizard,
+        accounts, assets, blocked, dns, failed_logins, front, guard, outgoing, overview, password, power,
+        programs, wizard,
     };
     Router::new()
         .route("/", get(front::front::<A>))
@@ -118,6 +119,12 @@ fn routes<A: Appliance>() -> Router<Site<A>> {
         )
         .route("/limits", get(guard::office::<A>).post(guard::set_office::<A>))
         .route("/failed-logins", get(failed_logins::list::<A>))
+        .route("/failed-logins.csv", get(failed_logins::export::<A>))
+        .route("/blocked", get(blocked::list::<A>))
+        .route("/blocked/release", post(blocked::release::<A>))
+        .route("/blocked/put", post(blocked::put::<A>))
+        .route("/blocked/remove", post(blocked::remove::<A>))
+        .route("/blocked/rules", post(blocked::set::<A>))
         .route("/outgoing", get(outgoing::outgoing::<A>))
         .route("/outgoing/through", post(outgoing::through::<A>))
         .route("/outgoing/direct", post(outgoing::direct::<A>))

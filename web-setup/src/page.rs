@@ -27,6 +27,7 @@ pub(crate) enum Tab {
     Overview,
     Accounts,
     FailedLogins,
+    Blocked,
     Outgoing,
     Dns,
     Programs,
@@ -68,11 +69,12 @@ impl Frame {
     }
 
     /// Tabs with path and name, and whether each is lit.
-    pub(crate) fn tabs(&self) -> [(&'static str, &'static str, bool); 6] {
+    pub(crate) fn tabs(&self) -> [(&'static str, &'static str, bool); 7] {
         [
             ("/overview", "Overview", self.lit(Tab::Overview)),
             ("/accounts", "Accounts", self.lit(Tab::Accounts)),
             ("/failed-logins", "Failed logins", self.lit(Tab::FailedLogins)),
+            ("/blocked", "Blocked", self.lit(Tab::Blocked)),
             ("/outgoing", "Outgoing mail", self.lit(Tab::Outgoing)),
             ("/dns", "DNS records", self.lit(Tab::Dns)),
             ("/mail-programs", "Mail programs", self.lit(Tab::Programs)),

@@ -362,6 +362,7 @@ fn without_counts(status: &Status) -> Status {
         failed_last_hour: status.failed_last_hour.min(1),
         failed_today: status.failed_today.min(1),
         worst_source: None,
+        blocked: status.blocked.min(1),
         ..status.clone()
     }
 }

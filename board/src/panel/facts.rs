@@ -95,8 +95,14 @@ fn troubles(status: &Status, glass: Glass) -> Vec<Fact> {
     }
     if status.failed_last_hour > 0 {
         pages.push(failed_logins(status));
+        pages.extend(blocked(status));
     }
     pages
+}
+
+/// Who is shut out for it.
+fn blocked(status: &Status) -> Option<Fact> {
+    (status.blocked > 0).then(|| number("blocked", status.blocked, "shut out for now".into(), false))
 }
 
 /// The number is the day's, so that it also grows when an hour's old failures drop out.
@@ -126,6 +132,7 @@ fn calm(status: &Status, glass: Glass) -> Vec<Fact> {
     if status.held > 0 {
         pages.push(number("held", status.held, "mail of frozen people".into(), false));
     }
+    pages.extend(blocked(status));
     if status.queued > 0 {
         pages.push(number(
             "wait to leave",

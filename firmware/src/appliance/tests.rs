@@ -4,8 +4,10 @@ use super::*;
 use crate::board_link::Board;
 use crate::clock::Clock;
 use proto::types::Timestamp;
+use std::collections::BTreeMap;
 use store::EventKind;
 use web_setup::Appliance as _;
+use web_setup::LoginFilter;
 
 const NOW: i64 = 1_764_000_000;
 
@@ -164,32 +166,186 @@ async fn failed_logins_are_folded_and_paged() {
         tls: true,
         reason: "unknown account".to_owned(),
         count: 1,
+        last: None,
     };
     for (login, times) in [("old", 1), ("guess", 600), ("ada", 2), ("guess", 3)] {
         for _ in 0..times {
             fresh.house.ledger.record(failed(login));
         }
     }
-    let rows = |page: &FailedLogins| -> Vec<(String, u64)> {
+    let rows = |page: &FailedLogins| -> BTreeMap<String, u64> {
         page.rows
             .iter()
             .map(|row| (row.login.clone(), row.count))
             .collect()
     };
-    let first = fresh.pages.failed_logins(None, 2).await.unwrap();
-    assert_eq!(rows(&first), [("guess".to_owned(), 3), ("ada".to_owned(), 2)]);
-    let second = fresh.pages.failed_logins(first.older, 2).await.unwrap();
-    assert_eq!(rows(&second), [("guess".to_owned(), 600), ("old".to_owned(), 1)]);
+    let counts = |rows: &[(&str, u64)]| -> BTreeMap<String, u64> {
+        rows.iter()
+            .map(|(name, count)| ((*name).to_owned(), *count))
+            .collect()
+    };
+    let all = LoginFilter::default();
+    let first = fresh.pages.failed_logins(all.clone(), None, 2).await.unwrap();
+    assert_eq!(rows(&first), counts(&[("guess", 603), ("ada", 2)]));
+    let older = fresh.pages.failed_logins(all.clone(), first.older, 2);
+    let second = older.await.unwrap();
+    assert_eq!(rows(&second), counts(&[("old", 1)]));
     assert_eq!(second.older, None);
     assert!(first.rows.iter().all(|row| !row.known));
 
     assert_eq!(login(&fresh.pages, "admin", "wrong").await, Login::Wrong);
-    let page = fresh.pages.failed_logins(None, 1).await.unwrap();
-    assert_eq!(rows(&page), [("admin".to_owned(), 1)]);
+    let page = fresh.pages.failed_logins(all, None, 1).await.unwrap();
+    assert_eq!(rows(&page), counts(&[("admin", 1)]));
     assert!(
         page.rows[0].known,
         "the admin's login is no mail account, but it exists"
     );
+}
+
+#[tokio::test]
+async fn failed_logins_are_found_by_what_is_known_of_them() {
+    let fresh = fresh();
+    let day = fresh.house.clock.now().0.div_euclid(86_400);
+    for (protocol, ip, login, account) in [
+        (Protocol::Imap, "192.0.2.7", "Ann@example.com", Some(AccountId(1))),
+        (Protocol::Pop3, "192.0.2.8", "=cmd()", None),
+        (Protocol::Submission, "2001:db8::1", "ben", None),
+    ] {
+        fresh.house.ledger.record(EventKind::LoginFailed {
+            protocol,
+            ip: ip.parse().unwrap(),
+            login: login.to_owned(),
+            account,
+            mechanism: Mechanism::Plain,
+            tls: true,
+            reason: "wrong password".to_owned(),
+            count: 1,
+            last: None,
+        });
+    }
+    let any = LoginFilter::default;
+    for (filter, found) in [
+        (any(), 3),
+        (
+            LoginFilter {
+                protocol: Some(Protocol::Pop3),
+                ..any()
+            },
+            1,
+        ),
+        (
+            LoginFilter {
+                from: "192.0.2.0/24".to_owned(),
+                ..any()
+            },
+            2,
+        ),
+        (
+            LoginFilter {
+                from: " 2001:db8::1 ".to_owned(),
+                ..any()
+            },
+            1,
+        ),
+        (
+            LoginFilter {
+                name: "ANN@".to_owned(),
+                ..any()
+            },
+            1,
+        ),
+        (
+            LoginFilter {
+                known: Some(true),
+                ..any()
+            },
+            1,
+        ),
+        (
+            LoginFilter {
+                known: Some(false),
+                ..any()
+            },
+            2,
+        ),
+        (
+            LoginFilter {
+                day: Some(day),
+                ..any()
+            },
+            3,
+        ),
+        (
+            LoginFilter {
+                day: Some(day - 1),
+                ..any()
+            },
+            0,
+        ),
+        (
+            LoginFilter {
+                known: Some(true),
+                name: "ben".to_owned(),
+                ..any()
+            },
+            0,
+        ),
+    ] {
+        let page = fresh.pages.failed_logins(filter.clone(), None, 10).await.unwrap();
+        assert_eq!(page.rows.len(), found, "{filter:?}");
+    }
+    let wrong = LoginFilter {
+        from: "somewhere".to_owned(),
+        ..any()
+    };
+    let refused = fresh.pages.failed_logins(wrong, None, 10).await;
+    assert!(matches!(refused, Err(Fault::Refused(_))));
+}
+
+#[tokio::test]
+async fn lists_and_rules_are_changed_on_the_page_or_refused_in_words() {
+    let fresh = fresh();
+    let pages = &fresh.pages;
+    let wish = |network: &str| web_setup::ListWish {
+        allow: false,
+        network: network.to_owned(),
+        hours: Some(24),
+        note: "spam".to_owned(),
+    };
+    pages.put_on_list(wish("203.0.113.7/24")).await.unwrap();
+    assert!(matches!(
+        pages.put_on_list(wish("x")).await,
+        Err(Fault::Refused(_))
+    ));
+    let seen = pages.screening().await.unwrap();
+    assert_eq!(seen.entries[0].network, "203.0.113.0/24");
+    assert_eq!(
+        pages.glance().await.unwrap().blocked,
+        0,
+        "no panel before the setup"
+    );
+    let network = seen.entries[0].network.clone();
+    pages.take_off_list(false, network.clone()).await.unwrap();
+    assert_eq!(pages.take_off_list(false, network).await, Err(Fault::Gone));
+
+    let mut values: BTreeMap<String, String> = seen
+        .rules
+        .iter()
+        .map(|rule| (rule.name.to_owned(), rule.value.to_string()))
+        .collect();
+    values.insert("errors".to_owned(), "50".to_owned());
+    pages.set_screening(values.clone()).await.unwrap();
+    assert_eq!(fresh.house.screen.rules().errors, 50);
+    values.insert("garbage".to_owned(), "1000000".to_owned());
+    values.insert("errors".to_owned(), "60".to_owned());
+    let Err(Fault::Refused(words)) = pages.set_screening(values).await else {
+        panic!()
+    };
+    assert_eq!(
+        words,
+        "Lines that are no command: 1000000 is not between 5 and 10000."
+    );
+    assert_eq!(fresh.house.screen.rules().errors, 50);
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! `pillarbox guard ...`
 
 use super::Common;
+use super::screening::Screening;
 use crate::control::{GuardRequest, Request};
+use anyhow::Result;
 use clap::Subcommand;
 use proto::types::Address;
 
@@ -55,6 +57,8 @@ pub(super) enum Guard {
     Discard(One),
     /// You have seen that the account is frozen: the panel shows other things again
     Acknowledge(One),
+    #[command(flatten)]
+    Screening(Screening),
 }
 
 /// One account.
@@ -69,7 +73,7 @@ pub(super) struct One {
 
 impl Guard {
     /// As the running box is asked.
-    pub(super) fn request(self) -> (Request, Common) {
+    pub(super) fn request(self) -> Result<(Request, Common)> {
         let (ask, with) = match self {
             Self::Status { address, with } => (GuardRequest::Status { address }, with),
             Self::Limits { address, with } => (GuardRequest::Limits { address }, with),
@@ -90,8 +94,9 @@ impl Guard {
             Self::Release(One { address, with }) => (GuardRequest::Release { address }, with),
             Self::Discard(One { address, with }) => (GuardRequest::Discard { address }, with),
             Self::Acknowledge(One { address, with }) => (GuardRequest::Acknowledge { address }, with),
+            Self::Screening(wish) => return wish.request(),
         };
-        (Request::Guard { ask }, with)
+        Ok((Request::Guard { ask }, with))
     }
 }
 

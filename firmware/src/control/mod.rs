@@ -4,10 +4,12 @@
 mod ask;
 mod carry_out;
 mod guard;
+mod screening;
 
 pub use ask::{AskError, ask};
 pub use carry_out::report_shown;
 pub use guard::GuardRequest;
+pub use screening::Screening;
 
 use crate::house::House;
 use crate::limits;
@@ -81,6 +83,8 @@ pub enum Request {
         /// Password of the first account.
         password: String,
     },
+    /// Who is shut out, failed logins, and the rules of both.
+    Screening(Screening),
     /// Prove the store's invariants.
     Check,
     /// Numbers and troubles, as on the panel.

@@ -243,6 +243,7 @@ impl Logins {
             tls: attempt.tls,
             reason: reason.to_owned(),
             count: 1,
+            last: None,
         });
         tokio::time::sleep(self.turns.wrong(attempt.ip)).await;
         refusal

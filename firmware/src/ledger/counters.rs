@@ -59,9 +59,10 @@ impl Counters {
         match &event.kind {
             EventKind::Received { .. } if today => self.received += 1,
             EventKind::Sent { .. } if today => self.sent += 1,
-            EventKind::LoginFailed { ip, count, .. } => {
+            EventKind::LoginFailed { ip, count, last, .. } => {
                 let count = u64::from(*count);
-                *self.minutes.entry(event.at.0.div_euclid(MINUTE)).or_default() += count;
+                let at = last.unwrap_or(event.at);
+                *self.minutes.entry(at.0.div_euclid(MINUTE)).or_default() += count;
                 if today {
                     self.failed += count;
                     if self.sources.len() < limits::SOURCES || self.sources.contains_key(ip) {
@@ -122,6 +123,7 @@ mod tests {
                 tls: true,
                 reason: "wrong password".to_owned(),
                 count: 1,
+                last: None,
             },
         }
     }

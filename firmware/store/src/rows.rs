@@ -259,6 +259,7 @@ mod tests {
                 tls: true,
                 reason: "no".to_owned(),
                 count: 3,
+                last: None,
             },
         };
         assert_eq!(

@@ -17,6 +17,9 @@ const FORM: &[(&str, &str)] = &[
     ("port", "587"),
     ("protection", "starttls"),
     ("user", "office"),
+    ("who", "203.0.113.7"),
+    ("list", "block"),
+    ("network", "203.0.113.0/24"),
 ];
 
 async fn ask(browser: &mut Browser, method: &str, path: &str) -> (StatusCode, String) {

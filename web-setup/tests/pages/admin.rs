@@ -357,3 +357,87 @@ async fn limits_are_kept_all_together_or_refused_in_words() {
     assert_eq!(set.len(), 2);
     assert_eq!(set[0][1], ("action".to_owned(), "default".to_owned()));
 }
+
+#[tokio::test]
+async fn failed_logins_are_filtered_and_saved_as_a_table() {
+    let desk = Desk::finished();
+    desk.lock().failed = vec![failed("=cmd|' /C calc'!A0", 3), failed("ann", 1)];
+    let mut browser = Browser::signed_in(&desk).await;
+    let page = browser
+        .get("/failed-logins?name=ann&door=imap&day=2026-01-31")
+        .await
+        .text;
+    assert!(page.contains(">ann<") && !page.contains("calc"));
+    assert!(
+        page.contains("/failed-logins.csv?door=imap&#38;name=ann&#38;day=2026-01-31&#38;"),
+        "{page}"
+    );
+    let refused = browser.get("/failed-logins?from=nonsense").await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    let table = browser.get("/failed-logins.csv").await.text;
+    let lines: Vec<&str> = table.split("\r\n").collect();
+    assert_eq!(lines.len(), 4);
+    assert!(
+        lines[1].contains(",\"'=cmd|' /C calc'!A0\",false,plain,true,"),
+        "{}",
+        lines[1]
+    );
+    assert!(lines[2].ends_with(",1"));
+}
+
+#[tokio::test]
+async fn the_admin_sees_who_is_blocked_and_lets_them_in_again() {
+    let desk = Desk::finished();
+    desk.lock().screening.blocked.push(web_setup::BlockedRow {
+        who: "203.0.113.7".to_owned(),
+        why: "10 different <wrong> passwords".to_owned(),
+        since: proto::types::Timestamp(1_764_000_000),
+        until: proto::types::Timestamp(1_764_000_900),
+    });
+    let mut browser = Browser::signed_in(&desk).await;
+    let page = browser.get("/blocked").await.text;
+    assert!(page.contains("203.0.113.7") && page.contains("24 Nov 2025, 16:15:00 UTC"));
+    assert!(!page.contains("<wrong>"));
+    let released = browser.post("/blocked/release", &[("who", "203.0.113.7")]).await;
+    assert_eq!(released.to(), "/blocked?said=released");
+    let page = browser.get("/blocked?said=released").await.text;
+    assert!(page.contains("Nobody is shut out now.") && page.contains("Let in again."));
+    let entry = |network| {
+        [
+            ("list", "block"),
+            ("network", network),
+            ("hours", "24"),
+            ("note", "x"),
+        ]
+    };
+    assert_eq!(
+        browser.post("/blocked/put", &entry("192.0.2.0/24")).await.to(),
+        "/blocked?said=listed"
+    );
+    let refused = browser.post("/blocked/put", &entry("nonsense")).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.text.contains("That is no network.") && refused.text.contains("value=\"nonsense\""));
+    assert_eq!(
+        browser.post("/blocked/remove", &entry("192.0.2.0/24")).await.to(),
+        "/blocked?said=removed"
+    );
+    assert_eq!(
+        browser.post("/blocked/rules", &[("errors", "50")]).await.to(),
+        "/blocked?said=rules"
+    );
+    let refused = browser.post("/blocked/rules", &[("errors", "0")]).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(desk.lock().changes, ["release", "list", "unlist", "rules"]);
+}
+
+#[tokio::test]
+async fn who_is_blocked_reads_why_and_until_when() {
+    let response = web_setup::blocked("guessing", Some(proto::types::Timestamp(1_764_000_900)));
+    assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+    let text = axum::body::to_bytes(response.into_body(), 100_000).await.unwrap();
+    let text = String::from_utf8(text.to_vec()).unwrap();
+    assert!(
+        text.contains("blocked until 24 Nov 2025, 16:15:00 UTC: guessing."),
+        "{text}"
+    );
+}

@@ -3,14 +3,15 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
-use proto::types::{AccountId, Address, Protocol, Secret, Timestamp};
+use proto::types::{AccountId, Address, Mechanism, Protocol, Secret, Timestamp};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tower::ServiceExt;
 use web_setup::{
     Account, AccountState, Appliance, Choice, Count, DkimRecord, Facts, FailedLogin, FailedLogins, Fault,
-    Glance, Left, Login, Office, Outgoing, Panel, Pass, Peer, Ports, Power, Progress, Smarthost, Waiting,
-    Watch,
+    Glance, Left, ListWish, Login, LoginFilter, Office, Outgoing, Panel, Pass, Peer, Ports, Power, Progress,
+    Screening, Smarthost, Waiting, Watch,
 };
 
 pub const CODE: &str = "K7QM-2WXZ";
@@ -24,6 +25,7 @@ pub struct Inner {
     pub accounts: Vec<Account>,
     pub passwords: Vec<(String, Secret)>,
     pub failed: Vec<FailedLogin>,
+    pub screening: Screening,
     pub outgoing: Vec<Waiting>,
     pub smarthost: Option<(Smarthost, Option<Secret>)>,
     pub simulated: bool,
@@ -110,11 +112,14 @@ fn account(id: u64, address: &str) -> Account {
 
 pub fn failed(login: &str, count: u64) -> FailedLogin {
     FailedLogin {
+        first: Timestamp(1_763_999_000),
         at: Timestamp(1_764_000_000),
         ip: "203.0.113.7".parse().unwrap(),
         protocol: Protocol::Imap,
         login: login.to_owned(),
         known: false,
+        mechanism: Mechanism::Plain,
+        tls: true,
         reason: "no such account".to_owned(),
         count,
     }
@@ -226,14 +231,57 @@ impl Appliance for Desk {
         })
     }
 
-    async fn failed_logins(&self, before: Option<u64>, limit: usize) -> Result<FailedLogins, Fault> {
-        let rows = self.lock().failed.clone();
+    async fn failed_logins(
+        &self,
+        filter: LoginFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<FailedLogins, Fault> {
+        if filter.from == "nonsense" {
+            return Err(Fault::Refused("That is no network.".to_owned()));
+        }
+
+        let mut rows = self.lock().failed.clone();
+        rows.retain(|row| row.login.contains(&filter.name));
         let start = before.unwrap_or(0) as usize;
         let older = (start + limit < rows.len()).then_some((start + limit) as u64);
         Ok(FailedLogins {
             rows: rows.into_iter().skip(start).take(limit).collect(),
             older,
         })
+    }
+
+    async fn screening(&self) -> Result<Screening, Fault> {
+        Ok(self.lock().screening.clone())
+    }
+
+    async fn release(&self, who: String) -> Result<(), Fault> {
+        self.change("release")
+            .screening
+            .blocked
+            .retain(|row| row.who != who);
+        Ok(())
+    }
+
+    async fn put_on_list(&self, wish: ListWish) -> Result<(), Fault> {
+        if wish.network == "nonsense" {
+            return Err(Fault::Refused("That is no network.".to_owned()));
+        }
+        drop(self.change("list"));
+        Ok(())
+    }
+
+    async fn take_off_list(&self, _: bool, _: String) -> Result<(), Fault> {
+        drop(self.change("unlist"));
+        Ok(())
+    }
+
+    async fn set_screening(&self, values: BTreeMap<String, String>) -> Result<(), Fault> {
+        if values.get("errors").is_some_and(|value| value == "0") {
+            return Err(Fault::Refused("Refused commands: 0 is too few.".to_owned()));
+        }
+        drop(self.change("rules"));
+        Ok(())
     }
 
     async fn outgoing(&self, limit: usize) -> Result<Outgoing, Fault> {

@@ -16,7 +16,7 @@ mod trust;
 pub use keep::keep;
 pub use lists::{Entry, List};
 pub use penalties::{Penalty, Subject};
-pub use rules::{SCREENING, Screening};
+pub use rules::{Rule, SCREENING, Screening};
 pub use sources::Offence;
 
 use super::networks::{Lan, Network};

@@ -30,6 +30,17 @@ pub enum Subject {
     Account(String),
 }
 
+impl Subject {
+    /// Whom a person means: a network, or else an account.
+    #[must_use]
+    pub fn named(text: &str) -> Self {
+        match text.parse() {
+            Ok(network) => Self::Network(network),
+            Err(_) => Self::Account(text.trim().to_owned()),
+        }
+    }
+}
+
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

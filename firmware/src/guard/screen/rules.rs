@@ -58,40 +58,162 @@ impl Default for Screening {
     }
 }
 
+/// A number of the settings, or a switch where it is 0 or 1.
+#[derive(Debug)]
+pub struct Rule<'a> {
+    /// As typed at the command line.
+    pub name: &'static str,
+    /// For a person.
+    pub label: &'static str,
+    /// The least that makes sense.
+    pub least: u32,
+    /// The most.
+    pub most: u32,
+    value: Value<'a>,
+}
+
+#[derive(Debug)]
+enum Value<'a> {
+    Switch(&'a mut bool),
+    Number(&'a mut u32),
+}
+
+impl Rule<'_> {
+    /// What is set; a switch is 0 or 1.
+    #[must_use]
+    pub fn value(&self) -> u32 {
+        match &self.value {
+            Value::Switch(on) => u32::from(**on),
+            Value::Number(number) => **number,
+        }
+    }
+
+    fn set(&mut self, to: u32) {
+        match &mut self.value {
+            Value::Switch(on) => **on = to != 0,
+            Value::Number(number) => **number = to,
+        }
+    }
+}
+
 impl Screening {
+    /// Everything that may be set.
+    pub fn rules(&mut self) -> Vec<Rule<'_>> {
+        let [first, second, third, further] = &mut self.penalty_minutes;
+        let number = |name, label, value, least, most| Rule {
+            name,
+            label,
+            least,
+            most,
+            value: Value::Number(value),
+        };
+        let switch = |name, label, value| Rule {
+            name,
+            label,
+            least: 0,
+            most: 1,
+            value: Value::Switch(value),
+        };
+        vec![
+            switch("on", "Shut out who guesses or misbehaves", &mut self.on),
+            switch("tarpit", "Answer bad manners ever more slowly", &mut self.tarpit),
+            number(
+                "window",
+                "Minutes that a guess counts",
+                &mut self.window_minutes,
+                5,
+                1440,
+            ),
+            number(
+                "address-passwords",
+                "Different wrong passwords from one address",
+                &mut self.address_passwords,
+                3,
+                200,
+            ),
+            number(
+                "network-passwords",
+                "The same from one /24 network",
+                &mut self.network_passwords,
+                3,
+                1000,
+            ),
+            number(
+                "account-passwords",
+                "The same for one account",
+                &mut self.account_passwords,
+                3,
+                1000,
+            ),
+            number(
+                "connections",
+                "Connections from one address in a minute",
+                &mut self.connections_per_minute,
+                10,
+                10_000,
+            ),
+            number(
+                "failed-recipients",
+                "Recipients that do not exist",
+                &mut self.failed_recipients,
+                5,
+                10_000,
+            ),
+            number("resets", "RSET commands", &mut self.resets, 5, 10_000),
+            number(
+                "garbage",
+                "Lines that are no command",
+                &mut self.garbage,
+                5,
+                10_000,
+            ),
+            number("errors", "Refused commands", &mut self.errors, 5, 10_000),
+            number("penalty-1", "Minutes of the first penalty", first, 1, 43_200),
+            number("penalty-2", "Minutes of the second", second, 1, 43_200),
+            number("penalty-3", "Minutes of the third", third, 1, 43_200),
+            number("penalty-4", "Minutes of every further one", further, 1, 43_200),
+        ]
+    }
+
+    /// Sets one of them.
+    ///
+    /// # Errors
+    /// There is no such rule, or `to` is no number within its range; nothing was changed.
+    pub fn set(&mut self, name: &str, to: &str) -> Result<(), String> {
+        let mut rules = self.rules();
+        let Some(rule) = rules.iter_mut().find(|rule| rule.name == name) else {
+            return Err(format!("there is no rule {name}"));
+        };
+        let value = to.trim().parse().ok();
+        let Some(value) = value.filter(|value| (rule.least..=rule.most).contains(value)) else {
+            let Rule {
+                label, least, most, ..
+            } = rule;
+            let to: String = to.chars().take(20).collect();
+            return Err(format!("{label}: {to} is not between {least} and {most}"));
+        };
+        rule.set(value);
+        Ok(())
+    }
+
     /// Whether it makes sense.
     ///
     /// # Errors
     /// What is wrong, in words.
     pub fn check(&self) -> Result<(), String> {
-        let within = [
-            ("the window in minutes", self.window_minutes, 5, 1440),
-            ("wrong passwords from one address", self.address_passwords, 3, 200),
-            (
-                "wrong passwords from one network",
-                self.network_passwords,
-                3,
-                1000,
-            ),
-            ("wrong passwords for one account", self.account_passwords, 3, 1000),
-            ("connections a minute", self.connections_per_minute, 10, 10_000),
-            ("recipients that do not exist", self.failed_recipients, 5, 10_000),
-            ("RSET commands", self.resets, 5, 10_000),
-            ("lines that are no command", self.garbage, 5, 10_000),
-            ("refused commands", self.errors, 5, 10_000),
-        ];
-        for (what, value, least, most) in within {
-            if !(least..=most).contains(&value) {
-                return Err(format!("{what}: {value} is not between {least} and {most}"));
+        for rule in self.clone().rules() {
+            let Rule {
+                label, least, most, ..
+            } = &rule;
+            if !(*least..=*most).contains(&rule.value()) {
+                return Err(format!(
+                    "{label}: {} is not between {least} and {most}",
+                    rule.value()
+                ));
             }
         }
-        let [first, .., last] = self.penalty_minutes;
-        if first == 0 || last > 43_200 || !self.penalty_minutes.is_sorted() {
-            return Err(
-                "penalties: four numbers of minutes, none less than the one before, \
-                 between 1 and 43200"
-                    .to_owned(),
-            );
+        if !self.penalty_minutes.is_sorted() {
+            return Err("No penalty may be shorter than the one before".to_owned());
         }
         Ok(())
     }
@@ -123,33 +245,39 @@ mod tests {
                     address_passwords: 0,
                     ..strict
                 },
-                "wrong passwords from one address: 0 is not between 3 and 200",
+                "Different wrong passwords from one address: 0 is not between 3 and 200",
             ),
             (
                 Screening {
                     connections_per_minute: 1,
                     ..strict
                 },
-                "connections a minute: 1 is not between 10 and 10000",
+                "Connections from one address in a minute: 1 is not between 10 and 10000",
             ),
             (
                 Screening {
                     penalty_minutes: [60, 15, 1440, 2880],
                     ..strict
                 },
-                "penalties: ",
+                "No penalty may",
             ),
             (
                 Screening {
                     penalty_minutes: [0, 15, 1440, 2880],
                     ..strict
                 },
-                "penalties: ",
+                "Minutes of the first penalty: 0 is",
             ),
         ] {
             let said = wrong.check().unwrap_err();
             assert!(said.starts_with(words), "{said}");
         }
+        let mut rules = strict;
+        assert!(rules.set("errors", "4").is_err() && rules.set("error", "40").is_err());
+        assert!(rules.set("errors", "x").is_err() && rules == strict);
+        rules.set("errors", " 40").unwrap();
+        rules.set("on", "0").unwrap();
+        assert_eq!((rules.errors, rules.on), (40, false));
         assert!(serde_json::from_str::<Screening>(r#"{"adress_passwords":5}"#).is_err());
     }
 }

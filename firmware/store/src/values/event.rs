@@ -20,7 +20,7 @@ pub struct Event {
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[allow(missing_docs)] // the names say it
 pub enum EventKind {
-    /// Equal ones are folded: `count` of them.
+    /// Equal ones are folded: `count` of them, the first at the event's time.
     LoginFailed {
         protocol: Protocol,
         ip: IpAddr,
@@ -32,6 +32,9 @@ pub enum EventKind {
         tls: bool,
         reason: String,
         count: u32,
+        /// When the last of them happened, if there is more than one.
+        #[serde(default)]
+        last: Option<Timestamp>,
     },
     LoginOk {
         protocol: Protocol,

@@ -1,0 +1,174 @@
+//! What the command line can have done about failed logins and who is shut out.
+
+use crate::guard::Network;
+use crate::guard::screen::{List, Subject};
+use crate::house::House;
+use crate::ledger::failed_logins::{self, Filter};
+use anyhow::{Result, ensure};
+use proto::types::{Protocol, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use web_setup::{FailedLogin, LoginFilter};
+
+/// A wish about it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case")]
+pub enum Screening {
+    /// Failed logins, newest first.
+    Logins {
+        /// At this door.
+        protocol: Option<Protocol>,
+        /// From this address or network.
+        from: String,
+        /// The name contains this.
+        name: String,
+        /// Whether the office has such an account.
+        known: Option<bool>,
+        /// On this day, counted from 1970-01-01.
+        day: Option<i64>,
+        /// Most rows.
+        limit: usize,
+    },
+    /// Who is shut out.
+    Blocked,
+    /// Both lists.
+    Lists,
+    /// Put a network on a list.
+    Put {
+        /// Which.
+        list: List,
+        /// Whom.
+        network: Network,
+        /// For so many seconds; `None` for ever.
+        seconds: Option<i64>,
+        /// Why.
+        note: String,
+    },
+    /// Take it off again.
+    Remove {
+        /// Which.
+        list: List,
+        /// Whom.
+        network: Network,
+    },
+    /// Let somebody in again.
+    Release {
+        /// Address, network or account.
+        who: String,
+    },
+    /// The rules, after these are set.
+    Rules {
+        /// Names and numbers.
+        set: Vec<(String, String)>,
+    },
+}
+
+pub(super) async fn carry_out(house: &House, wish: &Screening, by: &str) -> Result<Value> {
+    let screen = &house.screen;
+    match wish {
+        Screening::Logins { .. } => return logins(house, wish).await,
+        Screening::Blocked => {
+            let blocked = screen.penalties();
+            let rows = blocked.iter().map(|penalty| {
+                json!({
+                    "who": penalty.subject.to_string(),
+                    "why": penalty.why,
+                    "since": moment(penalty.since),
+                    "until": moment(penalty.until),
+                })
+            });
+            return Ok(rows.collect());
+        }
+        Screening::Lists => {}
+        Screening::Put {
+            list,
+            network,
+            seconds,
+            note,
+        } => {
+            let until = seconds.map(|seconds| house.clock.now().plus(seconds));
+            screen.put(*list, *network, until, note.clone()).await?;
+        }
+        Screening::Remove { list, network } => {
+            ensure!(
+                screen.remove(*list, *network).await?,
+                "{network} is not on that list"
+            );
+        }
+        Screening::Release { who } => {
+            ensure!(screen.release(&Subject::named(who), by), "{who} is not blocked");
+            return Ok(json!({ "released": who }));
+        }
+        Screening::Rules { set } => {
+            let mut rules = screen.rules();
+            for (name, value) in set {
+                rules.set(name, value).map_err(anyhow::Error::msg)?;
+            }
+            if !set.is_empty() {
+                screen.set_rules(rules).await?;
+            }
+            let rules: serde_json::Map<_, _> = rules
+                .rules()
+                .iter()
+                .map(|rule| (rule.name.to_owned(), json!(rule.value())))
+                .collect();
+            return Ok(Value::Object(rules));
+        }
+    }
+    let entries = screen.entries();
+    let rows = entries.iter().map(|entry| {
+        json!({
+            "list": entry.list,
+            "network": entry.network,
+            "until": entry.until.map(moment),
+            "note": entry.note,
+        })
+    });
+    Ok(rows.collect())
+}
+
+async fn logins(house: &House, wish: &Screening) -> Result<Value> {
+    let Screening::Logins {
+        protocol,
+        from,
+        name,
+        known,
+        day,
+        limit,
+    } = wish
+    else {
+        return Ok(Value::Null);
+    };
+    let filter = Filter::new(LoginFilter {
+        protocol: *protocol,
+        from: from.clone(),
+        name: name.clone(),
+        known: *known,
+        day: *day,
+    })?;
+    house.ledger.flush().await;
+    let (snapshot, limit) = (house.store.snapshot()?, *limit);
+    let page = tokio::task::spawn_blocking(move || failed_logins::page(&snapshot, &filter, None, limit));
+    Ok(page.await??.rows.iter().map(row).collect())
+}
+
+fn row(row: &FailedLogin) -> Value {
+    json!({
+        "first": moment(row.first),
+        "last": moment(row.at),
+        "ip": row.ip,
+        "protocol": row.protocol,
+        "account": row.login,
+        "known": row.known,
+        "mechanism": row.mechanism,
+        "tls": row.tls,
+        "reason": row.reason,
+        "count": row.count,
+    })
+}
+
+fn moment(at: Timestamp) -> String {
+    jiff::Timestamp::from_second(at.0)
+        .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+        .to_string()
+}
