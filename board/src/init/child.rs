@@ -198,6 +198,14 @@ impl Confinement {
         // SAFETY: system calls on plain numbers and on structures that live on this stack.
         unsafe {
             libc::setsid();
+            // Init blocks the signals it waits for; a child that inherits that cannot be asked to end.
+            let mut none: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&raw mut none);
+            done(libc::sigprocmask(
+                libc::SIG_SETMASK,
+                &raw const none,
+                std::ptr::null_mut(),
+            ))?;
             for (target, source) in (FIRST..).zip(&self.descriptors) {
                 done(libc::dup2(*source, target))?;
             }

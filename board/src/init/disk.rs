@@ -28,45 +28,54 @@ pub(super) struct DataPartition {
 }
 
 impl DataPartition {
+    fn is_on_card(&self) -> bool {
+        self.disk.starts_with("mmcblk")
+    }
+
     fn device(&self) -> PathBuf {
         Path::new("/dev").join(&self.name)
     }
 }
 
-/// Waits for the data partition: drivers find the card in their own time.
+/// Waits for the data partition: drivers find the card in their own time. When none has the label
+/// until then, the card's fourth partition is taken: its label may be what is damaged, and the check
+/// that follows knows where ext4 keeps its copies.
 pub(super) fn wait_for_data(limit: Duration) -> Option<DataPartition> {
     let end = Instant::now() + limit;
     loop {
-        if let Some(found) = find_data() {
-            return Some(found);
+        let found = fourth_partitions();
+        let labelled = found.iter().find(|partition| has_label(partition));
+        if labelled.is_some() {
+            return labelled.cloned();
         }
         if Instant::now() >= end {
-            return None;
+            return found.into_iter().find(DataPartition::is_on_card);
         }
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
-/// The fourth partition of a disk with the right label; an SD card before a USB disk.
-fn find_data() -> Option<DataPartition> {
-    let mut found: Vec<DataPartition> = fs::read_dir(BLOCKS)
-        .ok()?
+/// The fourth partitions of all disks; those of SD cards before those of USB disks.
+fn fourth_partitions() -> Vec<DataPartition> {
+    let Ok(entries) = fs::read_dir(BLOCKS) else {
+        return Vec::new();
+    };
+    let mut found: Vec<DataPartition> = entries
         .flatten()
         .filter_map(|entry| {
             let place = fs::canonicalize(entry.path()).ok()?;
             let number = fs::read_to_string(place.join("partition")).ok()?;
-            if number.trim().parse() != Ok(mbr::DATA) {
-                return None;
-            }
             let name = entry.file_name().into_string().ok()?;
             let disk = place.parent()?.file_name()?.to_str()?.to_owned();
-            let partition = DataPartition { name, disk };
-            let labelled = superblock(&partition.device()).ok()?.label == layout::card::DATA_LABEL;
-            labelled.then_some(partition)
+            (number.trim().parse() == Ok(mbr::DATA)).then_some(DataPartition { name, disk })
         })
         .collect();
-    found.sort_by_key(|partition| (!partition.disk.starts_with("mmcblk"), partition.disk.clone()));
-    found.into_iter().next()
+    found.sort_by_key(|partition| (!partition.is_on_card(), partition.disk.clone()));
+    found
+}
+
+fn has_label(partition: &DataPartition) -> bool {
+    superblock(&partition.device()).is_ok_and(|found| found.label == layout::card::DATA_LABEL)
 }
 
 fn superblock(device: &Path) -> Result<ext4::Superblock> {
@@ -152,7 +161,8 @@ fn sectors(name: &str) -> Result<u64> {
 /// # Errors
 /// When it is so damaged that mounting it could lose more.
 pub(super) fn check(partition: &DataPartition) -> Result<()> {
-    for (step, option) in ["-p", "-fy"].into_iter().enumerate() {
+    // A third time, since a run that takes a copy of the superblock ends before the repair.
+    for (step, option) in ["-p", "-fy", "-fy"].into_iter().enumerate() {
         // e2fsck(8): the exit code is a sum; 1 errors corrected, 2 restart advised, 4 errors left.
         let code = match run_checker(&partition.device(), option) {
             Ok(code) => code,
@@ -171,7 +181,7 @@ pub(super) fn check(partition: &DataPartition) -> Result<()> {
             journal::warn("the data partition has errors; repairing what can be repaired");
         }
     }
-    bail!("the card's data is damaged beyond repair")
+    bail!("the card's data is damaged; keep the card, the mail may be saved")
 }
 
 fn run_checker(device: &Path, option: &str) -> std::io::Result<i32> {

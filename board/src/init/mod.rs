@@ -31,7 +31,7 @@ use std::time::Duration;
 use watchdog::Watchdog;
 
 /// Drivers of USB card readers take their time.
-const WAIT_FOR_CARD: Duration = Duration::from_secs(60);
+const WAIT_FOR_CARD: Duration = Duration::from_secs(30);
 const WAIT_FOR_ENTROPY: Duration = Duration::from_secs(30);
 
 /// Runs the box. Returns only when this is not PID 1.
@@ -113,8 +113,8 @@ fn step(panel: &Panel, step: &str) {
 
 fn prepare_data(panel: &Panel) -> anyhow::Result<()> {
     use anyhow::Context;
-    let partition =
-        disk::wait_for_data(WAIT_FOR_CARD).context("the card has no data partition; flash it again")?;
+    let partition = disk::wait_for_data(WAIT_FOR_CARD)
+        .context("no data partition is found; is the card the right one?")?;
     journal::note(format!("data is on {}", partition.name));
     if let Err(error) = disk::grow_partition(&partition) {
         journal::warn(format!("growing the data partition: {error:#}"));

@@ -110,11 +110,7 @@ impl Service {
             Some(blame) => blame.to_owned(),
             None => in_words(status, message_of(&self.last_line))?,
         };
-        journal::warn(format!(
-            "{} ended: {words}; starting again in {} s",
-            self.name,
-            wait.as_secs()
-        ));
+        journal::warn(format!("{} ended: {words}", self.name));
         self.last_line.clear();
         Some(words)
     }
