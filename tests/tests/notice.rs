@@ -4,7 +4,7 @@ mod firm;
 
 use anyhow::{Result, ensure};
 use firm::{Firm, OFFICE, THIEF, reply, reply_to};
-use firmware::settings::{self, Notices, Outside};
+use firmware::guard::notice;
 use mail_auth::common::crypto::Ed25519Key;
 use mail_auth::common::headers::HeaderWriter as _;
 use mail_auth::dkim::DkimSigner;
@@ -13,6 +13,8 @@ use proto::types::Address;
 use store::{AccountState, Counter, EventKind};
 
 const ANNA: &str = "anna@firm.example";
+
+type ByServer<'a> = (&'a str, Option<&'a str>, &'a str, &'a str, &'a str, &'a str);
 
 /// The admins' notices about ben, whose password was stolen: anna's and alma's.
 async fn stolen(firm: &Firm) -> Result<(String, String)> {
@@ -80,7 +82,7 @@ async fn a_reply_that_proves_nothing_changes_nothing_and_only_an_admin_hears_of_
     let queued = firm.queue();
 
     // On port 25: where from, who says so, to, fields, and what is recorded.
-    let by_server: [(&str, Option<&str>, &str, &str, &str, &str); 8] = [
+    let by_server: [ByServer<'_>; 8] = [
         ("198.51.100.9", Some(ANNA), ANNA, &to, "", "neither SPF nor DKIM"),
         (
             "198.51.100.9",
@@ -330,14 +332,12 @@ async fn nobody_gives_himself_back() -> Result<()> {
 async fn an_admins_address_outside_gets_the_notice_too_and_may_answer_it() -> Result<()> {
     let firm = Firm::open().await?;
     let home = "anna@home.example";
-    let outside = Outside {
-        admin: firm.account("anna")?.id,
-        address: Address::parse(home)?,
-    };
-    let notices = Notices {
-        outside: vec![outside],
-    };
-    settings::write(&firm.house.store, settings::NOTICES, &notices).await?;
+    let (anna, ben) = (firm.account("anna")?, firm.account("ben")?);
+    for (admin, address) in [(&ben, home), (&anna, "else@firm.example")] {
+        let set = notice::set_outside(&firm.house, admin, Some(Address::parse(address)?)).await;
+        ensure!(set.is_err(), "{address}");
+    }
+    notice::set_outside(&firm.house, &anna, Some(Address::parse(home)?)).await?;
     stolen(&firm).await?;
     let queue = firm.house.store.snapshot()?.queue(None, 100)?;
     let queued = queue.iter().find(|item| item.to.to_string() == home).unwrap();

@@ -59,6 +59,17 @@ pub(super) enum Guard {
     Acknowledge(One),
     #[command(flatten)]
     Screening(Screening),
+    /// Send an admin's notices to an address outside of the box too; without one, no longer
+    Outside {
+        /// Which admin
+        #[arg(value_parser = Address::parse)]
+        admin: Address,
+        /// Where else; an answer from there counts as the admin's
+        #[arg(value_parser = Address::parse)]
+        address: Option<Address>,
+        #[command(flatten)]
+        with: Common,
+    },
 }
 
 /// One account.
@@ -95,6 +106,7 @@ impl Guard {
             Self::Discard(One { address, with }) => (GuardRequest::Discard { address }, with),
             Self::Acknowledge(One { address, with }) => (GuardRequest::Acknowledge { address }, with),
             Self::Screening(wish) => return wish.request(),
+            Self::Outside { admin, address, with } => (GuardRequest::Outside { admin, address }, with),
         };
         Ok((Request::Guard { ask }, with))
     }

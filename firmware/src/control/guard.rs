@@ -1,9 +1,9 @@
 //! What the command line can ask of the guard.
 
 use super::carry_out::{BY, find, outcome_shown};
-use crate::guard::Lan;
 use crate::guard::report::{history, report};
 use crate::guard::rules::{COUNTERS, Chosen, name};
+use crate::guard::{Lan, notice};
 use crate::house::House;
 use anyhow::{Result, anyhow};
 use proto::types::Address;
@@ -58,6 +58,13 @@ pub enum GuardRequest {
         /// Whose.
         address: Address,
     },
+    /// Where else an admin gets notices.
+    Outside {
+        /// Which admin.
+        admin: Address,
+        /// An address outside of the box; `None`: nowhere else.
+        address: Option<Address>,
+    },
 }
 
 pub(super) async fn carry_out(house: &House, request: &GuardRequest) -> Result<Value> {
@@ -101,6 +108,11 @@ pub(super) async fn carry_out(house: &House, request: &GuardRequest) -> Result<V
         GuardRequest::Acknowledge { address } => {
             let done = guard.acknowledge(find(house, address)?.id, by()).await?;
             Ok(json!({ "address": address, "acknowledged": done }))
+        }
+        GuardRequest::Outside { admin, address } => {
+            let account = find(house, admin)?;
+            notice::set_outside(house, &account, address.clone()).await?;
+            Ok(json!({ "admin": admin, "outside": address }))
         }
     }
 }

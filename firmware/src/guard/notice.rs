@@ -7,19 +7,21 @@ mod sent;
 pub use letter::{Left, Words, decided, nothing_done};
 pub use sent::{Done, Invitation, Notice, Sent};
 
+use super::report;
 use crate::blocking::blocking;
 use crate::deliver::people::REPLY;
 use crate::dkim::{Keys, Signer};
 use crate::house::House;
 use crate::limits;
 use crate::notify::{self, Letter};
-use crate::settings::{self, Notices, Office};
+use crate::settings::{self, Notices, Office, Outside};
+use anyhow::{Context as _, ensure};
 use proto::message::{header, scan};
 use proto::types::{AccountId, Address, Flags, Timestamp};
 use sent::{Folded, LIFE};
 use std::time::Duration;
 use store::{
-    Body, Change, Delivery, Event, EventKind, GuardAction, MailCopy, Outgoing, Place, StoreError, Trip,
+    Account, Body, Change, Delivery, EventKind, GuardAction, MailCopy, Outgoing, Place, StoreError, Trip,
 };
 use tokio::sync::broadcast::error::RecvError;
 use tracing::{error, info};
@@ -28,11 +30,9 @@ use tracing::{error, info};
 /// it was frozen: then somebody has to decide.
 const FOLD: i64 = 3600;
 /// Lines of a digest.
-const LINES: usize = 50;
+const LINES: usize = 10;
 /// How often digests are looked for.
 const TICK: Duration = Duration::from_secs(60);
-/// Events of the ledger that are looked at in one go.
-const PORTION: usize = 256;
 
 /// The last event looked at; whoever holds it may change [`Sent`].
 pub type Seen = tokio::sync::Mutex<Option<u64>>;
@@ -97,28 +97,12 @@ fn new_events(house: &House, seen: Option<u64>, now: Timestamp) -> Result<Found,
     let snapshot = house.store.snapshot()?;
     let sent = Sent::read(&snapshot)?;
     let seen = seen.unwrap_or(sent.seen);
-    let mut found = Vec::new();
-    let mut newest = seen;
-    let mut before = None;
-    loop {
-        let events = snapshot.events(before, PORTION, |_| true)?;
-        let full = events.len() == PORTION;
-        for (number, Event { at, kind }) in events {
-            newest = newest.max(number);
-            if number <= seen || at.0 < now.0 - LIFE {
-                found.reverse();
-                return Ok((sent, found, newest));
-            }
-            before = Some(number);
-            if let EventKind::Tripped(trip) = kind {
-                found.push((number, at, *trip));
-            }
-        }
-        if !full {
-            found.reverse();
-            return Ok((sent, found, newest));
-        }
-    }
+    let newest = snapshot.events(None, 1, |_| true)?;
+    let newest = newest.first().map_or(seen, |(number, _)| *number);
+    let mut found = report::trips(&snapshot, Some(seen))?;
+    found.retain(|(_, at, _)| now.0 - at.0 < LIFE);
+    found.reverse();
+    Ok((sent, found, newest))
 }
 
 async fn tell(
@@ -178,11 +162,19 @@ pub async fn invite(
         return Ok(());
     };
     let mut deliveries = Vec::new();
-    for (admin, address) in invited(house, notice.account)? {
+    for (admin, address) in invited(house, notice.account, now)? {
         let token = sent::token()?;
         let reply_to = Address::from_parts(&format!("{REPLY}{token}"), office.domain.clone())
             .map_err(|error| StoreError::Internal(error.to_string()))?;
-        deliveries.push(delivery(house, &office, admin, &address, words, &reply_to, now)?);
+        deliveries.push(delivery(
+            house,
+            &office,
+            admin,
+            &address,
+            words,
+            Some(&reply_to),
+            now,
+        )?);
         let hash = sent::hash(&token);
         notice.invitations.push(Invitation { hash, admin, address });
     }
@@ -212,24 +204,78 @@ pub fn page(house: &House) -> String {
     format!("https://{host}/accounts")
 }
 
-// The admins, and where else they read. Whose account it is does not decide about it, unless he is
-// the only one there is to be told.
-fn invited(house: &House, account: AccountId) -> Result<Vec<(AccountId, Address)>, StoreError> {
+/// Tells everybody who may be invited, without anything to answer.
+///
+/// # Errors
+/// The store failed.
+pub async fn announce(house: &House, words: &Words, now: Timestamp) -> Result<(), StoreError> {
+    let Some(office) = house.office()? else {
+        return Ok(());
+    };
+    let mut deliveries = Vec::new();
+    for (admin, address) in readers(house, &notify::admins(house)?)? {
+        deliveries.push(delivery(house, &office, admin, &address, words, None, now)?);
+    }
+    house.store.deliver(deliveries).await?;
+    Ok(())
+}
+
+/// Sends an admin's notices to `address` too; `None`: no longer.
+///
+/// # Errors
+/// Why not, in words: the address is one of ours, the account is no admin's, there are too many.
+pub async fn set_outside(house: &House, admin: &Account, address: Option<Address>) -> anyhow::Result<()> {
+    let office = house.office()?.context("set the box up first")?;
+    ensure!(admin.admin, "{} is no admin", admin.address);
+    if let Some(address) = &address {
+        ensure!(*address.domain() != office.domain, "{address} is inside the box");
+    }
+    let _lock = house.notices.lock().await;
+    let mut notices: Notices =
+        settings::read(&house.store.snapshot()?, settings::NOTICES)?.unwrap_or_default();
+    notices.outside.retain(|outside| outside.admin != admin.id);
+    notices.outside.extend(address.map(|address| Outside {
+        admin: admin.id,
+        address,
+    }));
+    ensure!(
+        notices.outside.len() <= limits::OUTSIDE,
+        "there are too many addresses outside"
+    );
+    settings::write(&house.store, settings::NOTICES, &notices).await?;
+    let key = settings::NOTICES.to_owned();
+    house.ledger.record(EventKind::SettingChanged { key });
+    Ok(())
+}
+
+// The admins who can decide about an account: not its owner, unless he is the only one who can read
+// the notice.
+fn invited(
+    house: &House,
+    account: AccountId,
+    now: Timestamp,
+) -> Result<Vec<(AccountId, Address)>, StoreError> {
     let mut admins = notify::admins(house)?;
-    if admins.iter().any(|admin| admin.id != account) {
+    let others = |admin: &Account| admin.id != account && admin.state.works(now);
+    if admins.iter().any(others) {
         admins.retain(|admin| admin.id != account);
     }
+    readers(house, &admins)
+}
+
+// Their inboxes, and where else they read.
+fn readers(house: &House, admins: &[Account]) -> Result<Vec<(AccountId, Address)>, StoreError> {
     let outside: Notices = settings::read(&house.store.snapshot()?, settings::NOTICES)?.unwrap_or_default();
-    let mut invited: Vec<_> = admins
+    let mut readers: Vec<_> = admins
         .iter()
         .map(|admin| (admin.id, admin.address.clone()))
         .collect();
     for outside in outside.outside.into_iter().take(limits::OUTSIDE) {
         if admins.iter().any(|admin| admin.id == outside.admin) {
-            invited.push((outside.admin, outside.address));
+            readers.push((outside.admin, outside.address));
         }
     }
-    Ok(invited)
+    Ok(readers)
 }
 
 // Straight into an inbox here, past every filter and limit; or, signed, into the queue.
@@ -239,13 +285,13 @@ fn delivery(
     admin: AccountId,
     address: &Address,
     words: &Words,
-    reply_to: &Address,
+    reply_to: Option<&Address>,
     now: Timestamp,
 ) -> Result<Delivery, StoreError> {
     let letter = Letter {
         subject: &words.subject,
         text: &words.text,
-        reply_to: Some(reply_to),
+        reply_to,
     };
     let mut message = notify::compose(office, address, &letter, now);
     let (mut copies, mut outgoing) = (Vec::new(), Vec::new());

@@ -242,7 +242,7 @@ impl Reply<'_> {
     ) -> Result<(String, Left), StoreError> {
         let (guard, id) = (&self.house.guard, account.id);
         let by = format!("{by} by reply");
-        let stopped = !works(&account.state, self.now);
+        let stopped = !account.state.works(self.now);
         let stays = if stopped { Left::Frozen } else { Left::Nothing };
         Ok(match verb {
             Verb::Unfreeze => {
@@ -292,8 +292,7 @@ impl Reply<'_> {
         let letter = notice::decided(notice, verb, by, words, left, self.now, &page);
         if left == Left::Nothing {
             sent.write(&self.house.store, self.now).await?;
-            notify::to_admins(self.house, &letter.subject, &letter.text).await?;
-            return Ok(());
+            return notice::announce(self.house, &letter, self.now).await;
         }
         let next = Notice {
             at: self.now,
@@ -333,7 +332,7 @@ impl Reply<'_> {
     fn is_working_admin(&self, id: AccountId) -> Result<bool, StoreError> {
         let admins = notify::admins(self.house)?;
         let mut admins = admins.iter();
-        Ok(admins.any(|admin| admin.id == id && works(&admin.state, self.now)))
+        Ok(admins.any(|admin| admin.id == id && admin.state.works(self.now)))
     }
 
     fn look(&self) -> io::Result<(Vec<u8>, Structure)> {
@@ -364,8 +363,7 @@ impl Reply<'_> {
                 Ok(())
             }
             Outcome::Dropped { account, why } => {
-                let here = Counted::Source(source(self.facts.ip()));
-                if self.house.replies.allow(here, limits::REPLIES, self.now) {
+                if self.is_worth_a_line() {
                     self.record(account, None, None, &why);
                 }
                 Ok(())
@@ -373,7 +371,9 @@ impl Reply<'_> {
             Outcome::Answered { account, admin, why } => {
                 let found = self.house.store.snapshot().and_then(|s| s.account(admin));
                 let Ok(Some(admin)) = found else { return Ok(()) };
-                self.record(account, Some(admin.address.clone()), None, &why);
+                if self.is_worth_a_line() {
+                    self.record(account, Some(admin.address.clone()), None, &why);
+                }
                 let once = Counted::Answered(admin.id);
                 if self.house.replies.allow(once, limits::ANSWERS, self.now) {
                     self.answer(&admin, &why).await;
@@ -381,6 +381,12 @@ impl Reply<'_> {
                 Ok(())
             }
         }
+    }
+
+    // A flood of replies that do nothing must not push everything else out of the ledger.
+    fn is_worth_a_line(&self) -> bool {
+        let here = Counted::Source(source(self.facts.ip()));
+        self.house.replies.allow(here, limits::REPLIES, self.now)
     }
 
     async fn answer(&self, admin: &Account, why: &str) {
@@ -408,15 +414,6 @@ impl Reply<'_> {
     }
 }
 
-// A limit ends by itself.
-fn works(state: &AccountState, now: Timestamp) -> bool {
-    match state {
-        AccountState::Active => true,
-        AccountState::Limited { .. } => state.limited_until(now).is_none(),
-        AccountState::Frozen { .. } | AccountState::Disabled => false,
-    }
-}
-
 fn not_understood(said: &Said) -> String {
     let words = "The first word of an answer has to be unfreeze, release, discard or keep";
     match said {
@@ -435,7 +432,7 @@ fn not_now(account: &Account, notice: &Notice, verb: Verb, held: u64, now: Times
             "The account was frozen again on {}: answer the notice about that.",
             date::format(*since)
         )),
-        state if works(state, now) && (held == 0 || verb == Verb::Unfreeze) => {
+        state if state.works(now) && (held == 0 || verb == Verb::Unfreeze) => {
             let since = account
                 .unfrozen_at
                 .map(|at| format!(" since {}", date::format(at)));

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use store::{Account, AccountState, Event, EventKind, GuardAction, Snapshot, StoreError, Trip};
 
 /// Events read at a time, and most of them read for one report.
-const PORTION: usize = 1000;
+const PORTION: usize = 100; // a listener has seen all but the last few
 const MOST: usize = 20_000;
 /// How far back `left` and `trip` look, in seconds.
 const LOOK_BACK: i64 = 7 * crate::clock::DAY;

@@ -37,6 +37,12 @@ impl AccountState {
         }
     }
 
+    /// Whether the account may do everything at `now`: a limit ends by itself.
+    #[must_use]
+    pub fn works(&self, now: Timestamp) -> bool {
+        !self.holds_mail() && self.limited_until(now).is_none()
+    }
+
     /// Whether mail that the account sent waits instead of leaving.
     #[must_use]
     pub const fn holds_mail(&self) -> bool {
