@@ -24,6 +24,7 @@ pub const LISTENERS: [(&str, u16); 9] = [
 
 /// From `serve` to PID 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::large_enum_variant)] // a few a second at most, and most are screens
 pub enum ToBoard {
     /// Show this.
     Screen(Screen),

@@ -290,3 +290,100 @@ fn done(result: i32) -> io::Result<()> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::FromRawFd;
+
+    const USER: u32 = 54_321;
+    const TIME: u64 = 1 << 25; // CAP_SYS_TIME
+
+    /// Not a test: the child's side of the one below, which starts this binary anew.
+    #[test]
+    #[ignore = "run by a_child_has_no_more_than_its_recipe_gives"]
+    #[allow(unsafe_code)] // takes the descriptors it was handed
+    fn in_the_child() {
+        let Ok(number) = std::env::var(SOCKET_ENV) else {
+            return;
+        };
+        for line in std::fs::read_to_string("/proc/self/status").unwrap().lines() {
+            eprintln!("{}", line.replace('\t', " "));
+        }
+        // SAFETY: the parent placed a file at 3 and the socket where the variable says.
+        let (mut file, mut socket) = unsafe {
+            (
+                File::from_raw_fd(FIRST),
+                UnixStream::from_raw_fd(number.parse().unwrap()),
+            )
+        };
+        let mut word = [0; 5];
+        socket.read_exact(&mut word).unwrap();
+        writeln!(file, "{}", String::from_utf8_lossy(&word)).unwrap();
+        socket.write_all(b"[\"answer\"]\n").unwrap();
+    }
+
+    #[test]
+    fn a_child_has_no_more_than_its_recipe_gives() {
+        if !nix::unistd::geteuid().is_root() {
+            return eprintln!("not run: only root can give rights away");
+        }
+        reserve_descriptors().unwrap();
+        let mut handed = tempfile();
+        let mut child = Child::start(&Recipe {
+            arguments: vec![
+                "init::child::tests::in_the_child",
+                "--exact",
+                "--ignored",
+                "--nocapture",
+            ],
+            environment: vec![],
+            uid: USER,
+            capabilities: TIME,
+            descriptors: vec![handed.as_fd()],
+            rules: None,
+            open_files: 100,
+        })
+        .unwrap();
+        assert!(child.send(&"hey"));
+        let (mut log, mut messages) = (Vec::new(), Vec::new());
+        nix::sys::wait::waitpid(child.pid, None).unwrap();
+        log.extend(child.log_lines());
+        messages.extend(child.messages());
+        let log = log.join("\n");
+        for line in [
+            format!("Uid: {USER} {USER} {USER} {USER}"),
+            format!("Gid: {USER} {USER} {USER} {USER}"),
+            "Groups:".into(),
+            format!("CapPrm: {TIME:016x}"),
+            format!("CapEff: {TIME:016x}"),
+            format!("CapBnd: {TIME:016x}"),
+            "SigBlk: 0000000000000000".into(),
+            "NoNewPrivs: 1".into(),
+            "Seccomp: 2".into(),
+        ] {
+            assert!(
+                log.lines().any(|l| l.trim_end() == line),
+                "{line} is not in\n{log}"
+            );
+        }
+        assert_eq!(messages, ["[\"answer\"]"], "{log}");
+        let mut text = String::new();
+        std::io::Seek::rewind(&mut handed).unwrap();
+        handed.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "\"hey\"\n");
+    }
+
+    fn tempfile() -> File {
+        let path = std::env::temp_dir().join(format!("pillarbox-child-{}", std::process::id()));
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&path)
+            .unwrap();
+        std::fs::remove_file(path).unwrap();
+        file
+    }
+}
