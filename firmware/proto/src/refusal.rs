@@ -1,7 +1,7 @@
 //! Every "no" the box can say, in one place: what the peer hears in each protocol.
 
 use crate::message::date;
-use crate::types::Timestamp;
+use crate::types::{Domain, Timestamp};
 use std::fmt;
 
 /// Why something was refused. Whose fault it is decides the kind of code.
@@ -36,6 +36,11 @@ pub enum Refusal {
     UnknownRecipient,
     /// Relaying needs a login.
     RelayDenied,
+    /// Mail that claims this domain, from a network that may not, without a login.
+    Shielded {
+        /// The domain.
+        domain: Domain,
+    },
     /// The login does not own that sender address.
     NotYourSender,
     /// Over the size limit, in octets.
@@ -113,7 +118,7 @@ impl Refusal {
             Self::Blocked { until: Some(_), .. } => (454, "4.7.0"), // RFC 4954 6
             Self::Blocked { until: None, .. } => (554, "5.7.1"),
             Self::UnknownRecipient => (550, "5.1.1"),
-            Self::RelayDenied | Self::NotYourSender => (550, "5.7.1"),
+            Self::RelayDenied | Self::Shielded { .. } | Self::NotYourSender => (550, "5.7.1"),
             Self::TooBig { .. } => (552, "5.3.4"), // RFC 1870 6
             Self::BadMessage(_) => (554, "5.6.0"),
             Self::Loop => (554, "5.4.6"),
@@ -140,7 +145,7 @@ impl Refusal {
                 Some("LIMIT")
             }
             Self::UnknownRecipient | Self::NoSuchMailbox => Some("NONEXISTENT"),
-            Self::RelayDenied | Self::NotYourSender => Some("NOPERM"),
+            Self::RelayDenied | Self::Shielded { .. } | Self::NotYourSender => Some("NOPERM"),
             Self::MailboxExists => Some("ALREADYEXISTS"),
             Self::CannotChange(_) => Some("CANNOT"),
             Self::InUse => Some("INUSE"),
@@ -210,6 +215,12 @@ impl Refusal {
             Self::RelayDenied => {
                 "We take mail for others only after a login. Turn on authentication in your mail program."
             }
+            Self::Shielded { domain } => {
+                return format!(
+                    "Mail from {} is taken without a login only from its own network. Turn on authentication in your mail program, or ask the administrator.",
+                    plain(domain.as_str())
+                );
+            }
             Self::NotYourSender => {
                 "Your login may not send from that address. Choose one of your own, or ask your administrator."
             }
@@ -273,6 +284,9 @@ mod tests {
             },
             Refusal::UnknownRecipient,
             Refusal::RelayDenied,
+            Refusal::Shielded {
+                domain: Domain::parse("b\u{fc}cher.example").unwrap(),
+            },
             Refusal::NotYourSender,
             Refusal::TooBig { limit: 50_000_000 },
             Refusal::BadMessage("a bare LF"),

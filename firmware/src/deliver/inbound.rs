@@ -4,10 +4,12 @@ use super::people::{Recipient, recipient};
 use super::{Post, fresh_id, pieces, refusal, refuse};
 use crate::blocking::blocking;
 use crate::facts::ConnectionFacts;
+use crate::guard::shield::Doorkeeper;
 use crate::limits::HOPS;
 use crate::settings::{self, Office};
 use crate::spool::Spool;
 use proto::ask::Envelope;
+use proto::limits::message::HEADER;
 use proto::message::header;
 use proto::message::received::{Received, return_path};
 use proto::refusal::Refusal;
@@ -65,12 +67,10 @@ struct Arrival<'a> {
 
 impl Arrival<'_> {
     fn prepare(&self, post: &Post, spool: Spool) -> Result<Delivery, Refusal> {
-        let (office, accounts) = recipients(post, self.envelope)?;
+        let (office, accounts, doorkeeper) = recipients(post, self.envelope)?;
         let top = pieces::header_of(&spool).map_err(|error| unreadable(&error))?;
-        if header::fields(&top).filter(|field| field.is("Received")).count() >= HOPS {
-            refuse(post, self.facts, self.envelope, &Refusal::Loop);
-            return Err(Refusal::Loop);
-        }
+        self.judge(&top, &doorkeeper)
+            .inspect_err(|refusal| refuse(post, self.facts, self.envelope, refusal))?;
         let trace = self.trace(&office).into_bytes();
         let finish = || -> io::Result<Delivery> {
             let structure = pieces::structure(&trace, spool.reader())?;
@@ -88,6 +88,21 @@ impl Arrival<'_> {
             })
         };
         finish().map_err(|error| unreadable(&error))
+    }
+
+    // By what its header says.
+    fn judge(&self, top: &[u8], doorkeeper: &Doorkeeper) -> Result<(), Refusal> {
+        if header::fields(top).filter(|field| field.is("Received")).count() >= HOPS {
+            return Err(Refusal::Loop);
+        }
+        if let Some(domain) = doorkeeper.false_claim(self.facts.ip(), top) {
+            return Err(Refusal::Shielded { domain });
+        }
+        // Who knows what stands in the rest of it.
+        if top.len() >= HEADER {
+            return Err(Refusal::BadMessage("The header of the message is too long."));
+        }
+        Ok(())
     }
 
     // RFC 5321 4.4: where it came from, and to whom a notice about it would go.
@@ -109,8 +124,8 @@ impl Arrival<'_> {
     }
 }
 
-// The office and the accounts behind the recipients, each once.
-fn recipients(post: &Post, envelope: &Envelope) -> Result<(Office, Vec<AccountId>), Refusal> {
+// The office, the accounts behind the recipients, each once, and the shield.
+fn recipients(post: &Post, envelope: &Envelope) -> Result<(Office, Vec<AccountId>, Doorkeeper), Refusal> {
     let find = || -> Result<_, StoreError> {
         let snapshot = post.store.snapshot()?;
         let Some(office) = settings::read::<Office>(&snapshot, settings::OFFICE)? else {
@@ -127,7 +142,8 @@ fn recipients(post: &Post, envelope: &Envelope) -> Result<(Office, Vec<AccountId
         }
         accounts.sort_unstable();
         accounts.dedup();
-        Ok(Some((office, accounts)))
+        let doorkeeper = post.guard.doorkeeper(&snapshot, &office)?;
+        Ok(Some((office, accounts, doorkeeper)))
     };
     match find() {
         Ok(found) => found.ok_or(Refusal::UnknownRecipient),

@@ -33,7 +33,7 @@ use crate::guard::Guard;
 use crate::ledger::Ledger;
 use proto::ask::Envelope;
 use proto::refusal::Refusal;
-use proto::types::Timestamp;
+use proto::types::{Address, ReversePath, Timestamp};
 use store::{EventKind, Store, StoreError};
 
 /// What delivery needs of the box. Clones share it.
@@ -73,13 +73,24 @@ fn refusal(error: &StoreError) -> Refusal {
 
 // Records that a message was turned away for what it is.
 fn refuse(post: &Post, facts: &ConnectionFacts, envelope: &Envelope, refused: &Refusal) {
+    turn_away(post, facts, &envelope.from, &envelope.to, refused);
+}
+
+/// Records that mail was turned away, before or after its recipients were named.
+pub(crate) fn turn_away(
+    post: &Post,
+    facts: &ConnectionFacts,
+    from: &ReversePath,
+    to: &[Address],
+    refused: &Refusal,
+) {
     let words = refused.smtp().to_string();
     tracing::info!(connection = facts.number, words, "refused");
     post.ledger.record(EventKind::Refused {
         protocol: facts.protocol,
         ip: facts.ip(),
-        from: envelope.from.clone(),
-        to: inbound::only(&envelope.to).cloned(),
+        from: from.clone(),
+        to: inbound::only(to).cloned(),
         words,
     });
 }

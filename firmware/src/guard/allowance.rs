@@ -233,6 +233,31 @@ impl Guard {
         self.put(RULES, &rules).await
     }
 
+    /// The box's own addresses.
+    pub(super) fn own_addresses(&self) -> Vec<IpAddr> {
+        (self.0.own)()
+    }
+
+    /// Changes one of the guard's settings, one change after the other.
+    ///
+    /// # Errors
+    /// What `change` says, or the store; nothing is changed then.
+    pub(super) async fn change<T>(
+        &self,
+        key: &str,
+        change: impl FnOnce(&mut T) -> Result<(), String> + Send,
+    ) -> Result<(), String>
+    where
+        T: Default + serde::Serialize + serde::de::DeserializeOwned + Send + Sync,
+    {
+        let _turn = self.0.changing.lock().await;
+        let snapshot = self.0.store.snapshot().map_err(|error| error.to_string())?;
+        let setting = settings::read::<T>(&snapshot, key).map_err(|error| error.to_string())?;
+        let mut setting = setting.unwrap_or_default();
+        change(&mut setting)?;
+        self.put(key, &setting).await
+    }
+
     async fn put<T: serde::Serialize>(&self, key: &str, setting: &T) -> Result<(), String> {
         let written = settings::write(&self.0.store, key, setting).await;
         written.map_err(|error| error.to_string())?;

@@ -12,6 +12,7 @@ pub mod report;
 pub mod rules;
 pub mod screen;
 mod sessions;
+pub mod shield;
 mod turns;
 mod windows;
 pub mod words;

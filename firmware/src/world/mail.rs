@@ -33,7 +33,7 @@ impl World {
 
     fn judge_sender(&mut self, from: &ReversePath) -> Result<Answer, Refusal> {
         if self.facts.protocol == Protocol::Smtp {
-            return Ok(Answer::Done);
+            return self.stranger(from);
         }
         let account = self.account()?;
         let now = self.house.clock.now();
@@ -53,6 +53,28 @@ impl World {
             Some(from) if people::owns(&account, &office, from) => Ok(Answer::Done),
             Some(_) => Err(Refusal::NotYourSender),
         }
+    }
+
+    // Nobody logs in on port 25: whom may the peer say that the mail is from?
+    fn stranger(&mut self, from: &ReversePath) -> Result<Answer, Refusal> {
+        let Some(address) = from else {
+            return Ok(Answer::Done);
+        };
+        let ip = self.facts.ip();
+        let guard = self.house.guard.clone();
+        let snapshot = self.snapshot().map_err(refused)?;
+        let Some(office) = settings::read::<Office>(snapshot, settings::OFFICE).map_err(refused)? else {
+            return Ok(Answer::Done); // every recipient will be told to come again
+        };
+        let doorkeeper = guard.doorkeeper(snapshot, &office).map_err(refused)?;
+        if !doorkeeper.turns_away(ip, address.domain()) {
+            return Ok(Answer::Done);
+        }
+        let refusal = Refusal::Shielded {
+            domain: address.domain().clone(),
+        };
+        deliver::turn_away(&self.post, &self.facts, from, &[], &refusal);
+        Err(refusal)
     }
 
     /// Will we take mail for this recipient?

@@ -87,7 +87,8 @@ fn member(lexer: &mut Lexer<'_>, in_group: &mut bool) -> Option<Entry> {
             let mut entry = angle(lexer);
             let (_, comment) = lexer.skip_cfws();
             entry.name = some(words.phrase).or(words.comment).or(comment);
-            lexer.take_until(b",;");
+            // A second one without a comma before it is another: none may be overlooked.
+            lexer.take_until(b",;<");
             Some(entry)
         }
         Some(b'@') => {

@@ -1,0 +1,235 @@
+//! The shield: from which networks mail may claim to come from a domain without a login.
+//!
+//! Applies to port 25, where nobody logs in: to MAIL FROM and to every address in From. A network
+//! that may claim a domain may still only write to people here: relaying wants a login.
+
+use super::allowance::Guard;
+use super::networks::{Lan, Network};
+use crate::settings::{self, Office};
+use proto::message::{address, header};
+use proto::types::Domain;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+use store::{Snapshot, StoreError};
+
+/// Key of [`Shield`] in the settings.
+pub const SHIELD: &str = "shield";
+
+/// Most domains in the table.
+const DOMAINS: usize = 256;
+/// Most places of one domain.
+const PLACES: usize = 64;
+
+/// From where mail may claim a domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Place {
+    /// The office's own networks, whatever they are.
+    Lan,
+    /// This network.
+    Network(Network),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lan => f.write_str("lan"),
+            Self::Network(network) => network.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        if text.eq_ignore_ascii_case("lan") {
+            return Ok(Self::Lan);
+        }
+        let network = text.parse::<Network>();
+        network
+            .map(Self::Network)
+            .map_err(|error| format!("{error}, or `lan` for the office; not `{text}`"))
+    }
+}
+
+impl TryFrom<String> for Place {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Place> for String {
+    fn from(place: Place) -> Self {
+        place.to_string()
+    }
+}
+
+/// The table. The office's own domain is bound to the LAN as long as nothing else is set for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shield(BTreeMap<Domain, Vec<Place>>);
+
+/// A row of the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shielded {
+    /// The domain.
+    pub domain: Domain,
+    /// From where it may be claimed.
+    pub places: Vec<Place>,
+    /// Nobody set it: it is the office's own.
+    pub default: bool,
+}
+
+impl Shield {
+    /// What is set.
+    ///
+    /// # Errors
+    /// The store failed, or the setting cannot be read.
+    pub fn read(snapshot: &Snapshot) -> Result<Self, StoreError> {
+        Ok(settings::read(snapshot, SHIELD)?.unwrap_or_default())
+    }
+
+    /// Every row, the office's own domain first.
+    #[must_use]
+    pub fn rows(&self, office: &Domain) -> Vec<Shielded> {
+        let office = &ascii(office);
+        let own = Shielded {
+            domain: office.clone(),
+            places: self.places(office, office).unwrap_or_default().to_vec(),
+            default: !self.0.contains_key(office),
+        };
+        let others = self.0.iter().filter(|(domain, _)| *domain != office);
+        let others = others.map(|(domain, places)| Shielded {
+            domain: domain.clone(),
+            places: places.clone(),
+            default: false,
+        });
+        std::iter::once(own).chain(others).collect()
+    }
+
+    /// Binds a domain to places, written with commas or blanks between; at least one.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    pub fn set(&mut self, domain: Domain, places: &str) -> Result<(), String> {
+        let words = places.split([',', ' ', '\t', '\r', '\n']);
+        let places: Result<Vec<Place>, String> =
+            words.filter(|word| !word.is_empty()).map(str::parse).collect();
+        let mut places = places?;
+        places.sort_unstable();
+        places.dedup();
+        if places.is_empty() {
+            return Err("Name at least one network, or `lan` for the office.".to_owned());
+        }
+        if places.len() > PLACES {
+            return Err(format!("At most {PLACES} networks for one domain."));
+        }
+        if domain.as_str().starts_with('[') {
+            return Err("Name a domain such as example.com, not an address.".to_owned());
+        }
+        let domain = ascii(&domain);
+        if !self.0.contains_key(&domain) && self.0.len() >= DOMAINS {
+            return Err(format!("At most {DOMAINS} domains."));
+        }
+        self.0.insert(domain, places);
+        Ok(())
+    }
+
+    /// Takes a domain out; the office's own is bound to the LAN again.
+    ///
+    /// # Errors
+    /// It is not in the table.
+    pub fn remove(&mut self, domain: &Domain) -> Result<(), String> {
+        match self.0.remove(&ascii(domain)) {
+            Some(_) => Ok(()),
+            None => Err(format!("Nothing is set for {domain}.")),
+        }
+    }
+
+    // Both as `ascii` spells them.
+    fn places(&self, domain: &Domain, office: &Domain) -> Option<&[Place]> {
+        let set = self.0.get(domain).map(Vec::as_slice);
+        set.or_else(|| (domain == office).then_some(&[Place::Lan][..]))
+    }
+}
+
+/// The shield as one message meets it.
+#[derive(Debug)]
+pub struct Doorkeeper {
+    shield: Shield,
+    lan: Lan,
+    own: Vec<IpAddr>,
+    office: Domain,
+}
+
+impl Doorkeeper {
+    /// Whether mail from `ip`, without a login, may not claim `domain`.
+    #[must_use]
+    pub fn turns_away(&self, ip: IpAddr, domain: &Domain) -> bool {
+        let admits = |place: &Place| match place {
+            Place::Lan => self.lan.contains(ip, &self.own),
+            Place::Network(network) => network.contains(ip),
+        };
+        let places = self.shield.places(&ascii(domain), &self.office);
+        places.is_some_and(|places| !places.iter().any(admits))
+    }
+
+    /// The first domain that a header claims in From and that `ip` may not claim. Every From field
+    /// is read, and every address in it: programs do not agree on which one they show.
+    #[must_use]
+    pub fn false_claim(&self, ip: IpAddr, top: &[u8]) -> Option<Domain> {
+        let fields = header::fields(top).filter(|field| field.is("From"));
+        fields
+            .flat_map(|field| address::parse_list(field.value))
+            .filter_map(|entry| Domain::parse(std::str::from_utf8(&entry.host?).ok()?).ok())
+            .find(|domain| self.turns_away(ip, domain))
+    }
+}
+
+impl Guard {
+    /// The shield at this moment.
+    ///
+    /// # Errors
+    /// The store failed, or a setting cannot be read.
+    pub fn doorkeeper(&self, snapshot: &Snapshot, office: &Office) -> Result<Doorkeeper, StoreError> {
+        Ok(Doorkeeper {
+            shield: Shield::read(snapshot)?,
+            lan: Lan::read(snapshot)?,
+            own: self.own_addresses(),
+            office: ascii(&office.domain),
+        })
+    }
+
+    /// Binds a domain to places; see [`Shield::set`].
+    ///
+    /// # Errors
+    /// Why not, in words; nothing is changed then.
+    pub async fn shield(&self, domain: Domain, places: &str) -> Result<(), String> {
+        self.change(SHIELD, |shield: &mut Shield| shield.set(domain, places))
+            .await
+    }
+
+    /// Takes a domain out of the table; see [`Shield::remove`].
+    ///
+    /// # Errors
+    /// Why not, in words; nothing is changed then.
+    pub async fn unshield(&self, domain: &Domain) -> Result<(), String> {
+        self.change(SHIELD, |shield: &mut Shield| shield.remove(domain))
+            .await
+    }
+}
+
+// One domain, however it is spelt (RFC 5890 2.3.2.4).
+fn ascii(domain: &Domain) -> Domain {
+    let ascii = idna::domain_to_ascii(domain.as_str()).ok();
+    let ascii = ascii.and_then(|ascii| Domain::parse(&ascii).ok());
+    ascii.unwrap_or_else(|| domain.clone())
+}
+
+#[cfg(test)]
+mod tests;
