@@ -30,7 +30,8 @@ const SAVE_CLOCK: Duration = Duration::from_secs(3600);
 const LOOK_AT_DISK: Duration = Duration::from_secs(600);
 
 /// The signals init acts on. They are blocked before the first thread starts: a thread that does not
-/// block one would take it and, as the default of PID 1 is, forget it.
+/// block one would take it and, as the default of PID 1 is, forget it. SIGUSR1 is a press of the
+/// button, for boxes without one.
 pub(super) fn signals() -> SigSet {
     [
         Signal::SIGCHLD,
