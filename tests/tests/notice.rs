@@ -71,13 +71,12 @@ async fn every_admin_gets_one_notice_with_the_numbers_and_a_token_of_his_own() -
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reply_that_proves_nothing_changes_nothing_and_only_an_admin_hears_of_it() -> Result<()> {
+async fn a_reply_from_elsewhere_that_proves_nothing_changes_nothing_and_nobody_hears_of_it() -> Result<()> {
     let firm = Firm::open().await?;
     let (anna, _) = stolen(&firm).await?;
     let to = reply_to(&anna);
     firm.dns.txt("evil.example", "v=spf1 ip4:198.51.100.9 -all");
     firm.dns.txt("_dmarc.evil.example", "v=DMARC1; p=reject");
-    let cut = format!("{}@firm.example", &to[..20]);
     let guessed = "release+aaaaaaaaaaaaaaaaaaaaaaaaaa@firm.example".to_owned();
     let queued = firm.queue();
 
@@ -136,6 +135,18 @@ async fn a_reply_that_proves_nothing_changes_nothing_and_only_an_admin_hears_of_
     }
     ensure!(firm.inbox("anna")?.len() == 1, "a stranger's mail was answered");
 
+    ensure!(firm.is_frozen("ben") && firm.queue() == queued);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_by_login_that_does_not_count_is_answered_to_an_admin_alone() -> Result<()> {
+    let firm = Firm::open().await?;
+    let (anna, _) = stolen(&firm).await?;
+    let to = reply_to(&anna);
+    let cut = format!("{}@firm.example", &to[..20]);
+    let queued = firm.queue();
+
     // Logged in: who, to, fields, text, what is recorded, and whether it is answered.
     let report = "Content-Type: multipart/report; report-type=delivery-status; boundary=x\r\n";
     let by_login: [(&str, &str, &str, &str, &str, bool); 6] = [
@@ -180,7 +191,7 @@ async fn a_reply_that_proves_nothing_changes_nothing_and_only_an_admin_hears_of_
         .submit("ben", OFFICE, &[&to], &reply("ben@firm.example", "", "release"))
         .await;
     ensure!(own.is_err() || firm.verdict().await?.contains("login"), "{own:?}");
-    firm.submit("anna", OFFICE, &[&to, &guessed], &reply(ANNA, "", "release"))
+    firm.submit("anna", OFFICE, &[&to, &cut], &reply(ANNA, "", "release"))
         .await
         .unwrap();
     ensure!(firm.verdict().await?.contains("several"));

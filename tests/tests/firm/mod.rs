@@ -1,6 +1,9 @@
 //! A whole house in one process: every room is real, the clock and the name server are the test's.
 
+#![allow(dead_code)] // no test needs all of it
+
 use anyhow::{Context, Result};
+use firmware::attend::attend;
 use firmware::board_link::Board;
 use firmware::clock::Clock;
 use firmware::deliver::{Post, SMTP_PORT};
@@ -8,16 +11,18 @@ use firmware::dns::{Dns, NameServers};
 use firmware::facts::{ConnectionFacts, TlsFacts};
 use firmware::guard::{self, notice};
 use firmware::house::House;
+use firmware::listen;
 use firmware::settings::{self, Office};
 use firmware::world::World;
 use proto::ask::{Answer, Envelope, Identity, Question, Want};
 use proto::refusal::Refusal;
-use proto::types::{AccountId, Address, Domain, Protocol, Timestamp};
+use proto::types::{AccountId, Address, Domain, Protocol, Secret, Timestamp};
 use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use store::{Account, AccountState, EventKind, NewAccount};
 use tests::fake_dns::FakeDns;
+use tokio::sync::watch;
 
 /// 2026-01-01T00:00:00Z: where the clock stands first.
 pub const START: Timestamp = Timestamp(1_767_225_600);
@@ -32,12 +37,18 @@ pub struct Firm {
     pub clock: Clock,
     pub dns: FakeDns,
     pub post: Post,
-    folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
 }
 
 impl Firm {
     pub async fn open() -> Result<Self> {
-        let firm = Self::empty().await?;
+        Self::relaying(SMTP_PORT).await
+    }
+
+    /// The same; other servers listen on this port.
+    pub async fn relaying(port: u16) -> Result<Self> {
+        let mut firm = Self::empty().await?;
+        firm.post.relay_port = port;
         for (name, admin) in [("anna", true), ("alma", true), ("ben", false)] {
             firm.hire(name, admin).await?;
         }
@@ -73,7 +84,7 @@ impl Firm {
             clock,
             dns,
             post,
-            folder,
+            _folder: folder,
         })
     }
 
@@ -147,6 +158,24 @@ impl Firm {
             Answer::Refused(refusal) => Err(refusal),
             _ => Ok(()),
         }
+    }
+
+    /// Ben gets this password, and a real door for mail programs is opened: its port.
+    pub async fn let_in(&self, password: &str) -> Result<u16> {
+        let hash = guard::hash(Secret::new(password.as_bytes().to_vec())).await?;
+        let ben = self.account("ben")?.id;
+        self.house.store.set_password(ben, hash).await?;
+        let doors = listen::open(&[IpAddr::from([127, 0, 0, 1])], 0)?;
+        let door = doors.into_iter().find(|door| door.name == "imaps");
+        let door = door.context("no door for IMAP")?;
+        let port = door.socket.local_addr()?.port();
+        let (house, post) = (Arc::clone(&self.house), self.post.clone());
+        let (open, closing) = watch::channel(false);
+        tokio::spawn(async move {
+            let _open = open;
+            attend(house, post, door, closing).await
+        });
+        Ok(port)
     }
 
     /// Whoever stole `name`'s password sends until he is stopped; how many messages were taken.
@@ -225,12 +254,6 @@ impl Firm {
             _ => None,
         });
         words.context("no reply was recorded")
-    }
-
-    /// The data folder.
-    #[allow(dead_code)] // not every test looks into it
-    pub fn data(&self) -> &std::path::Path {
-        self.folder.path()
     }
 }
 
