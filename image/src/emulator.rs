@@ -94,7 +94,14 @@ impl Emulator {
         let qemu = qemu
             .spawn()
             .with_context(|| format!("{QEMU} cannot be started"))?;
-        Ok(Emulator { qemu, state })
+        let mut emulator = Emulator { qemu, state };
+        wait_for("QEMU's monitor", MONITOR_PATIENCE, || {
+            if let Some(status) = emulator.ended()? {
+                bail!("QEMU ended: {status}\n{}", emulator.last_words());
+            }
+            Ok(UnixStream::connect(emulator.state.join("monitor")).ok())
+        })?;
+        Ok(emulator)
     }
 
     /// The file with what the serial pins of the header said since it was switched on.
@@ -120,6 +127,11 @@ impl Emulator {
     /// Whether it has ended, and how: it does when the board powers off.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.qemu.try_wait()?)
+    }
+
+    /// What QEMU itself complained about.
+    pub fn last_words(&self) -> String {
+        fs::read_to_string(self.state.join("qemu.log")).unwrap_or_default()
     }
 
     /// Pulls the plug: no flush, no warning, in whatever it is doing. What the board wrote since its
@@ -190,12 +202,11 @@ pub fn run(options: &Options) -> Result<()> {
         let ended = emulator.ended()?;
         shown += show_from(&log, shown)?;
         if let Some(status) = ended {
-            let words = fs::read_to_string(options.state.join("qemu.log")).unwrap_or_default();
             if status.success() {
                 println!("\nThe board has powered off.");
                 return Ok(());
             }
-            bail!("QEMU ended: {status}\n{words}");
+            bail!("QEMU ended: {status}\n{}", emulator.last_words());
         }
         sleep(Duration::from_millis(100));
     }
