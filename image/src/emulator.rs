@@ -34,7 +34,7 @@ const QEMU: &str = "qemu-system-aarch64";
 /// Earlier ones have no working USB Ethernet and panel on this board.
 const QEMU_OLDEST: u32 = 10;
 /// An emulated card's size must be a power of two; this one also shows that the data partition grows.
-const CARD_SIZE: &str = "1G";
+const CARD_SIZE: u64 = 1 << 30;
 /// QEMU's name for the panel.
 const PANEL: &str = "panel";
 const MONITOR_PATIENCE: Duration = Duration::from_secs(20);
@@ -51,7 +51,7 @@ impl Emulator {
         check_version()?;
         fs::create_dir_all(&options.state)?;
         let state = fs::canonicalize(&options.state)?;
-        let overlay = insert_card(&options.card, &state, options.fresh)?;
+        let card = insert_card(&options.card, &state, options.fresh)?;
         let (u_boot, tree) = first_stage(&options.card)?;
         let in_state = |name: &str| state.join(name);
         fs::write(in_state("u-boot.bin"), u_boot)?;
@@ -74,7 +74,7 @@ impl Emulator {
             .arg("-dtb")
             .arg(in_state("board.dtb"));
         qemu.arg("-drive")
-            .arg(format!("if=sd,format=qcow2,file={}", overlay.display()));
+            .arg(format!("if=sd,format=raw,file={}", card.display()));
         qemu.arg("-netdev").arg(format!("user,id=lan{forwards}"));
         qemu.args(["-device", "usb-net,netdev=lan"]);
         qemu.args([
@@ -134,17 +134,9 @@ impl Emulator {
         fs::read_to_string(self.state.join("qemu.log")).unwrap_or_default()
     }
 
-    /// Pulls the plug: no flush, no warning, in whatever it is doing. What the board wrote since its
-    /// last flush is lost in part, as on a card with a cache.
+    /// Pulls the plug: no warning, in whatever it is doing. The card keeps the writes it had finished.
     pub fn pull_the_plug(mut self) -> Result<()> {
         self.qemu.kill()?;
-        self.qemu.wait()?;
-        Ok(())
-    }
-
-    /// Ends the emulation in whatever it is doing, but first what the card has taken is written.
-    pub fn stop(mut self) -> Result<()> {
-        self.monitor("quit", &json!({}))?;
         self.qemu.wait()?;
         Ok(())
     }
@@ -225,22 +217,24 @@ fn show_from(log: &Path, from: u64) -> Result<u64> {
     Ok(new.len() as u64)
 }
 
-/// The card as the board sees it, in the folder `state`: the image below, the board's own writes above.
-pub fn insert_card(card: &Path, state: &Path, fresh: bool) -> Result<PathBuf> {
-    let card = fs::canonicalize(card)
-        .with_context(|| format!("no card image at {}; scripts/image builds it", card.display()))?;
-    let overlay = state.join("card.qcow2");
+/// The card as the board sees it, in the folder `state`: a copy of the image.
+///
+/// It is a plain file on purpose. A card has written what it says it has written, and Linux sends none a
+/// flush; formats with tables of their own would lose finished writes when QEMU is killed.
+pub fn insert_card(image: &Path, state: &Path, fresh: bool) -> Result<PathBuf> {
     let made = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
-    if fresh || made(&overlay).is_none_or(|at| Some(at) < made(&card)) {
-        drop(fs::remove_file(&overlay));
-        let mut create = Command::new("qemu-img");
-        create
-            .args(["create", "-q", "-f", "qcow2", "-F", "raw", "-b"])
-            .arg(card)
-            .arg(&overlay);
-        tool::output(create.arg(CARD_SIZE))?;
+    let built = made(image)
+        .with_context(|| format!("no card image at {}; scripts/image builds it", image.display()))?;
+    let card = state.join("card.img");
+    if fresh || made(&card).is_none_or(|at| at < built) {
+        let mut copy = Command::new("cp");
+        copy.args(["--sparse=always", "--reflink=auto"])
+            .arg(image)
+            .arg(&card);
+        tool::output(&mut copy)?;
+        File::options().write(true).open(&card)?.set_len(CARD_SIZE)?;
     }
-    Ok(overlay)
+    Ok(card)
 }
 
 fn check_version() -> Result<()> {

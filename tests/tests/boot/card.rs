@@ -9,13 +9,9 @@ const SECTOR: u64 = 512;
 /// The data partition reaches to the end of the card, its file system fills it, and it was let go of
 /// cleanly and has no fault.
 pub fn is_clean_and_has_grown(state: &Path) -> Result<()> {
-    let raw = state.join("card.raw");
-    run(Command::new("qemu-img")
-        .args(["convert", "-O", "raw"])
-        .arg(state.join("card.qcow2"))
-        .arg(&raw))?;
-    let size = std::fs::metadata(&raw)?.len();
-    let (start, length) = fourth_partition(&raw)?;
+    let card = state.join("card.img");
+    let size = std::fs::metadata(&card)?.len();
+    let (start, length) = fourth_partition(&card)?;
     ensure!(
         start + length == size,
         "the data partition ends at {} of {size}",
@@ -27,7 +23,7 @@ pub fn is_clean_and_has_grown(state: &Path) -> Result<()> {
     run(Command::new("dd")
         .args(["status=none", "conv=sparse", &format!("bs={block}")])
         .arg(format!("skip={}", start / block))
-        .arg(format!("if={}", raw.display()))
+        .arg(format!("if={}", card.display()))
         .arg(format!("of={}", data.display())))?;
     let header = run(sbin("dumpe2fs").arg("-h").arg(&data))?;
     let number = |key: &str| -> Result<u64> {

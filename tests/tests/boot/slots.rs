@@ -1,12 +1,13 @@
 //! U-Boot's choice of the slot. Only its first words are waited for, not Linux.
 
 use crate::{SOON, card_image, free_ports};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use board::layout::slots::{BLOCK, BootState, COPIES, Slot};
 use image::card::partitions;
 use image::emulator::{Emulator, Options, insert_card, wait_for};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 
 #[test]
 fn a_new_system_is_tried_as_often_as_said_and_then_the_old_one_returns() -> Result<()> {
@@ -101,7 +102,7 @@ impl Card {
                 .and_then(|(_, rest)| rest.contains('\n').then_some(log.clone())))
         });
         let said = said.with_context(|| emulator.serial())?;
-        emulator.stop()?;
+        emulator.pull_the_plug()?;
         let lines = said
             .lines()
             .filter_map(|line| line.split_once("system in partition ")?.1.trim().parse().ok());
@@ -109,49 +110,16 @@ impl Card {
     }
 
     fn write(&self, at: u64, octets: &[u8]) -> Result<()> {
-        let data = self.folder.path().join("octets");
-        std::fs::write(&data, octets)?;
-        self.qemu_io(&format!("write -s {} {at} {}", data.display(), octets.len()))
-            .map(drop)
+        let file = File::options().write(true).open(&self.file)?;
+        Ok(file.write_all_at(octets, at)?)
     }
 
     fn state(&self) -> Result<Option<BootState>> {
+        let file = File::open(&self.file)?;
         let mut copies = [[0; BLOCK]; 2];
         for (copy, at) in copies.iter_mut().zip(COPIES) {
-            let dump = self.qemu_io(&format!("read -v {at} {BLOCK}"))?;
-            let octets: Vec<u8> = dump.lines().flat_map(dumped).collect();
-            *copy = octets.try_into().ok().context("a short dump")?;
+            file.read_exact_at(copy, at)?;
         }
         Ok(BootState::newest(&copies))
     }
-
-    fn qemu_io(&self, command: &str) -> Result<String> {
-        let file: &Path = &self.file;
-        let done = Command::new("qemu-io")
-            .arg("-c")
-            .arg(command)
-            .arg(file)
-            .output()?;
-        let words = String::from_utf8_lossy(&done.stdout).into_owned();
-        ensure!(
-            done.status.success(),
-            "{command}: {words}{}",
-            String::from_utf8_lossy(&done.stderr)
-        );
-        Ok(words)
-    }
-}
-
-/// The octets of a line such as `00100000:  50 42 58 53  PBXS`.
-fn dumped(line: &str) -> Vec<u8> {
-    let Some((address, rest)) = line.split_once(":  ") else {
-        return Vec::new();
-    };
-    if u64::from_str_radix(address, 16).is_err() {
-        return Vec::new();
-    }
-    rest.split(' ')
-        .take(16)
-        .map_while(|word| u8::from_str_radix(word, 16).ok())
-        .collect()
 }
