@@ -11,7 +11,7 @@ mod watch;
 
 use crate::blocking::blocking;
 use crate::dkim::{self, Keys};
-use crate::guard::{self, Attempt, PasswordError};
+use crate::guard::{self, Attempt, PasswordError, newcomer};
 use crate::house::House;
 use crate::ledger::failed_logins::{self, Filter};
 use crate::panel;
@@ -33,7 +33,7 @@ use tokio::time::sleep;
 use tracing::{error, info};
 use web_setup::{
     Account, AccountState, Choice, DkimRecord, Facts, FailedLogins, Fault, Glance, Login, LoginFilter,
-    Outgoing, Panel, Pass, Peer, Ports, Power, Progress, Smarthost, Watch,
+    LoginMail, Outgoing, Panel, Pass, Peer, Ports, Power, Progress, Smarthost, Watch,
 };
 
 /// How long a browser has for the last page before the board goes down.
@@ -247,7 +247,11 @@ impl web_setup::Appliance for Appliance {
         };
         match self.house().logins.login_admin(&attempt).await {
             Ok(None) => Ok(Login::Welcome(self.admins_pass()?)),
-            Ok(Some(account)) => Ok(Login::Welcome(pass(Some(account.id), &account.password_hash))),
+            Ok(Some(account)) => {
+                newcomer::tell(&self.0.house, &account, ip, Protocol::Web);
+                self.house().guard.greet(account.id, ip);
+                Ok(Login::Welcome(pass(Some(account.id), &account.password_hash)))
+            }
             Err(Refusal::Throttled) => Ok(Login::Throttled),
             Err(refusal @ Refusal::Blocked { .. }) => Ok(Login::Blocked(refusal.smtp().text)),
             Err(Refusal::Frozen { reason }) => Ok(Login::Shut(reason)),
@@ -313,6 +317,14 @@ impl web_setup::Appliance for Appliance {
         let found =
             tokio::task::spawn_blocking(move || failed_logins::page(&snapshot, &filter, before, limit));
         found.await.map_err(|_| Fault::Internal)?.map_err(fault)
+    }
+
+    async fn login_mail(&self) -> Result<LoginMail, Fault> {
+        screening::mail(self.house())
+    }
+
+    async fn set_login_mail(&self, mail: LoginMail) -> Result<(), Fault> {
+        screening::set_mail(self.house(), &mail).await
     }
 
     async fn screening(&self) -> Result<web_setup::Screening, Fault> {

@@ -4,6 +4,7 @@
 mod counters;
 pub mod failed_logins;
 mod fold;
+pub mod reports;
 
 pub use counters::Numbers;
 

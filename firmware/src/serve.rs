@@ -10,6 +10,7 @@ use crate::dns::{Dns, NameServers};
 use crate::guard::{Guard, notice, screen, watch_accounts};
 use crate::health;
 use crate::house::House;
+use crate::ledger::reports;
 use crate::limits;
 use crate::listen::{self, Door};
 use crate::memory;
@@ -87,6 +88,7 @@ async fn open_and_serve(options: &Options) -> Result<()> {
     tokio::spawn(screen::keep(house.screen.clone(), house.board.clone()));
     tokio::spawn(keep_guard(house.guard.clone()));
     tokio::spawn(notice::watch(Arc::clone(&house)));
+    tokio::spawn(reports::watch(Arc::clone(&house)));
     tokio::spawn(control::serve(Arc::clone(&house), control));
     if let Some(pipe) = pipe {
         speak_with_board(&house, pipe, addresses(&doors)?)?;

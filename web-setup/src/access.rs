@@ -79,6 +79,7 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/limits", Access::Admin),
     route("POST", "/limits", Access::Admin),
     route("GET", "/failed-logins", Access::Admin),
+    route("POST", "/failed-logins/mail", Access::Admin),
     route("GET", "/failed-logins.csv", Access::Admin),
     route("GET", "/blocked", Access::Admin),
     route("POST", "/blocked/release", Access::Admin),

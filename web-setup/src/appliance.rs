@@ -209,6 +209,15 @@ pub struct LoginFilter {
     pub day: Option<i64>,
 }
 
+/// How the admins hear of failed logins by mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginMail {
+    /// `off`, `each`, `threshold` or `digest`.
+    pub mode: String,
+    /// Failed logins from one address on one day that are worth a letter.
+    pub threshold: u32,
+}
+
 /// Who is shut out, and by which rules.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Screening {
@@ -424,6 +433,12 @@ pub trait Appliance: Clone + Send + Sync + 'static {
         before: Option<u64>,
         limit: usize,
     ) -> impl Future<Output = Result<FailedLogins, Fault>> + Send;
+
+    /// How the admins hear of failed logins.
+    fn login_mail(&self) -> impl Future<Output = Result<LoginMail, Fault>> + Send;
+
+    /// Sets it.
+    fn set_login_mail(&self, mail: LoginMail) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// Who is shut out, and by which rules.
     fn screening(&self) -> impl Future<Output = Result<Screening, Fault>> + Send;

@@ -16,8 +16,8 @@ mod watch;
 pub use access::{Access, ROUTES, Route};
 pub use appliance::{
     Account, AccountState, Appliance, BlockedRow, DkimRecord, Facts, FailedLogin, FailedLogins, Fault,
-    Glance, ListEntry, ListWish, Login, LoginFilter, Office, Outgoing, Panel, Pass, Peer, Ports, Power,
-    Progress, Protection, Rule, Screening, Smarthost, Waiting,
+    Glance, ListEntry, ListWish, Login, LoginFilter, LoginMail, Office, Outgoing, Panel, Pass, Peer, Ports,
+    Power, Progress, Protection, Rule, Screening, Smarthost, Waiting,
 };
 
 pub use page::blocked;
@@ -119,6 +119,7 @@ fn routes<A: Appliance>() -> Router<Site<A>> {
         )
         .route("/limits", get(guard::office::<A>).post(guard::set_office::<A>))
         .route("/failed-logins", get(failed_logins::list::<A>))
+        .route("/failed-logins/mail", post(failed_logins::set_mail::<A>))
         .route("/failed-logins.csv", get(failed_logins::export::<A>))
         .route("/blocked", get(blocked::list::<A>))
         .route("/blocked/release", post(blocked::release::<A>))

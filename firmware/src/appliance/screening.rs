@@ -4,9 +4,11 @@ use super::fault;
 use crate::guard::Network;
 use crate::guard::screen::{List, Screening, SettingError, Subject};
 use crate::house::House;
+use crate::ledger::reports::{self, FAILED_LOGIN_MAIL, FailedLoginMail};
+use crate::settings;
 use proto::types::Timestamp;
 use std::collections::BTreeMap;
-use web_setup::{BlockedRow, Fault, ListEntry, ListWish, Rule};
+use web_setup::{BlockedRow, Fault, ListEntry, ListWish, LoginMail, Rule};
 
 /// Seconds of an hour.
 const HOUR: i64 = 3600;
@@ -82,6 +84,21 @@ pub(super) async fn set(house: &House, values: &BTreeMap<String, String>) -> Res
             .map_err(|words| Fault::Refused(format!("{words}.")))?;
     }
     Ok(house.screen.set_rules(rules).await?)
+}
+
+pub(super) fn mail(house: &House) -> Result<LoginMail, Fault> {
+    let snapshot = house.store.snapshot().map_err(fault)?;
+    let set: Option<FailedLoginMail> = settings::read(&snapshot, FAILED_LOGIN_MAIL).map_err(fault)?;
+    let FailedLoginMail { mode, threshold } = set.unwrap_or_default();
+    Ok(LoginMail {
+        mode: mode.name().to_owned(),
+        threshold,
+    })
+}
+
+pub(super) async fn set_mail(house: &House, mail: &LoginMail) -> Result<(), Fault> {
+    let setting = FailedLoginMail::new(&mail.mode, mail.threshold).map_err(Fault::Refused)?;
+    reports::set(house, setting).await.map_err(fault)
 }
 
 const fn list(allow: bool) -> List {

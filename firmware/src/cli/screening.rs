@@ -61,6 +61,17 @@ pub(super) enum Screening {
         #[command(flatten)]
         with: Common,
     },
+    /// How the admins hear of failed logins by mail
+    Mail {
+        /// off, each, threshold or digest
+        #[arg(long)]
+        mode: Option<String>,
+        /// Failed logins from one address on one day that are worth a letter
+        #[arg(long)]
+        threshold: Option<u32>,
+        #[command(flatten)]
+        with: Common,
+    },
     /// How strict the screening is
     Rules {
         /// Change one first
@@ -116,6 +127,11 @@ impl Screening {
             Self::Allow(entry) => entry.put(List::Allow),
             Self::Remove { list, network, with } => (Wish::Remove { list, network }, with),
             Self::Unblock { who, with } => (Wish::Release { who }, with),
+            Self::Mail {
+                mode,
+                threshold,
+                with,
+            } => (Wish::Mail { mode, threshold }, with),
             Self::Rules { set, with } => {
                 let pair = |text: &String| {
                     let (name, number) = text.split_once('=').context("write NAME=NUMBER")?;

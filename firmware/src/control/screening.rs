@@ -4,6 +4,8 @@ use crate::guard::Network;
 use crate::guard::screen::{List, Subject};
 use crate::house::House;
 use crate::ledger::failed_logins::{self, Filter};
+use crate::ledger::reports::{self, FAILED_LOGIN_MAIL, FailedLoginMail};
+use crate::settings;
 use anyhow::{Result, ensure};
 use proto::types::{Protocol, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -56,6 +58,13 @@ pub enum Screening {
         /// Address, network or account.
         who: String,
     },
+    /// How the admins hear of failed logins, after this is set.
+    Mail {
+        /// off, each, threshold or digest.
+        mode: Option<String>,
+        /// Failed logins from one address on one day that are worth a letter.
+        threshold: Option<u32>,
+    },
     /// The rules, after these are set.
     Rules {
         /// Names and numbers.
@@ -99,6 +108,7 @@ pub(super) async fn carry_out(house: &House, wish: &Screening, by: &str) -> Resu
             ensure!(screen.release(&Subject::named(who), by), "{who} is not blocked");
             return Ok(json!({ "released": who }));
         }
+        Screening::Mail { mode, threshold } => return mail(house, mode.as_deref(), *threshold).await,
         Screening::Rules { set } => {
             let mut rules = screen.rules();
             for (name, value) in set {
@@ -125,6 +135,18 @@ pub(super) async fn carry_out(house: &House, wish: &Screening, by: &str) -> Resu
         })
     });
     Ok(rows.collect())
+}
+
+async fn mail(house: &House, mode: Option<&str>, threshold: Option<u32>) -> Result<Value> {
+    let now: Option<FailedLoginMail> = settings::read(&house.store.snapshot()?, FAILED_LOGIN_MAIL)?;
+    let now = now.unwrap_or_default();
+    let mode = mode.unwrap_or(now.mode.name());
+    let threshold = threshold.unwrap_or(now.threshold);
+    let wanted = FailedLoginMail::new(mode, threshold).map_err(anyhow::Error::msg)?;
+    if wanted != now {
+        reports::set(house, wanted).await?;
+    }
+    Ok(serde_json::to_value(wanted)?)
 }
 
 async fn logins(house: &House, wish: &Screening) -> Result<Value> {

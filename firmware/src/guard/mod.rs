@@ -5,6 +5,7 @@ mod callers;
 mod freeze;
 mod login;
 mod networks;
+pub mod newcomer;
 pub mod notice;
 mod password;
 pub mod reply;

@@ -11,7 +11,7 @@ pub use maildrop::Maildrops;
 use crate::deliver::Post;
 use crate::facts::{ConnectionFacts, TlsFacts};
 use crate::guard::screen::Offence;
-use crate::guard::{Attempt, Bell, Ticket};
+use crate::guard::{Attempt, Bell, Ticket, newcomer};
 use crate::house::House;
 use crate::spool::Spool;
 use maildrop::Lock;
@@ -203,6 +203,7 @@ impl World {
             self.ticket.belongs_to(None);
             return Err(refusal);
         }
+        newcomer::tell(&self.house, &account, self.facts.ip(), self.facts.protocol);
         self.house.guard.greet(account.id, self.facts.ip());
         let identity = Identity {
             account: account.id,

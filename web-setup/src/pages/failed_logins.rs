@@ -1,12 +1,12 @@
 //! Who tried to get in and could not.
 
 use crate::Site;
-use crate::appliance::{Appliance, FailedLogin, LoginFilter};
-use crate::page::{Frame, Moment, Page, Tab, show};
+use crate::appliance::{Appliance, FailedLogin, LoginFilter, LoginMail};
+use crate::page::{Frame, Moment, Page, Posted, Tab, show};
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Redirect};
 use proto::types::Protocol;
 use serde::Deserialize;
 use std::fmt::Write as _;
@@ -17,6 +17,14 @@ const ROWS: usize = 50;
 const EXPORTED: usize = 10_000;
 /// Rows asked for at once.
 const PORTION: usize = 500;
+/// How often the admins get mail about it.
+const MODES: [(&str, &str); 4] = [
+    ("off", "never"),
+    ("each", "soon after each, those that come together in one letter"),
+    ("threshold", "when there are many from one address"),
+    ("digest", "once a day"),
+];
+
 /// Seconds of a day.
 const DAY: i64 = 86_400;
 
@@ -40,6 +48,9 @@ struct FailedLoginsPage {
     /// The filter as it stands in an address, `&` at its end.
     query: String,
     doors: Vec<(&'static str, bool)>,
+    said: bool,
+    mail: LoginMail,
+    modes: [(&'static str, &'static str); 4],
 }
 
 struct Row {
@@ -82,6 +93,7 @@ pub(crate) struct Place {
     name: String,
     known: String,
     day: String,
+    said: String,
 }
 
 impl Place {
@@ -154,8 +166,30 @@ pub(crate) async fn list<A: Appliance>(State(site): State<Site<A>>, Query(place)
         doors: DOORS
             .map(|door| (door.as_str(), door.as_str() == place.door))
             .to_vec(),
+        said: place.said == "mail",
         filter: place,
+        mail: site.appliance.login_mail().await?,
+        modes: MODES,
     })
+}
+
+#[derive(Deserialize)]
+pub(crate) struct MailForm {
+    mode: String,
+    threshold: String,
+}
+
+pub(crate) async fn set_mail<A: Appliance>(
+    State(site): State<Site<A>>,
+    Posted(form): Posted<MailForm>,
+) -> Page {
+    let threshold = form.threshold.trim().parse().unwrap_or(0); // refused in words
+    let mail = LoginMail {
+        mode: form.mode,
+        threshold,
+    };
+    site.appliance.set_login_mail(mail).await?;
+    Ok(Redirect::to("/failed-logins?said=mail").into_response())
 }
 
 /// The same as a table for a spreadsheet.

@@ -17,6 +17,8 @@ const FORM: &[(&str, &str)] = &[
     ("port", "587"),
     ("protection", "starttls"),
     ("user", "office"),
+    ("mode", "each"),
+    ("threshold", "5"),
     ("who", "203.0.113.7"),
     ("list", "block"),
     ("network", "203.0.113.0/24"),

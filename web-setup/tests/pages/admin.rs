@@ -431,6 +431,19 @@ async fn the_admin_sees_who_is_blocked_and_lets_them_in_again() {
 }
 
 #[tokio::test]
+async fn how_the_admins_hear_of_failed_logins_is_chosen_on_the_page() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    let page = browser.get("/failed-logins").await.text;
+    assert!(page.contains("<option value=\"threshold\" selected>"), "{page}");
+    let set = browser.post("/failed-logins/mail", &[("mode", "each"), ("threshold", "10")]);
+    assert_eq!(set.await.to(), "/failed-logins?said=mail");
+    let refused = browser.post("/failed-logins/mail", &[("mode", "each"), ("threshold", "x")]);
+    assert!(refused.await.text.contains("too small"));
+    assert_eq!(desk.lock().changes, ["login mail"]);
+}
+
+#[tokio::test]
 async fn who_is_blocked_reads_why_and_until_when() {
     let response = web_setup::blocked("guessing", Some(proto::types::Timestamp(1_764_000_900)));
     assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tower::ServiceExt;
 use web_setup::{
     Account, AccountState, Appliance, Choice, Count, DkimRecord, Facts, FailedLogin, FailedLogins, Fault,
-    Glance, Left, ListWish, Login, LoginFilter, Office, Outgoing, Panel, Pass, Peer, Ports, Power, Progress,
-    Screening, Smarthost, Waiting, Watch,
+    Glance, Left, ListWish, Login, LoginFilter, LoginMail, Office, Outgoing, Panel, Pass, Peer, Ports, Power,
+    Progress, Screening, Smarthost, Waiting, Watch,
 };
 
 pub const CODE: &str = "K7QM-2WXZ";
@@ -249,6 +249,21 @@ impl Appliance for Desk {
             rows: rows.into_iter().skip(start).take(limit).collect(),
             older,
         })
+    }
+
+    async fn login_mail(&self) -> Result<LoginMail, Fault> {
+        Ok(LoginMail {
+            mode: "threshold".to_owned(),
+            threshold: 10,
+        })
+    }
+
+    async fn set_login_mail(&self, mail: LoginMail) -> Result<(), Fault> {
+        if mail.threshold == 0 {
+            return Err(Fault::Refused("The threshold 0 is too small.".to_owned()));
+        }
+        drop(self.change("login mail"));
+        Ok(())
     }
 
     async fn screening(&self) -> Result<Screening, Fault> {

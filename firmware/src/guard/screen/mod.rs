@@ -254,6 +254,20 @@ impl Screen {
         }
     }
 
+    /// Whether an address is in the office.
+    #[must_use]
+    pub fn is_home(&self, ip: IpAddr) -> bool {
+        let state = self.state();
+        state.lan.contains(ip, &state.own)
+    }
+
+    /// Whether the account came from around there for the first time since the start.
+    #[must_use]
+    pub fn is_first(&self, account: AccountId, ip: IpAddr) -> bool {
+        let now = self.now();
+        self.state().trust.is_first(account, ip, now)
+    }
+
     /// Whether somebody who logs in from there is likely one of ours: in the office, or where the
     /// account was used before.
     #[must_use]

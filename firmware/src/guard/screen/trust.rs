@@ -3,7 +3,7 @@
 use super::sources::keep_newest;
 use crate::facts::source;
 use crate::guard::Network;
-use proto::types::Timestamp;
+use proto::types::{AccountId, Timestamp};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use store::{EventKind, Snapshot, StoreError};
@@ -20,6 +20,7 @@ const LOOKED: usize = 5000;
 pub(super) struct Trust {
     addresses: HashMap<IpAddr, Timestamp>,
     places: HashMap<(u64, Network), Timestamp>,
+    greeted: HashMap<(AccountId, Network), Timestamp>,
 }
 
 impl Trust {
@@ -48,6 +49,15 @@ impl Trust {
         if self.places.len() > MOST {
             keep_newest(&mut self.places, MOST - MOST / 8, |at| *at);
         }
+    }
+
+    /// Whether the account came from around there for the first time.
+    pub(super) fn is_first(&mut self, account: AccountId, ip: IpAddr, now: Timestamp) -> bool {
+        if self.greeted.len() >= MOST {
+            keep_newest(&mut self.greeted, MOST - MOST / 8, |at| *at);
+        }
+        let key = (account, Network::around(ip));
+        self.greeted.insert(key, now).is_none()
     }
 
     #[cfg(test)]
