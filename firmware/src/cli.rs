@@ -4,6 +4,7 @@
 
 mod guard;
 mod screening;
+mod shield;
 
 use crate::control::{self, Request};
 use crate::serve;

@@ -2,6 +2,7 @@
 
 use super::Common;
 use super::screening::Screening;
+use super::shield::Shield;
 use crate::control::{GuardRequest, Request};
 use anyhow::Result;
 use clap::Subcommand;
@@ -57,6 +58,9 @@ pub(super) enum Guard {
     Discard(One),
     /// You have seen that the account is frozen: the panel shows other things again
     Acknowledge(One),
+    /// From which networks mail may claim a domain without a login
+    #[command(subcommand)]
+    Shield(Shield),
     #[command(flatten)]
     Screening(Screening),
     /// Send an admin's notices to an address outside of the box too; without one, no longer
@@ -105,6 +109,7 @@ impl Guard {
             Self::Release(One { address, with }) => (GuardRequest::Release { address }, with),
             Self::Discard(One { address, with }) => (GuardRequest::Discard { address }, with),
             Self::Acknowledge(One { address, with }) => (GuardRequest::Acknowledge { address }, with),
+            Self::Shield(wish) => wish.request(),
             Self::Screening(wish) => return wish.request(),
             Self::Outside { admin, address, with } => (GuardRequest::Outside { admin, address }, with),
         };

@@ -1,6 +1,7 @@
 //! What the command line can ask of the guard.
 
 use super::carry_out::{BY, find, outcome_shown};
+use super::shield::{self, ShieldRequest};
 use crate::guard::report::{history, report};
 use crate::guard::rules::{COUNTERS, Chosen, name};
 use crate::guard::{Lan, notice};
@@ -58,6 +59,11 @@ pub enum GuardRequest {
         /// Whose.
         address: Address,
     },
+    /// From where mail may claim a domain.
+    Shield {
+        /// What about it.
+        wish: ShieldRequest,
+    },
     /// Where else an admin gets notices.
     Outside {
         /// Which admin.
@@ -109,6 +115,7 @@ pub(super) async fn carry_out(house: &House, request: &GuardRequest) -> Result<V
             let done = guard.acknowledge(find(house, address)?.id, by()).await?;
             Ok(json!({ "address": address, "acknowledged": done }))
         }
+        GuardRequest::Shield { wish } => shield::carry_out(house, wish).await,
         GuardRequest::Outside { admin, address } => {
             let account = find(house, admin)?;
             notice::set_outside(house, &account, address.clone()).await?;

@@ -5,11 +5,13 @@ mod ask;
 mod carry_out;
 mod guard;
 mod screening;
+mod shield;
 
 pub use ask::{AskError, ask};
 pub use carry_out::report_shown;
 pub use guard::GuardRequest;
 pub use screening::Screening;
+pub use shield::ShieldRequest;
 
 use crate::house::House;
 use crate::limits;
