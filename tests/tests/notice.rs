@@ -3,7 +3,7 @@
 mod firm;
 
 use anyhow::{Result, ensure};
-use firm::{Firm, OFFICE, THIEF, reply, reply_to};
+use firm::{Firm, INTRUDER, OFFICE, THIEF, reply, reply_to};
 use firmware::guard::notice;
 use mail_auth::common::crypto::Ed25519Key;
 use mail_auth::common::headers::HeaderWriter as _;
@@ -82,7 +82,7 @@ async fn a_reply_from_elsewhere_that_proves_nothing_changes_nothing_and_nobody_h
 
     // On port 25: where from, who says so, to, fields, and what is recorded.
     let by_server: [ByServer<'_>; 8] = [
-        ("198.51.100.9", Some(ANNA), ANNA, &to, "", "neither SPF nor DKIM"),
+        (INTRUDER, Some(ANNA), ANNA, &to, "", "neither SPF nor DKIM"),
         (
             "198.51.100.9",
             Some("eve@evil.example"),
@@ -133,6 +133,10 @@ async fn a_reply_from_elsewhere_that_proves_nothing_changes_nothing_and_nobody_h
         let verdict = firm.verdict().await?;
         ensure!(verdict.contains(words), "{from} {fields}: {verdict}");
     }
+    // From outside, her own domain is shielded anyway.
+    let sent = reply(ANNA, "", "release");
+    let shielded = firm.receive("198.51.100.9", Some(ANNA), &[&to], &sent).await;
+    ensure!(matches!(shielded, Err(Refusal::Shielded { .. })), "{shielded:?}");
     ensure!(firm.inbox("anna")?.len() == 1, "a stranger's mail was answered");
 
     ensure!(firm.is_frozen("ben") && firm.queue() == queued);
@@ -417,7 +421,7 @@ async fn of_a_huge_reply_little_is_read() -> Result<()> {
     let (anna, _) = stolen(&firm).await?;
     let mut huge = reply(ANNA, "", "keep");
     huge.resize(50 * 1024 * 1024, b'x');
-    firm.receive(THIEF, Some(ANNA), &[&reply_to(&anna)], &huge)
+    firm.receive(INTRUDER, Some(ANNA), &[&reply_to(&anna)], &huge)
         .await
         .unwrap();
     ensure!(firm.verdict().await?.contains("neither SPF nor DKIM"));

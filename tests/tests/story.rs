@@ -13,10 +13,12 @@ use proto::refusal::Refusal;
 use proto::types::Address;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::{EventKind, GuardAction};
 use tests::imap::Imap;
+use tests::pillarbox::{DOMAIN, Pillarbox};
 use tests::sink::{Behaviour, Sink};
 use web_setup::Appliance as _;
 
@@ -252,5 +254,57 @@ async fn a_stolen_password_is_noticed_stopped_reported_and_forgiven_by_a_reply()
         )
         .await;
     ensure!(matches!(after, Err(Refusal::Frozen { .. })), "{after:?}");
+    Ok(())
+}
+
+// One message by a mail program that owes nothing to us; whether it was taken.
+fn send(pillarbox: &Pillarbox, name: &str, to: &str, message: &[u8]) -> Result<bool> {
+    let file = pillarbox.data().join("outgoing.eml");
+    std::fs::write(&file, message)?;
+    let from = format!("{name}@{DOMAIN}");
+    let url = format!("smtps://127.0.0.1:{}/client.lan", pillarbox.port("submissions")?);
+    let curl = Command::new("curl")
+        .args(["--silent", "--show-error", "--insecure", &url, "--user"])
+        .arg(format!("{from}:{}", tests::pillarbox::PASSWORD))
+        .args(["--mail-from", &from, "--mail-rcpt", to, "--upload-file"])
+        .arg(&file)
+        .output()?;
+    Ok(curl.status.success())
+}
+
+#[test]
+fn the_running_box_tells_of_a_freeze_and_obeys_a_reply_by_any_program() -> Result<()> {
+    let pillarbox = Pillarbox::office(&["anna", "ben"], &[])?;
+    pillarbox.cli_ok(&["guard", "set", "lan_messages=2"], "")?;
+    let spam = b"From: ben@firm.example\r\nSubject: x\r\n\r\nbuy\r\n";
+    let mut taken = 0;
+    for _ in 0..4 {
+        taken += u32::from(send(&pillarbox, "ben", "x@elsewhere.example", spam)?);
+    }
+    ensure!(taken == 2, "{taken} were taken");
+    let status = || pillarbox.cli_ok(&["guard", "status", BEN, "--json"], "");
+    ensure!(status()?.contains("\"frozen\""), "{}", status()?);
+    let mut anna = Imap::login(pillarbox.port("imaps")?, ANNA, tests::pillarbox::PASSWORD)?;
+    let arrives = |anna: &mut Imap, number: u32| -> Result<String> {
+        let begun = Instant::now();
+        while anna.count("INBOX")? < number {
+            ensure!(begun.elapsed() < Duration::from_secs(20), "no mail for anna");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        anna.ok("SELECT INBOX")?;
+        Ok(String::from_utf8(anna.body(number)?)?)
+    };
+    let to = reply_to(&arrives(&mut anna, 1)?);
+    ensure!(send(&pillarbox, "anna", &to, &reply(ANNA, "", "discard"))?);
+    let asked_on = arrives(&mut anna, 2)?;
+    ensure!(asked_on.contains("held mail thrown away"), "{asked_on}");
+    ensure!(send(
+        &pillarbox,
+        "anna",
+        &reply_to(&asked_on),
+        &reply(ANNA, "", "")
+    )?);
+    ensure!(arrives(&mut anna, 3)?.contains("was given back"));
+    ensure!(status()?.contains("\"active\""), "{}", status()?);
     Ok(())
 }

@@ -28,8 +28,10 @@ use tokio::sync::watch;
 pub const START: Timestamp = Timestamp(1_767_225_600);
 /// A network that nobody was ever seen in.
 pub const THIEF: &str = "203.0.113.7";
-/// Where the firm's own mail may come from by its SPF record.
-pub const OFFICE: &str = "192.0.2.1";
+/// Where the firm's own mail may come from by its SPF record, in its own network.
+pub const OFFICE: &str = "192.168.7.10";
+/// Another machine there, which may not send the firm's mail.
+pub const INTRUDER: &str = "192.168.7.66";
 
 /// `firm.example` with the admins anna and alma, and with ben.
 pub struct Firm {
