@@ -398,7 +398,7 @@ impl Store {
         self.ask(0, move |write| write.freeze_seen(id, at, &by)).await
     }
 
-    /// Lets the account's held mail go, frozen or not. Returns how many rows.
+    /// Lets the account's held mail go at once, frozen or not. Returns how many rows.
     ///
     /// # Errors
     /// `NotFound`.

@@ -201,6 +201,7 @@ impl Write<'_> {
         let count = rows.len() as u64;
         for (id, mut row) in rows {
             row.held = false;
+            row.next_attempt = at;
             self.put_queue_row(id, &row)?;
         }
         if count > 0 {
