@@ -15,6 +15,7 @@ pub(super) struct Service {
     state: State,
     backoff: Backoff,
     last_line: String,
+    console: Console,
     /// Why init ended it, if it did.
     blame: Option<&'static str>,
 }
@@ -33,6 +34,7 @@ impl Service {
             state: State::Due(Instant::now()),
             backoff: Backoff::new(),
             last_line: String::new(),
+            console: Console::new(Instant::now()),
             blame: None,
         }
     }
@@ -89,7 +91,12 @@ impl Service {
         let name = self.name;
         let Some(child) = self.child() else { return };
         for line in child.log_lines().into_iter().filter(|line| !line.is_empty()) {
-            journal::write(name, journal::rank_of(&line), &line);
+            let rank = if self.console.allows(Instant::now()) {
+                journal::rank_of(&line)
+            } else {
+                journal::Rank::Debug
+            };
+            journal::write(name, rank, &line);
             if !line.starts_with("note: ") {
                 self.last_line = line;
             }
@@ -113,6 +120,33 @@ impl Service {
         journal::warn(format!("{} ended: {words}", self.name));
         self.last_line.clear();
         Some(words)
+    }
+}
+
+/// How much of a log the console takes. A serial port prints a hundred lines a second while whoever
+/// writes them waits: a stranger who causes log lines must not slow the mail down by it.
+#[derive(Debug)]
+struct Console {
+    second: Instant,
+    lines: u32,
+}
+
+impl Console {
+    const LINES_A_SECOND: u32 = 10;
+
+    fn new(now: Instant) -> Console {
+        Console {
+            second: now,
+            lines: 0,
+        }
+    }
+
+    fn allows(&mut self, now: Instant) -> bool {
+        if now.duration_since(self.second) >= Duration::from_secs(1) {
+            *self = Console::new(now);
+        }
+        self.lines += 1;
+        self.lines <= Self::LINES_A_SECOND
     }
 }
 
@@ -152,6 +186,18 @@ fn in_words(status: WaitStatus, last_line: &str) -> Option<String> {
 mod tests {
     use super::*;
     use nix::unistd::Pid;
+
+    #[test]
+    fn a_flood_of_lines_stays_off_the_console() {
+        let start = Instant::now();
+        let mut console = Console::new(start);
+        let mut shown = |after| {
+            (0..100)
+                .filter(|_| console.allows(start + Duration::from_millis(after)))
+                .count()
+        };
+        assert_eq!([shown(0), shown(999), shown(1000), shown(5000)], [10, 0, 10, 10]);
+    }
 
     #[test]
     fn a_log_line_is_told_without_time_and_level() {
