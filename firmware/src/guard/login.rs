@@ -217,8 +217,7 @@ impl Logins {
         });
     }
 
-    /// One event, one log line, one wait. The line is meant for machines too (fail2ban):
-    /// `login failed: protocol=imap ip=192.0.2.7 account="x" reason=wrong-password`.
+    // One event, one log line, one wait.
     async fn refuse(
         &self,
         attempt: &Attempt<'_>,
@@ -227,13 +226,7 @@ impl Logins {
         refusal: Refusal,
     ) -> Refusal {
         let login = cut(attempt.login, limits::LOGIN_NAME);
-        // Debug escapes quotes and line ends: a name cannot forge a line.
-        warn!(
-            "login failed: protocol={} ip={} account={login:?} reason={}",
-            attempt.protocol,
-            attempt.ip,
-            reason.replace(' ', "-")
-        );
+        warn!("{}", failure_line(attempt.protocol, attempt.ip, login, reason));
         self.ledger.record(EventKind::LoginFailed {
             protocol: attempt.protocol,
             ip: attempt.ip,
@@ -254,6 +247,14 @@ impl std::fmt::Debug for Logins {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Logins(..)")
     }
+}
+
+/// The line in the log, in a form that machines may rely on (the README documents it):
+/// `login failed: protocol=imap ip=192.0.2.7 account="x" reason=wrong-password`.
+pub(super) fn failure_line(protocol: Protocol, ip: IpAddr, login: &str, reason: &str) -> String {
+    // Debug escapes quotes and line ends: a name cannot forge a line or an address.
+    let reason = reason.replace(' ', "-");
+    format!("login failed: protocol={protocol} ip={ip} account={login:?} reason={reason}")
 }
 
 /// Why an account may not come in, if it may not.

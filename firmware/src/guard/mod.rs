@@ -3,6 +3,8 @@
 mod allowance;
 mod callers;
 mod freeze;
+#[cfg(test)]
+mod log_line;
 mod login;
 mod networks;
 pub mod newcomer;

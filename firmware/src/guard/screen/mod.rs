@@ -10,6 +10,8 @@ mod penalties;
 mod rules;
 mod sources;
 #[cfg(test)]
+mod stuffing;
+#[cfg(test)]
 mod tests;
 mod trust;
 

@@ -1,0 +1,99 @@
+//! Ten thousand stolen passwords tried from five hundred addresses: nothing grows without bound,
+//! and people of ours come in as ever.
+
+use super::*;
+use crate::guard::Attempt;
+use crate::trial::{PASSWORD, Trial};
+use proto::types::{Mechanism, Protocol};
+use std::net::Ipv4Addr;
+use std::time::Instant;
+
+const ADDRESSES: u32 = 500;
+const EACH: u32 = 20;
+
+async fn try_login(house: &crate::house::House, ip: IpAddr, login: &str, password: &str) -> bool {
+    let password = Secret::new(password.as_bytes().to_vec());
+    let attempt = Attempt {
+        ip,
+        protocol: Protocol::Imap,
+        tls: true,
+        mechanism: Mechanism::Plain,
+        login,
+        password: &password,
+    };
+    house.logins.login(&attempt).await.is_ok()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stuffing_run_stays_bounded_and_a_good_user_comes_in_within_a_second() {
+    let trial = Trial::new().await;
+    let house = &trial.house;
+    let (home, road) = (ip4(192, 168, 1, 5), ip4(198, 51, 100, 7));
+    assert!(try_login(house, road, "anna", PASSWORD).await);
+    let mut run = tokio::task::JoinSet::new();
+    for n in 0..ADDRESSES * EACH {
+        let house = Arc::clone(house);
+        run.spawn(async move {
+            let ip = IpAddr::from(Ipv4Addr::from(0x2000_0000 + (n % ADDRESSES) * 321));
+            // Every tenth guess is at somebody who exists.
+            let login = if n % 10 == 0 {
+                "anna".to_owned()
+            } else {
+                format!("user{n}")
+            };
+            try_login(&house, ip, &login, &format!("stolen {n}")).await
+        });
+    }
+    let mut slowest = Duration::ZERO;
+    let mut broken_in = 0;
+    let mut ended = 0;
+    while let Some(came_in) = run.join_next().await {
+        broken_in += u32::from(came_in.unwrap());
+        ended += 1;
+        if ended % 2500 == 0 {
+            // The phone on the road, and the chief at the desk for the first time today.
+            for (ip, login) in [(road, "anna"), (home, "chief")] {
+                let begun = Instant::now();
+                assert!(try_login(house, ip, login, PASSWORD).await, "{login}");
+                slowest = slowest.max(begun.elapsed());
+            }
+        }
+    }
+    assert_eq!(broken_in, 0);
+    assert!(slowest < Duration::from_secs(1), "a good login took {slowest:?}");
+    let numbers = house.ledger.numbers();
+    assert_eq!(numbers.failed_today, u64::from(ADDRESSES * EACH));
+    let state = house.screen.state();
+    let (sources, guesses) = state.sources.size();
+    assert!(
+        sources <= sources::SOURCES && guesses <= sources * 50,
+        "{sources} {guesses}"
+    );
+    assert!(state.trust.size() <= 10, "{}", state.trust.size());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_goes_on_guessing_is_stopped_before_anything_is_hashed() {
+    let trial = Trial::new().await;
+    let house = &trial.house;
+    let thief = ip4(203, 0, 113, 9);
+    for n in 0..10 {
+        assert!(!try_login(house, thief, "anna", &format!("guess {n}")).await);
+    }
+    assert!(house.screen.blocked(thief).is_some());
+    let begun = Instant::now();
+    for n in 0..200 {
+        assert!(!try_login(house, thief, "anna", &format!("further guess {n}")).await);
+    }
+    // Two hundred hashes take ten seconds.
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(
+        !try_login(house, thief, "anna", PASSWORD).await,
+        "nor by the right one"
+    );
+    assert!(try_login(house, ip4(192, 168, 1, 5), "anna", PASSWORD).await);
+}
+
+fn ip4(a: u8, b: u8, c: u8, d: u8) -> IpAddr {
+    IpAddr::from([a, b, c, d])
+}
