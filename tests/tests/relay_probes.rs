@@ -1,9 +1,11 @@
 //! The tricks by which open relays are found, at the real binary: none of them gets mail out.
 
 use anyhow::{Context, Result, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use std::io::{BufRead, BufReader, Read, Write};
 use store::{Options, Store};
-use tests::pillarbox::{DOMAIN, Pillarbox};
+use tests::pillarbox::{DOMAIN, PASSWORD, Pillarbox};
 use tests::tls;
 
 trait Stream: Read + Write {}
@@ -257,5 +259,67 @@ fn the_shield_is_set_on_the_command_line_and_keeps_strangers_from_writing_as_the
     ensure!(table(&["list"])? == set, "a refused change changed something");
     ensure!(table(&["remove", DOMAIN])? == default);
     ensure!(try_as(&anna).context("after the removal")?.0);
+    Ok(())
+}
+
+#[test]
+fn a_login_may_only_say_that_it_is_itself() -> Result<()> {
+    let pillarbox = Pillarbox::office(&["anna", "ben"], &["--dns", "127.0.0.1:9"])?;
+    let port = pillarbox.port("submission")?;
+    let login = STANDARD.encode(format!("\0ben@{DOMAIN}\0{PASSWORD}"));
+    let ben = "<ben@firm.example>";
+    let offer = |from: &str, header: &str| -> Result<String> {
+        let mut talk = Talk::open(port, true)?;
+        let welcome = talk.say(format!("AUTH PLAIN {login}").as_bytes())?;
+        ensure!(welcome.starts_with("235"), "{welcome}");
+        let message = format!("{header}\r\nSubject: s\r\n\r\nx\r\n.");
+        let mut last = String::new();
+        for line in [
+            &format!("MAIL FROM:{from}"),
+            "RCPT TO:<x@third.example>",
+            "DATA",
+            &message,
+        ] {
+            last = talk.say(line.as_bytes())?;
+            if !last.starts_with(['2', '3']) {
+                break;
+            }
+        }
+        Ok(last)
+    };
+    let own = "From: Ben <ben@firm.example>";
+    for (from, header, heard) in [
+        ("<anna@firm.example>", own, "550 5.7.1"),
+        ("<x@third.example>", own, "550 5.7.1"),
+        ("<postmaster@firm.example>", own, "550 5.7.1"),
+        (ben, "From: anna@firm.example", "550 5.7.1"),
+        ("<>", "From: anna@firm.example", "550 5.7.1"),
+        (ben, "From: ben@firm.example, anna@firm.example", "550 5.7.1"),
+        (ben, "From: <ben@firm.example> <anna@firm.example>", "550 5.7.1"),
+        (
+            ben,
+            "From: ben@firm.example\r\nSender: anna@firm.example",
+            "550 5.7.1",
+        ),
+        (
+            ben,
+            "From: ben@firm.example\r\nFrom: anna@firm.example",
+            "554 5.6.0",
+        ),
+        (ben, "From: us: ben@firm.example, anna@firm.example;", "554 5.6.0"),
+        (ben, "From: undisclosed:;", "554 5.6.0"),
+        (ben, "To: x@third.example", "554 5.6.0"),
+        (ben, own, "250 "),
+        (
+            "<BEN@Firm.Example>",
+            "From: ben@firm.example\r\nSender: Ben@firm.example",
+            "250 ",
+        ),
+    ] {
+        let last = offer(from, header)?;
+        ensure!(last.starts_with(heard), "{from} {header}: {last}");
+    }
+    let status: serde_json::Value = serde_json::from_str(&pillarbox.cli_ok(&["status", "--json"], "")?)?;
+    ensure!(status["Running"]["queued"] == 2, "{status}");
     Ok(())
 }

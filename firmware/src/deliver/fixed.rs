@@ -1,6 +1,7 @@
 //! The header of a submitted message as it leaves: what is missing is added, what the world must
 //! not see is taken out (RFC 6409 8). Everything else stays as the client wrote it.
 
+use proto::limits::message::ADDRESSES;
 use proto::message::{address, date, header};
 use proto::refusal::Refusal;
 use proto::types::{Address, Timestamp};
@@ -21,6 +22,10 @@ pub fn authors(original: &[u8]) -> Result<Vec<Address>, Refusal> {
         ));
     };
     let entries = address::parse_list(from.value);
+    // More are not read, and nobody may be overlooked.
+    if entries.len() >= ADDRESSES {
+        return Err(Refusal::BadMessage("The From field holds too many addresses."));
+    }
     let authors: Vec<Address> = entries.iter().filter_map(address::Entry::address).collect();
     if authors.is_empty() || authors.len() != entries.len() {
         return Err(Refusal::BadMessage(
@@ -28,6 +33,24 @@ pub fn authors(original: &[u8]) -> Result<Vec<Address>, Refusal> {
         ));
     }
     Ok(authors)
+}
+
+/// The addresses in every Sender field: who is shown to have sent it for the authors.
+///
+/// # Errors
+/// One of them names nobody, or several (RFC 5322 3.6.2).
+pub fn senders(original: &[u8]) -> Result<Vec<Address>, Refusal> {
+    let fields = header::fields(original).filter(|field| field.is("Sender"));
+    let sender = |field: header::Field<'_>| match &address::parse_list(field.value)[..] {
+        [only] => only.address(),
+        _ => None,
+    };
+    fields
+        .map(sender)
+        .collect::<Option<_>>()
+        .ok_or(Refusal::BadMessage(
+            "The Sender field does not hold one address. Check the sender in your mail program.",
+        ))
 }
 
 /// The header that leaves, its empty line included. `date` is put in where there is no Date field;
@@ -131,9 +154,30 @@ mod tests {
             "From:\r\n\r\n",
             "From: nobody\r\n\r\n",
             "From: a@example.com, nobody\r\n\r\n",
+            "From: us: a@example.com;\r\n\r\n",
+            &format!("From: {} b@example.com\r\n\r\n", "a@example.com,".repeat(2000)),
             "Subject: x\r\n\r\nFrom: a@example.com\r\n",
         ] {
             assert!(matches!(authors(bad), Err(Refusal::BadMessage(_))), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn senders_are_those_of_every_sender_field_one_each() {
+        let senders = |top: &str| {
+            super::senders(top.as_bytes()).map(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        assert!(senders("From: a@example.com\r\n\r\n").unwrap().is_empty());
+        assert_eq!(
+            senders("Sender: A <a@example.com>\r\nsender: b@example.net\r\n\r\n").unwrap(),
+            ["a@example.com", "b@example.net"]
+        );
+        for bad in [
+            "Sender:\r\n\r\n",
+            "Sender: nobody\r\n\r\n",
+            "Sender: a@example.com, b@example.com\r\n\r\n",
+        ] {
+            assert!(matches!(senders(bad), Err(Refusal::BadMessage(_))), "{bad:?}");
         }
     }
 }

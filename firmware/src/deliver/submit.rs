@@ -96,7 +96,7 @@ pub async fn submit(
 // Why a message does not leave.
 enum Unfit {
     Refused(Refusal),
-    // Its From is somebody else's.
+    // Its From or its Sender is somebody else's.
     Stranger(Address),
 }
 
@@ -166,10 +166,11 @@ impl Desk {
         if original.len() >= HEADER {
             return Err(Refusal::BadMessage("The header of the message is too long.").into());
         }
-        let mut authors = fixed::authors(&original)?;
-        let foreign = |author: &Address| !people::owns(&self.account, &self.office, author);
-        if let Some(stranger) = authors.iter().position(foreign) {
-            return Err(Unfit::Stranger(authors.swap_remove(stranger)));
+        let authors = fixed::authors(&original)?;
+        let claimed = authors.iter().cloned().chain(fixed::senders(&original)?);
+        let foreign = |claimed: &Address| !people::owns(&self.account, &self.office, claimed);
+        if let Some(stranger) = claimed.into_iter().find(foreign) {
+            return Err(Unfit::Stranger(stranger));
         }
         // A Date that we are not sure of is worse than none.
         let date = post.clock.is_known().then_some(now);
