@@ -4,6 +4,7 @@ mod draft;
 mod outgoing;
 mod picture;
 mod screening;
+mod shield;
 mod test_mail;
 #[cfg(test)]
 mod tests;
@@ -341,6 +342,18 @@ impl web_setup::Appliance for Appliance {
 
     async fn take_off_list(&self, allow: bool, network: String) -> Result<(), Fault> {
         screening::remove(self.house(), allow, &network).await
+    }
+
+    async fn shield(&self) -> Result<Vec<web_setup::ShieldRow>, Fault> {
+        shield::rows(self.house())
+    }
+
+    async fn set_shield(&self, domain: String, networks: String) -> Result<(), Fault> {
+        shield::set(self.house(), &domain, &networks).await
+    }
+
+    async fn remove_shield(&self, domain: String) -> Result<(), Fault> {
+        shield::remove(self.house(), &domain).await
     }
 
     async fn set_screening(&self, values: BTreeMap<String, String>) -> Result<(), Fault> {

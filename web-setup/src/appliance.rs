@@ -301,6 +301,17 @@ pub struct Account {
     pub created: Timestamp,
 }
 
+/// From where mail may claim a domain without a login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShieldRow {
+    /// The domain.
+    pub domain: String,
+    /// Networks, or `lan`.
+    pub networks: Vec<String>,
+    /// Nobody set it: it is the office's own.
+    pub default: bool,
+}
+
 /// Mail that waits to leave.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outgoing {
@@ -451,6 +462,15 @@ pub trait Appliance: Clone + Send + Sync + 'static {
 
     /// Takes a network off a list.
     fn take_off_list(&self, allow: bool, network: String) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// From where mail may claim a domain without a login; the office's own first.
+    fn shield(&self) -> impl Future<Output = Result<Vec<ShieldRow>, Fault>> + Send;
+
+    /// Binds a domain to networks, both as typed.
+    fn set_shield(&self, domain: String, networks: String) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Takes a domain out of the shield's table.
+    fn remove_shield(&self, domain: String) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// Sets the rules by their names; a switch that is not named is off.
     fn set_screening(

@@ -17,7 +17,7 @@ pub use access::{Access, ROUTES, Route};
 pub use appliance::{
     Account, AccountState, Appliance, BlockedRow, DkimRecord, Facts, FailedLogin, FailedLogins, Fault,
     Glance, ListEntry, ListWish, Login, LoginFilter, LoginMail, Office, Outgoing, Panel, Pass, Peer, Ports,
-    Power, Progress, Protection, Rule, Screening, Smarthost, Waiting,
+    Power, Progress, Protection, Rule, Screening, ShieldRow, Smarthost, Waiting,
 };
 
 pub use page::blocked;
@@ -79,7 +79,7 @@ pub fn router<A: Appliance>(appliance: A) -> Router {
 fn routes<A: Appliance>() -> Router<Site<A>> {
     use pages::{
         accounts, assets, blocked, dns, failed_logins, front, guard, outgoing, overview, password, power,
-        programs, wizard,
+        programs, shield, wizard,
     };
     Router::new()
         .route("/", get(front::front::<A>))
@@ -126,6 +126,9 @@ fn routes<A: Appliance>() -> Router<Site<A>> {
         .route("/blocked/put", post(blocked::put::<A>))
         .route("/blocked/remove", post(blocked::remove::<A>))
         .route("/blocked/rules", post(blocked::set::<A>))
+        .route("/shield", get(shield::table::<A>))
+        .route("/shield/set", post(shield::set::<A>))
+        .route("/shield/remove", post(shield::remove::<A>))
         .route("/outgoing", get(outgoing::outgoing::<A>))
         .route("/outgoing/through", post(outgoing::through::<A>))
         .route("/outgoing/direct", post(outgoing::direct::<A>))

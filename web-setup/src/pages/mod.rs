@@ -13,4 +13,5 @@ pub(crate) mod password;
 pub(crate) mod plain;
 pub(crate) mod power;
 pub(crate) mod programs;
+pub(crate) mod shield;
 pub(crate) mod wizard;

@@ -11,7 +11,7 @@ use tower::ServiceExt;
 use web_setup::{
     Account, AccountState, Appliance, Choice, Count, DkimRecord, Facts, FailedLogin, FailedLogins, Fault,
     Glance, Left, ListWish, Login, LoginFilter, LoginMail, Office, Outgoing, Panel, Pass, Peer, Ports, Power,
-    Progress, Screening, Smarthost, Waiting, Watch,
+    Progress, Screening, ShieldRow, Smarthost, Waiting, Watch,
 };
 
 pub const CODE: &str = "K7QM-2WXZ";
@@ -26,6 +26,7 @@ pub struct Inner {
     pub passwords: Vec<(String, Secret)>,
     pub failed: Vec<FailedLogin>,
     pub screening: Screening,
+    pub shield: Vec<ShieldRow>,
     pub outgoing: Vec<Waiting>,
     pub smarthost: Option<(Smarthost, Option<Secret>)>,
     pub simulated: bool,
@@ -288,6 +289,27 @@ impl Appliance for Desk {
 
     async fn take_off_list(&self, _: bool, _: String) -> Result<(), Fault> {
         drop(self.change("unlist"));
+        Ok(())
+    }
+
+    async fn shield(&self) -> Result<Vec<ShieldRow>, Fault> {
+        Ok(self.lock().shield.clone())
+    }
+
+    async fn set_shield(&self, domain: String, networks: String) -> Result<(), Fault> {
+        if networks == "nonsense" {
+            return Err(Fault::Refused("write a network such as 192.0.2.0/24".to_owned()));
+        }
+        self.change("shield").shield.push(ShieldRow {
+            domain,
+            networks: networks.split(',').map(|n| n.trim().to_owned()).collect(),
+            default: false,
+        });
+        Ok(())
+    }
+
+    async fn remove_shield(&self, domain: String) -> Result<(), Fault> {
+        self.change("unshield").shield.retain(|row| row.domain != domain);
         Ok(())
     }
 

@@ -14,3 +14,4 @@ mod admin;
 mod desk;
 mod outgoing;
 mod setup;
+mod shield;
