@@ -1,7 +1,8 @@
 //! The shield: from which networks mail may claim to come from a domain without a login.
 //!
 //! Applies to port 25, where nobody logs in: to MAIL FROM and to every address in From. A network
-//! that may claim a domain may still only write to people here: relaying wants a login.
+//! that may claim a domain may still only write to people here: relaying wants a login. So do
+//! printers and scanners that write to the outside: there is no account without a password yet.
 
 use super::allowance::Guard;
 use super::networks::{Lan, Network};
@@ -50,10 +51,10 @@ impl FromStr for Place {
         if text.eq_ignore_ascii_case("lan") {
             return Ok(Self::Lan);
         }
-        let network = text.parse::<Network>();
-        network
-            .map(Self::Network)
-            .map_err(|error| format!("{error}, or `lan` for the office; not `{text}`"))
+        let network = text.parse::<Network>().map(Self::Network);
+        network.map_err(|_| {
+            format!("`{text}` is neither a network such as 192.0.2.0/24 nor `lan`, the office's.")
+        })
     }
 }
 
