@@ -483,6 +483,14 @@ impl web_setup::Appliance for Appliance {
         discarded.map_err(fault)
     }
 
+    async fn set_outside(&self, id: AccountId, address: Option<Address>) -> Result<(), Fault> {
+        let house = self.house();
+        let account = house.store.snapshot().and_then(|snapshot| snapshot.account(id));
+        let account = account.map_err(fault)?.ok_or(Fault::Gone)?;
+        let set = guard::notice::set_outside(house, &account, address).await;
+        set.map_err(|error| Fault::Refused(format!("{error:#}.")))
+    }
+
     async fn acknowledge(&self, id: AccountId) -> Result<(), Fault> {
         let seen = self.house().guard.acknowledge(id, BY.to_owned()).await;
         seen.map(drop).map_err(fault)

@@ -74,6 +74,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/accounts/{id}/release", Access::Admin),
     route("POST", "/accounts/{id}/discard", Access::Admin),
     route("POST", "/accounts/{id}/acknowledge", Access::Admin),
+    route("POST", "/accounts/{id}/notices", Access::Admin),
     route("GET", "/accounts/{id}/limits", Access::Admin),
     route("POST", "/accounts/{id}/limits", Access::Admin),
     route("GET", "/limits", Access::Admin),

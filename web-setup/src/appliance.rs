@@ -538,6 +538,14 @@ pub trait Appliance: Clone + Send + Sync + 'static {
     /// Drops an account's held mail.
     fn discard_held(&self, id: AccountId) -> impl Future<Output = Result<u64, Fault>> + Send;
 
+    /// Sends an admin's notices to this address outside of the box too; `None`: no longer. Refused
+    /// with the reason.
+    fn set_outside(
+        &self,
+        id: AccountId,
+        address: Option<Address>,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+
     /// The admin has seen that the account is frozen.
     fn acknowledge(&self, id: AccountId) -> impl Future<Output = Result<(), Fault>> + Send;
 

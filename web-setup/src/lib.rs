@@ -113,6 +113,7 @@ fn routes<A: Appliance>() -> Router<Site<A>> {
         .route("/accounts/{id}/release", post(guard::release::<A>))
         .route("/accounts/{id}/discard", post(guard::discard::<A>))
         .route("/accounts/{id}/acknowledge", post(guard::acknowledge::<A>))
+        .route("/accounts/{id}/notices", post(accounts::set_outside::<A>))
         .route(
             "/accounts/{id}/limits",
             get(guard::account::<A>).post(guard::set_account::<A>),

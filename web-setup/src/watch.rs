@@ -67,4 +67,6 @@ pub struct Watch {
     pub left: Vec<Left>,
     /// What it sends and may send.
     pub choice: Choice,
+    /// An admin's address outside of the box that notices go to.
+    pub outside: Option<Address>,
 }

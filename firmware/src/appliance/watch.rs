@@ -2,7 +2,7 @@
 
 use crate::guard::report::{history, report};
 use crate::guard::rules::{Allowed, COUNTERS, Chosen, label, name};
-use crate::guard::words;
+use crate::guard::{notice, words};
 use crate::house::House;
 use proto::types::AccountId;
 use store::{Counter, GuardAction, StoreError, Trip};
@@ -31,6 +31,7 @@ pub(super) fn of(house: &House, id: AccountId) -> Result<Watch, StoreError> {
         finding: history.trip.as_ref().map(finding),
         left: history.left.into_iter().map(left).collect(),
         choice: choice(&allowed, &chosen, &counts),
+        outside: notice::outside(&snapshot, id)?,
     })
 }
 

@@ -21,7 +21,8 @@ use proto::types::{AccountId, Address, Flags, Timestamp};
 use sent::{Folded, LIFE};
 use std::time::Duration;
 use store::{
-    Account, Body, Change, Delivery, EventKind, GuardAction, MailCopy, Outgoing, Place, StoreError, Trip,
+    Account, Body, Change, Delivery, EventKind, GuardAction, MailCopy, Outgoing, Place, Snapshot, StoreError,
+    Trip,
 };
 use tokio::sync::broadcast::error::RecvError;
 use tracing::{error, info};
@@ -218,6 +219,18 @@ pub async fn announce(house: &House, words: &Words, now: Timestamp) -> Result<()
     }
     house.store.deliver(deliveries).await?;
     Ok(())
+}
+
+/// Where else the admin's notices go.
+///
+/// # Errors
+/// The store failed.
+pub fn outside(snapshot: &Snapshot, admin: AccountId) -> Result<Option<Address>, StoreError> {
+    let notices: Notices = settings::read(snapshot, settings::NOTICES)?.unwrap_or_default();
+    let mut outside = notices.outside.into_iter();
+    Ok(outside
+        .find(|outside| outside.admin == admin)
+        .map(|outside| outside.address))
 }
 
 /// Sends an admin's notices to `address` too; `None`: no longer.

@@ -9,7 +9,7 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
-use proto::types::{AccountId, Secret};
+use proto::types::{AccountId, Address, Secret};
 use serde::Deserialize;
 
 /// What was just done, told on the page that follows.
@@ -27,6 +27,7 @@ impl Said {
             "unfrozen" => Some("The account works again. Mail that is held waits for your decision."),
             "released" => Some("The mail that was held is on its way."),
             "discarded" => Some("The mail that was held is gone."),
+            "notices" => Some("The notices go there from now on."),
             "acknowledged" => Some("The panel shows other things again. The account is still frozen."),
             _ => None,
         }
@@ -163,6 +164,7 @@ struct OnePage {
     said: Option<&'static str>,
     password_fault: Option<String>,
     reason_fault: Option<String>,
+    outside_fault: Option<String>,
     least: usize,
 }
 
@@ -188,6 +190,7 @@ async fn one_page<A: Appliance>(
         said,
         password_fault: None,
         reason_fault: None,
+        outside_fault: None,
         least: rules::PASSWORD_LENGTH,
     })
 }
@@ -231,6 +234,38 @@ pub(crate) async fn set_password<A: Appliance>(
         .set_account_password(account.id, form.password)
         .await?;
     Ok(Redirect::to(&format!("/accounts/{}?said=password", account.id)).into_response())
+}
+
+#[derive(Deserialize)]
+pub(crate) struct OutsideForm {
+    outside: String,
+}
+
+pub(crate) async fn set_outside<A: Appliance>(
+    State(site): State<Site<A>>,
+    Path(id): Path<String>,
+    Posted(form): Posted<OutsideForm>,
+) -> Page {
+    let account = find(&site, &id).await?;
+    let typed = form.outside.trim().to_owned();
+    let set = match Some(&typed)
+        .filter(|typed| !typed.is_empty())
+        .map(|typed| Address::parse(typed))
+    {
+        Some(Err(error)) => Err(Fault::Refused(format!("{error}."))),
+        Some(Ok(address)) => site.appliance.set_outside(account.id, Some(address)).await,
+        None => site.appliance.set_outside(account.id, None).await,
+    };
+    match set {
+        Ok(()) => Ok(Redirect::to(&format!("/accounts/{}?said=notices", account.id)).into_response()),
+        Err(Fault::Refused(words)) => {
+            let mut page = one_page(&site, account, None).await?;
+            page.watch.outside = typed;
+            page.outside_fault = Some(words);
+            show_again(&page)
+        }
+        Err(fault) => Err(fault.into()),
+    }
 }
 
 #[derive(Deserialize)]

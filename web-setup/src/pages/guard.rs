@@ -19,6 +19,7 @@ pub(crate) struct WatchView {
     pub(crate) finding: Option<Finding>,
     pub(crate) left: Vec<(Moment, String, String)>,
     pub(crate) choice: Choice,
+    pub(crate) outside: String,
 }
 
 impl From<Watch> for WatchView {
@@ -34,6 +35,10 @@ impl From<Watch> for WatchView {
                 .map(|left| (left.at.into(), left.to.to_string(), left.host))
                 .collect(),
             choice: watch.choice,
+            outside: watch
+                .outside
+                .map(|address| address.to_string())
+                .unwrap_or_default(),
         }
     }
 }

@@ -22,6 +22,7 @@ const FORM: &[(&str, &str)] = &[
     ("who", "203.0.113.7"),
     ("list", "block"),
     ("network", "203.0.113.0/24"),
+    ("outside", "ann@home.example"),
 ];
 
 async fn ask(browser: &mut Browser, method: &str, path: &str) -> (StatusCode, String) {

@@ -359,6 +359,45 @@ async fn limits_are_kept_all_together_or_refused_in_words() {
 }
 
 #[tokio::test]
+async fn an_admins_notices_go_outside_too_or_the_page_says_why_not() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    let accounts = desk.lock().accounts.clone();
+    let admin = accounts.iter().find(|account| account.admin).unwrap();
+    let path = format!("/accounts/{}", admin.id);
+    let form = format!("{path}/notices");
+    let seen = browser.post(&form, &[("outside", " ann@home.example ")]).await;
+    assert_eq!(seen.to(), format!("{path}?said=notices"));
+    assert!(
+        browser
+            .get(&path)
+            .await
+            .text
+            .contains("value=\"ann@home.example\"")
+    );
+    for (typed, words) in [
+        ("nonsense", "name@example.com"),
+        ("x@firm.example", "inside the box"),
+    ] {
+        let refused = browser.post(&form, &[("outside", typed)]).await.text;
+        assert!(
+            refused.contains(words) && refused.contains(&format!("value=\"{typed}\"")),
+            "{refused}"
+        );
+    }
+    browser.post(&form, &[("outside", "")]).await;
+    assert_eq!(desk.lock().outside, None);
+    let others = accounts.iter().find(|account| !account.admin).unwrap();
+    assert!(
+        !browser
+            .get(&format!("/accounts/{}", others.id))
+            .await
+            .text
+            .contains("id=\"notices\"")
+    );
+}
+
+#[tokio::test]
 async fn failed_logins_are_filtered_and_saved_as_a_table() {
     let desk = Desk::finished();
     desk.lock().failed = vec![failed("=cmd|' /C calc'!A0", 3), failed("ann", 1)];

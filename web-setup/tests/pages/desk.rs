@@ -33,6 +33,7 @@ pub struct Inner {
     pub keys_missing: bool,
     pub held: u64,
     pub limits: Vec<Vec<(String, String)>>,
+    pub outside: Option<Address>,
     /// Every change, by name: a refused request leaves no trace here.
     pub changes: Vec<&'static str>,
 }
@@ -400,6 +401,7 @@ impl Appliance for Desk {
                 host: "<mx.example.net>".to_owned(),
             }],
             choice: choice(),
+            outside: inner.outside.clone(),
             ..Watch::default()
         })
     }
@@ -422,6 +424,17 @@ impl Appliance for Desk {
 
     async fn discard_held(&self, _: AccountId) -> Result<u64, Fault> {
         Ok(std::mem::take(&mut self.change("discard").held))
+    }
+
+    async fn set_outside(&self, _: AccountId, address: Option<Address>) -> Result<(), Fault> {
+        if address
+            .as_ref()
+            .is_some_and(|a| a.domain().as_str() == "firm.example")
+        {
+            return Err(Fault::Refused("inside the box".to_owned()));
+        }
+        self.change("notices").outside = address;
+        Ok(())
     }
 
     async fn acknowledge(&self, _: AccountId) -> Result<(), Fault> {
