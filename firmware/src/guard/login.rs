@@ -1,5 +1,6 @@
 //! One door for every password, whatever protocol it came through.
 
+use super::allowance::household;
 use super::password::Verifier;
 use super::screen::{Screen, Target};
 use super::turns::Turns;
@@ -12,7 +13,7 @@ use proto::types::{AccountId, Address, Mechanism, Protocol, Secret, Timestamp};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
-use store::{Account, AccountState, EventKind, Store, StoreError};
+use store::{Account, AccountState, Acquaintance, EventKind, Store, StoreError};
 use tracing::{error, info, warn};
 
 /// The name of the login that is no mail account and opens the admin's pages.
@@ -82,6 +83,10 @@ impl Logins {
             .as_ref()
             .map(|account| (account.id, account.address.to_string()));
         let target = self.screen.target(named, attempt.login);
+        if let Some(id) = id {
+            self.recall(id, attempt.ip, &target)
+                .map_err(|error| temporary(&error))?;
+        }
         if let Err(blocked) = self.screen.may_try(attempt.ip, &target) {
             return Err(self.refuse(attempt, id, "blocked", blocked.into()).await);
         }
@@ -103,6 +108,17 @@ impl Logins {
             None => ("unknown account", self.wrong(attempt, &target)),
         };
         Err(self.refuse(attempt, id, reason, refusal).await)
+    }
+
+    // The store knows where the account was used, also before the box was started.
+    fn recall(&self, account: AccountId, ip: IpAddr, target: &Target) -> Result<(), StoreError> {
+        if !self.screen.is_familiar(ip, target) {
+            let network = Acquaintance::Network(household(ip).to_string());
+            if self.store.snapshot()?.met(account, &network)?.is_some() {
+                self.screen.recall(ip, target);
+            }
+        }
+        Ok(())
     }
 
     // Strangers wait for each other, never people of ours for strangers.

@@ -48,3 +48,49 @@ fn is_new(house: &House, account: &Account, ip: IpAddr) -> Result<bool, StoreErr
     let network = Acquaintance::Network(household(ip).to_string());
     Ok(house.store.snapshot()?.met(account.id, &network)?.is_none())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{PASSWORD, Trial};
+    use std::time::Duration;
+
+    async fn letters(trial: &Trial) -> usize {
+        let snapshot = trial.house.store.snapshot().unwrap();
+        let inbox = snapshot.mailbox(trial.anna, "INBOX").unwrap().unwrap();
+        snapshot.open(inbox.id).unwrap().uids.len()
+    }
+
+    async fn log_in(trial: &Trial) {
+        let (mut caller, _driven) = trial.imap();
+        caller.line().await;
+        caller.say(&format!("a1 LOGIN anna \"{PASSWORD}\"\r\n")).await;
+        assert!(caller.line().await.starts_with("a1 OK"));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_login_from_a_new_network_is_told_once() {
+        let trial = Trial::new().await;
+        for _ in 0..3 {
+            log_in(&trial).await;
+        }
+        for _ in 0..100 {
+            if letters(&trial).await > 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(letters(&trial).await, 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_network_that_the_account_met_before_the_start_is_not_new() {
+        let trial = Trial::new().await;
+        let met = vec![store::Acquaintance::Network("192.0.2.0/24".to_owned())];
+        let now = trial.house.clock.now();
+        trial.house.store.meet(trial.anna, met, now).await.unwrap();
+        log_in(&trial).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(letters(&trial).await, 0);
+    }
+}

@@ -49,7 +49,7 @@ impl Fold {
                 None
             }
             Some(repeated) => {
-                let before = std::mem::replace(&mut repeated.waiting, None);
+                let before = repeated.waiting.take();
                 repeated.since = since;
                 match before {
                     None => Some(event),

@@ -21,7 +21,7 @@ use proto::types::{AccountId, BlobId, Mechanism, Protocol, Secret, Span};
 use std::io;
 use std::sync::Arc;
 use store::{BodyReader, Snapshot, StoreError};
-use tokio::time::sleep;
+use tokio::time::timeout;
 use tracing::{error, warn};
 
 /// The world as one connection sees it.
@@ -78,7 +78,7 @@ impl World {
         if let Some(blocked) = blocked {
             self.ticket.turn_away(blocked.into());
         } else if !wait.is_zero() {
-            sleep(wait).await;
+            let _ = timeout(wait, self.bell().rung(false)).await; // a goodbye need not wait
         }
     }
 

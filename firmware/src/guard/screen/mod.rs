@@ -338,6 +338,12 @@ impl Screen {
         state.trust.learn(target.print, ip, now);
     }
 
+    /// The account was used around there before the start.
+    pub fn recall(&self, ip: IpAddr, target: &Target) {
+        let now = self.now();
+        self.state().trust.learn_place(target.print, ip, now);
+    }
+
     /// Counts bad manners of somebody who is not logged in: how long the answer should wait, and
     /// the penalty, where this was one too many.
     #[must_use]

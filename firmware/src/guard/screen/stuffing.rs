@@ -94,6 +94,28 @@ async fn whoever_goes_on_guessing_is_stopped_before_anything_is_hashed() {
     assert!(try_login(house, ip4(192, 168, 1, 5), "anna", PASSWORD).await);
 }
 
+#[tokio::test(start_paused = true)]
+async fn while_all_the_world_guesses_at_an_account_its_owner_comes_in_from_where_the_store_knows_him() {
+    let trial = Trial::new().await;
+    let house = &trial.house;
+    let road = ip4(198, 51, 100, 7);
+    let met = vec![store::Acquaintance::Network("198.51.100.0/24".to_owned())];
+    house
+        .store
+        .meet(trial.anna, met, house.clock.now())
+        .await
+        .unwrap();
+    let target = house
+        .screen
+        .target(Some((trial.anna, "anna@firm.example".to_owned())), "anna");
+    for n in 0..30 {
+        let guess = Secret::new(vec![b'x', n]);
+        let _ = house.screen.wrong(ip4(203, n, 0, 1), &target, &guess);
+    }
+    assert!(!try_login(house, ip4(203, 99, 0, 1), "anna", PASSWORD).await);
+    assert!(try_login(house, road, "anna", PASSWORD).await);
+}
+
 fn ip4(a: u8, b: u8, c: u8, d: u8) -> IpAddr {
     IpAddr::from([a, b, c, d])
 }

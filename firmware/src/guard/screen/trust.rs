@@ -42,10 +42,14 @@ impl Trust {
 
     pub(super) fn learn(&mut self, account: u64, ip: IpAddr, now: Timestamp) {
         self.addresses.insert(source(ip), now);
-        self.places.insert((account, Network::around(ip)), now);
         if self.addresses.len() > MOST {
             keep_newest(&mut self.addresses, MOST - MOST / 8, |at| *at);
         }
+        self.learn_place(account, ip, now);
+    }
+
+    pub(super) fn learn_place(&mut self, account: u64, ip: IpAddr, now: Timestamp) {
+        self.places.insert((account, Network::around(ip)), now);
         if self.places.len() > MOST {
             keep_newest(&mut self.places, MOST - MOST / 8, |at| *at);
         }
