@@ -28,7 +28,8 @@ fn new(recipients: u32) -> Message {
 fn each_counter_stops_what_is_one_too_many_and_says_until_when() {
     // Limit to try, what is sent, how often that is allowed.
     let many = |n: u32| message(SourceClass::New, &format!("10.{n}.0.0/24"), 1, 0);
-    let table: [(&str, u32, Counter, Box<dyn Fn(u32) -> Message>, u32); 7] = [
+    type Sent = Box<dyn Fn(u32) -> Message>;
+    let table: [(&str, u32, Counter, Sent, u32); 7] = [
         ("new_messages", 15, Counter::NewMessages, Box::new(|_| new(1)), 15),
         (
             "known_messages",
