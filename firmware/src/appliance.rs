@@ -22,7 +22,7 @@ use board::wire::ToBoard;
 use draft::{Draft, FirstAccount};
 use picture::Picture;
 use proto::refusal::Refusal;
-use proto::types::{AccountId, Address, Domain, Mechanism, Protocol, Secret};
+use proto::types::{AccountId, Address, Domain, Mechanism, Protocol, Secret, Timestamp};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -368,7 +368,8 @@ impl web_setup::Appliance for Appliance {
             .map_err(fault)?
             .accounts()
             .map_err(fault)?;
-        let mut accounts: Vec<Account> = accounts.into_iter().map(seen).collect();
+        let now = self.house().clock.now();
+        let mut accounts: Vec<Account> = accounts.into_iter().map(|account| seen(account, now)).collect();
         accounts.sort_by_key(|account| account.address.key());
         Ok(accounts)
     }
@@ -546,14 +547,16 @@ fn shown(office: Office) -> web_setup::Office {
     }
 }
 
-fn seen(account: store::Account) -> Account {
+fn seen(account: store::Account, now: Timestamp) -> Account {
+    let limited = account.state.limited_until(now).is_some();
     Account {
         id: account.id,
         address: account.address,
         admin: account.admin,
         state: match account.state {
             store::AccountState::Active => AccountState::Active,
-            store::AccountState::Limited { .. } => AccountState::Limited,
+            store::AccountState::Limited { .. } if limited => AccountState::Limited,
+            store::AccountState::Limited { .. } => AccountState::Active,
             store::AccountState::Frozen { since, reason } => AccountState::Frozen { since, reason },
             store::AccountState::Disabled => AccountState::Disabled,
         },

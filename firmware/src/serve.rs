@@ -139,11 +139,11 @@ fn speak_with_board(house: &Arc<House>, pipe: Pipe, doors: BTreeMap<&'static str
     Ok(())
 }
 
-// Once an hour the guard forgets what is too old to matter.
+// Once a day the guard forgets what is too old to matter.
 async fn keep_guard(guard: Guard) {
-    let mut hours = tokio::time::interval(std::time::Duration::from_secs(3600));
+    let mut days = tokio::time::interval(std::time::Duration::from_secs(86_400));
     loop {
-        hours.tick().await;
+        days.tick().await;
         guard.tidy().await;
     }
 }

@@ -7,7 +7,7 @@ use crate::panel;
 use crate::settings::Office;
 use crate::setup::{self, Setup};
 use anyhow::{Context, Result, ensure};
-use proto::types::{Address, Domain, Secret};
+use proto::types::{Address, Domain, Secret, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use store::{Account, AccountState, CheckReport, FreezeOutcome, NewAccount, StoreError};
@@ -19,7 +19,8 @@ pub(super) async fn carry_out(house: &Arc<House>, request: &Request) -> Result<V
     match request {
         Request::Accounts => {
             let accounts = house.store.snapshot()?.accounts()?;
-            Ok(accounts.iter().map(shown).collect())
+            let now = house.clock.now();
+            Ok(accounts.iter().map(|account| shown(account, now)).collect())
         }
         Request::CreateAccount {
             address,
@@ -116,10 +117,11 @@ pub(super) fn outcome_shown(address: &Address, outcome: &FreezeOutcome) -> Value
     }
 }
 
-fn shown(account: &Account) -> Value {
+fn shown(account: &Account, now: Timestamp) -> Value {
+    let limited = account.state.limited_until(now).is_some();
     let (state, reason) = match &account.state {
-        AccountState::Active => ("active", None),
-        AccountState::Limited { reason, .. } => ("limited", Some(reason)),
+        AccountState::Limited { reason, .. } if limited => ("limited", Some(reason)),
+        AccountState::Active | AccountState::Limited { .. } => ("active", None),
         AccountState::Frozen { reason, .. } => ("frozen", Some(reason)),
         AccountState::Disabled => ("disabled", None),
     };

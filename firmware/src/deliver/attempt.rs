@@ -48,8 +48,9 @@ pub async fn attempt(post: &Post, office: &Office, way: Way, mut items: Vec<Queu
 }
 
 fn drop_held(post: &Post, items: &mut Vec<QueueItem>) {
+    // Where the store fails, the body cannot be read either.
     let Ok(snapshot) = post.store.snapshot() else {
-        return items.clear();
+        return;
     };
     items.retain(|item| matches!(snapshot.queue_item(item.id), Ok(Some(item)) if !item.held));
 }

@@ -12,6 +12,7 @@ mod stop;
 use super::networks::{LAN, Lan, Network, NetworkError};
 use super::rules::{Allowed, RULES, Rules};
 use super::windows::{Message, Over, Windows};
+use crate::blocking::blocking;
 use crate::clock::{Clock, DAY};
 use crate::ledger::Ledger;
 use crate::settings;
@@ -49,19 +50,23 @@ struct Inner {
     own: OwnAddresses,
     accounts: Mutex<HashMap<AccountId, Watched>>,
     greeted: Mutex<HashSet<(AccountId, Network, i64)>>,
-    // One change of the rules after the other.
+    // One change of the rules, or of an account's state, after the other.
     changing: tokio::sync::Mutex<()>,
+    // An account was stopped, or was not after all.
+    decided: tokio::sync::Notify,
 }
 
 #[derive(Default)]
 struct Watched {
     windows: Windows,
-    // What every further message hears, from the moment of the decision on.
+    // What becomes of every further message, from the moment that one was too many.
     stopped: Option<Stopped>,
 }
 
 #[derive(Clone)]
 enum Stopped {
+    // The store has not said yet whether it is frozen or, the last admin, limited.
+    Deciding,
     Frozen { reason: String },
     Limited { until: Timestamp },
 }
@@ -116,6 +121,7 @@ impl Guard {
             accounts: Mutex::new(accounts.into_iter().map(watched).collect()),
             greeted: Mutex::new(HashSet::new()),
             changing: tokio::sync::Mutex::new(()),
+            decided: tokio::sync::Notify::new(),
             store,
             ledger,
             clock,
@@ -129,12 +135,17 @@ impl Guard {
     /// # Errors
     /// `Frozen` or `Limited`, with the reason or the time; `Temporary` when the store fails.
     pub async fn allow(&self, sending: &Sending<'_>) -> Result<Permit, Refusal> {
-        let judged = crate::blocking::blocking(|| self.judge(sending)).map_err(|error| temporary(&error))?;
-        match judged {
-            Judged::Leave(permit) => Ok(permit),
-            Judged::Refused(refusal) => Err(refusal),
-            Judged::Over(over, allowed) => {
-                Err(self.stop(over, &allowed, Some(sending), sending.account).await)
+        loop {
+            let mut decided = std::pin::pin!(self.0.decided.notified());
+            decided.as_mut().enable(); // first listening, then looking
+            let judged = blocking(|| self.judge(sending)).map_err(|error| temporary(&error))?;
+            match judged {
+                Judged::Leave(permit) => return Ok(permit),
+                Judged::Refused(refusal) => return Err(refusal),
+                Judged::Over(over, allowed) => {
+                    return Err(self.stop(over, &allowed, Some(sending), sending.account).await);
+                }
+                Judged::Wait => decided.await,
             }
         }
     }
@@ -148,12 +159,12 @@ impl Guard {
 
     /// The other side will never take what the account sent, `count` times.
     pub async fn bounced(&self, account: AccountId, count: u32) {
-        let over = self.with(account, |windows, now, allowed| {
+        let counted = self.count(account, |windows, now, allowed| {
             windows.bounce(now, count, allowed)
         });
-        match over {
-            Ok((Err(over), allowed)) => drop(self.stop(over, &allowed, None, account).await),
-            Ok((Ok(()), _)) => {}
+        match counted {
+            Ok((Some(over), allowed)) => drop(self.stop(over, &allowed, None, account).await),
+            Ok((None, _)) => {}
             Err(error) => error!(%error, "a bounce could not be counted"),
         }
     }
@@ -165,14 +176,15 @@ impl Guard {
         let Some(author) = sending.author else {
             return Refusal::NotYourSender;
         };
-        match self.with(account, |windows, now, allowed| {
+        let counted = self.count(account, |windows, now, allowed| {
             windows.strange(now, author, allowed)
-        }) {
-            Ok((Err(over), allowed)) => match self.stop(over, &allowed, Some(sending), account).await {
+        });
+        match counted {
+            Ok((Some(over), allowed)) => match self.stop(over, &allowed, Some(sending), account).await {
                 Refusal::Limited { .. } => Refusal::NotYourSender, // refused anyway, and for longer
                 frozen => frozen,
             },
-            Ok((Ok(()), _)) => Refusal::NotYourSender,
+            Ok((None, _)) => Refusal::NotYourSender,
             Err(error) => temporary(&error),
         }
     }
@@ -282,10 +294,10 @@ impl Guard {
     /// # Errors
     /// The store failed, or has no such account.
     pub fn counts(&self, account: AccountId) -> Result<(Vec<(store::Counter, u32)>, Allowed), StoreError> {
-        self.with(account, |windows, now, _| {
+        self.with(account, |watched, now, _| {
             super::rules::COUNTERS
                 .into_iter()
-                .map(|counter| (counter, windows.count(now, counter)))
+                .map(|counter| (counter, watched.windows.count(now, counter)))
                 .collect()
         })
     }
@@ -318,8 +330,11 @@ impl Guard {
         };
         let mut accounts = self.accounts();
         let watched = accounts.entry(account.id).or_default();
-        if let Some(refusal) = watched.refusal(now) {
-            return Ok(Judged::Refused(refusal));
+        match watched.stopped(now) {
+            Some(Stopped::Deciding) => return Ok(Judged::Wait),
+            Some(Stopped::Frozen { reason }) => return Ok(Judged::Refused(Refusal::Frozen { reason })),
+            Some(Stopped::Limited { until }) => return Ok(Judged::Refused(Refusal::Limited { until })),
+            None => {}
         }
         Ok(match watched.windows.enter(now, message, &allowed) {
             Ok(number) => Judged::Leave(Permit {
@@ -330,7 +345,7 @@ impl Guard {
                 met,
             }),
             Err(over) => {
-                watched.stop(&over, &allowed);
+                watched.stopped = Some(Stopped::Deciding);
                 Judged::Over(over, allowed)
             }
         })
@@ -358,24 +373,35 @@ impl Guard {
         ))
     }
 
-    // Looks at one account's windows under the lock; a limit that is passed stops it at once.
-    fn with<T: Verdict>(
+    // Looks at one account under the lock.
+    fn with<T>(
         &self,
         account: AccountId,
-        look: impl FnOnce(&mut Windows, Timestamp, &Allowed) -> T,
+        look: impl FnOnce(&mut Watched, Timestamp, &Allowed) -> T,
     ) -> Result<(T, Allowed), StoreError> {
         let now = self.0.clock.now();
         let snapshot = self.0.store.snapshot()?;
         let found = snapshot.account(account)?.ok_or(StoreError::NotFound)?;
         let allowed = allowed(&Rules::read(&snapshot)?, &found, now);
-        let mut accounts = self.accounts();
-        let watched = accounts.entry(account).or_default();
-        let looked = look(&mut watched.windows, now, &allowed);
-        if let Some(over) = looked.over() {
-            watched.stop(over, &allowed);
-        }
-        drop(accounts);
+        let looked = look(self.accounts().entry(account).or_default(), now, &allowed);
         Ok((looked, allowed))
+    }
+
+    // Counts something that happened anyway. Gives the limit that it passes back to one caller, who
+    // has to stop the account.
+    fn count(
+        &self,
+        account: AccountId,
+        count: impl FnOnce(&mut Windows, Timestamp, &Allowed) -> Result<(), Over>,
+    ) -> Result<(Option<Over>, Allowed), StoreError> {
+        self.with(account, |watched, now, allowed| {
+            let over = count(&mut watched.windows, now, allowed).err()?;
+            if watched.stopped(now).is_some() {
+                return None;
+            }
+            watched.stopped = Some(Stopped::Deciding);
+            Some(over)
+        })
     }
 
     fn accounts(&self) -> MutexGuard<'_, HashMap<AccountId, Watched>> {
@@ -393,45 +419,16 @@ enum Judged {
     Leave(Permit),
     Refused(Refusal),
     Over(Over, Allowed),
-}
-
-// What a look at the windows may find.
-trait Verdict {
-    fn over(&self) -> Option<&Over> {
-        None
-    }
-}
-
-impl Verdict for Vec<(store::Counter, u32)> {}
-
-impl Verdict for Result<(), Over> {
-    fn over(&self) -> Option<&Over> {
-        self.as_ref().err()
-    }
+    Wait,
 }
 
 impl Watched {
-    fn refusal(&mut self, now: Timestamp) -> Option<Refusal> {
-        match self.stopped.clone()? {
-            Stopped::Frozen { reason } => Some(Refusal::Frozen { reason }),
-            Stopped::Limited { until } if until > now => Some(Refusal::Limited { until }),
-            Stopped::Limited { .. } => {
-                self.stopped = None;
-                None
-            }
+    // Whether it is stopped at `now`.
+    fn stopped(&mut self, now: Timestamp) -> Option<Stopped> {
+        if matches!(self.stopped, Some(Stopped::Limited { until }) if until <= now) {
+            self.stopped = None;
         }
-    }
-
-    fn stop(&mut self, over: &Over, allowed: &Allowed) {
-        if self.stopped.is_some() {
-            return;
-        }
-        self.stopped = Some(match allowed.action {
-            store::GuardAction::Freeze => Stopped::Frozen {
-                reason: super::words::reason(over),
-            },
-            store::GuardAction::Limit => Stopped::Limited { until: over.until },
-        });
+        self.stopped.clone()
     }
 }
 

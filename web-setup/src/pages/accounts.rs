@@ -297,7 +297,7 @@ pub(crate) async fn freeze<A: Appliance>(
 
 pub(crate) async fn unfreeze<A: Appliance>(State(site): State<Site<A>>, Path(id): Path<String>) -> Page {
     let account = find(&site, &id).await?;
-    if matches!(account.state, AccountState::Frozen { .. }) {
+    if matches!(account.state, AccountState::Frozen { .. } | AccountState::Limited) {
         site.appliance.unfreeze(account.id).await?;
     }
     Ok(Redirect::to(&format!("/accounts/{}?said=unfrozen", account.id)).into_response())

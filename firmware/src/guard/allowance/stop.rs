@@ -40,12 +40,14 @@ impl Guard {
     /// # Errors
     /// `NotFound`: no such account.
     pub async fn unfreeze(&self, account: AccountId, by: String) -> Result<bool, StoreError> {
+        let _turn = self.0.changing.lock().await;
         let done = self
             .0
             .store
             .unfreeze(account, self.0.clock.now(), by.clone())
             .await?;
         self.accounts().remove(&account);
+        self.0.decided.notify_waiters();
         if done {
             info!(%account, by, "account unfrozen");
         }
@@ -94,7 +96,7 @@ impl Guard {
         let (freeze, new) = match self.finding(over, allowed, sending, account) {
             Ok(finding) => finding,
             Err(error) => {
-                self.try_again(account);
+                self.decided(account, None);
                 return temporary(&error);
             }
         };
@@ -103,55 +105,54 @@ impl Guard {
         let this = self.clone();
         let stopping = tokio::spawn(async move {
             let outcome = this.carry_out(freeze).await;
-            if matches!(outcome, Ok(FreezeOutcome::Frozen { .. })) {
+            match &outcome {
                 // What was not known by then begins to be known after it, if the admin says so.
-                if let Err(error) = this.0.store.forget(account, new).await {
-                    warn!(%error, "networks could not be forgotten");
+                Ok(FreezeOutcome::Frozen { .. }) => {
+                    if let Err(error) = this.0.store.forget(account, new).await {
+                        warn!(%error, "networks could not be forgotten");
+                    }
                 }
+                Ok(_) => {}
+                Err(error) => error!(%account, %error, "an account could not be stopped"),
             }
             outcome
         });
         match stopping.await {
             Ok(Ok(FreezeOutcome::Limited { until, .. })) => Refusal::Limited { until },
             Ok(Ok(FreezeOutcome::Frozen { .. } | FreezeOutcome::Already)) => Refusal::Frozen { reason },
-            Ok(Err(error)) => {
-                error!(%account, "an account could not be stopped");
-                self.try_again(account);
-                temporary(&error)
-            }
+            Ok(Err(error)) => temporary(&error),
             Err(error) => {
                 error!(%error, "stopping an account ended badly");
-                self.try_again(account);
+                self.decided(account, None);
                 Refusal::Temporary
             }
         }
     }
 
-    // The store did not take it: the next message over the limit tries again.
-    fn try_again(&self, account: AccountId) {
-        if let Some(watched) = self.accounts().get_mut(&account) {
-            watched.stopped = None;
-        }
+    // What was decided; `None`: nothing, the next message over a limit tries again.
+    fn decided(&self, account: AccountId, stopped: Option<Stopped>) {
+        self.accounts().entry(account).or_default().stopped = stopped;
+        self.0.decided.notify_waiters();
     }
 
     async fn carry_out(&self, freeze: Freeze) -> Result<FreezeOutcome, StoreError> {
+        let _turn = self.0.changing.lock().await;
         let (account, reason) = (freeze.account, freeze.reason.clone());
-        let outcome = self.0.store.freeze(freeze).await?;
+        let outcome = self.0.store.freeze(freeze).await;
         let stopped = match &outcome {
-            FreezeOutcome::Frozen { held } => {
+            Ok(FreezeOutcome::Frozen { held }) => {
                 warn!(%account, reason, held, "account frozen");
                 Some(Stopped::Frozen { reason })
             }
-            FreezeOutcome::Limited { until, last_admin } => {
+            Ok(FreezeOutcome::Limited { until, last_admin }) => {
                 warn!(%account, reason, until = until.0, last_admin, "account limited");
                 Some(Stopped::Limited { until: *until })
             }
-            FreezeOutcome::Already => None,
+            // Whoever is shut already is refused for that.
+            Ok(FreezeOutcome::Already) | Err(_) => None,
         };
-        if let Some(stopped) = stopped {
-            self.accounts().entry(account).or_default().stopped = Some(stopped);
-        }
-        Ok(outcome)
+        self.decided(account, stopped);
+        outcome
     }
 
     // Everything that the admins are to know, and the networks that were new.
