@@ -178,21 +178,20 @@ pub fn run(options: &Options) -> Result<()> {
     let mut emulator = Emulator::start(options)?;
     let log = emulator.serial_log();
     println!(
-        "Wizard: https://127.0.0.1:{}/ as soon as the board is up",
-        options.port_base + 443
-    );
-    println!(
-        "The claim code is on the panel and in the lines below, which are kept in {}",
-        log.display()
-    );
-    println!(
         "Ctrl-C pulls the plug; what the board wrote stays in {}",
         options.state.display()
     );
-    let mut shown = 0;
+    let (mut shown, mut announced) = (0, false);
     loop {
         let ended = emulator.ended()?;
         shown += show_from(&log, shown)?;
+        if !announced && let Some(words) = ready(&emulator.serial()) {
+            println!(
+                "\n== Pillarbox is up: https://127.0.0.1:{}/{words}\n",
+                options.port_base + 443
+            );
+            announced = true;
+        }
         if let Some(status) = ended {
             if status.success() {
                 println!("\nThe board has powered off.");
@@ -202,6 +201,17 @@ pub fn run(options: &Options) -> Result<()> {
         }
         sleep(Duration::from_millis(100));
     }
+}
+
+/// Once the mail server is up: what it says behind its own address, which is the claim code if nobody
+/// has claimed it.
+fn ready(serial: &str) -> Option<String> {
+    let (line, _) = serial
+        .split_once("PILLARBOX READY https://")?
+        .1
+        .split_once('\n')?;
+    let (_, words) = line.split_once('/')?;
+    Some(words.trim_end().to_owned())
 }
 
 fn show_from(log: &Path, from: u64) -> Result<u64> {
@@ -280,6 +290,20 @@ mod tests {
         );
         assert_eq!(version("QEMU emulator version 7.2.17"), Some(7));
         assert_eq!(version("something else"), None);
+    }
+
+    #[test]
+    fn the_board_is_ready_once_its_line_is_whole() {
+        let line = "[    8.1] pillarbox serve: PILLARBOX READY https://127.0.0.1:443/ claim-code AB-CD";
+        assert_eq!(ready(line), None);
+        assert_eq!(
+            ready(&format!("x\n{line}\r\n")),
+            Some(" claim-code AB-CD".to_owned())
+        );
+        assert_eq!(
+            ready("PILLARBOX READY https://127.0.0.1:443/\r\n"),
+            Some(String::new())
+        );
     }
 
     #[test]
