@@ -3,6 +3,9 @@
 //! wrote it. Whatever becomes of it is in the ledger; nobody without proof hears anything.
 
 mod proof;
+mod rates;
+
+pub use rates::Rates;
 
 use super::notice::{self, Done, Invitation, Left, Notice, Sent};
 use crate::blocking::blocking;
@@ -19,46 +22,10 @@ use proto::message::date;
 use proto::message::reply::{Said, Verb, read};
 use proto::refusal::Refusal;
 use proto::types::{AccountId, Address, Span, Structure, Timestamp};
-use std::collections::HashMap;
+use rates::Counted;
 use std::io::{self, Read as _};
-use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
 use store::{Account, AccountState, EventKind, StoreError};
 use tracing::{error, info};
-
-/// Sources, admins and notices that are counted.
-const COUNTED: usize = 4096;
-const HOUR: i64 = 3600;
-
-/// How many replies came lately. An honest admin sends one.
-#[derive(Debug, Default)]
-pub struct Rates(Mutex<HashMap<Counted, (Timestamp, u32)>>);
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Counted {
-    Source(IpAddr),
-    Notice(String),
-    Answered(AccountId),
-}
-
-impl Rates {
-    fn allow(&self, what: Counted, most: u32, now: Timestamp) -> bool {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let lately = |since: Timestamp| (0..HOUR).contains(&(now.0 - since.0));
-        if counts.len() >= COUNTED {
-            counts.retain(|_, (since, _)| lately(*since));
-        }
-        if counts.len() >= COUNTED && !counts.contains_key(&what) {
-            return false;
-        }
-        let entry = counts.entry(what).or_insert((now, 0));
-        if !lately(entry.0) {
-            *entry = (now, 0);
-        }
-        entry.1 += 1;
-        entry.1 <= most
-    }
-}
 
 /// Takes a message to one of our reply addresses. Returns once everything that follows from it is
 /// on the card; the message itself is not kept.
