@@ -1,5 +1,6 @@
 //! The box as the pages see it: what they ask for, done by the rooms that know how.
 
+mod devices;
 mod draft;
 mod outgoing;
 mod picture;
@@ -458,6 +459,28 @@ impl web_setup::Appliance for Appliance {
             key: settings::SMARTHOST.to_owned(),
         });
         Ok(())
+    }
+
+    async fn devices(&self, id: AccountId) -> Result<web_setup::Devices, Fault> {
+        self.house().devices.of(id).map(devices::shown).map_err(fault)
+    }
+
+    async fn add_device(&self, id: AccountId, name: String) -> Result<Secret, Fault> {
+        let made = self.house().devices.add(id, &name).await.map_err(fault)?;
+        Ok(made.1)
+    }
+
+    async fn revoke_device(&self, id: AccountId, device: u32) -> Result<(), Fault> {
+        let revoked = self.house().devices.revoke(id, device).await;
+        revoked.map(drop).map_err(fault)
+    }
+
+    async fn set_web_only(&self, id: AccountId, web_only: bool) -> Result<(), Fault> {
+        self.house()
+            .devices
+            .set_web_only(id, web_only)
+            .await
+            .map_err(fault)
     }
 
     async fn watch(&self, id: AccountId) -> Result<Watch, Fault> {

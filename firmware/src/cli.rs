@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout)] // its answers are its purpose
 
+mod device;
 mod guard;
 mod screening;
 mod shield;
@@ -94,6 +95,9 @@ enum Account {
         #[command(flatten)]
         with: Common,
     },
+    /// Passwords of its phones and PCs
+    #[command(subcommand)]
+    Device(device::Devices),
     /// No login anywhere, sessions cut, mail still accepted
     Freeze {
         /// Whom
@@ -185,6 +189,7 @@ fn act_on_account(account: Account) -> Result<()> {
             let password = secret_line(&mut input, "New password: ")?;
             (Request::SetPassword { address, password }, with)
         }
+        Account::Device(wish) => wish.request(),
         Account::Freeze {
             address,
             reason,

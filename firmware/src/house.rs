@@ -4,7 +4,7 @@ use crate::board_link::Board;
 use crate::claim;
 use crate::clock::Clock;
 use crate::guard::screen::Screen;
-use crate::guard::{Callers, Guard, Logins, Sessions, notice, reply};
+use crate::guard::{Callers, DevicePasswords, Guard, Logins, Sessions, notice, reply};
 use crate::ledger::{Ledger, Writer};
 use crate::limits;
 use crate::settings::{self, Limits, Office};
@@ -41,6 +41,8 @@ pub struct House {
     pub screen: Screen,
     /// The door for passwords.
     pub logins: Logins,
+    /// The passwords of phones and PCs.
+    pub devices: DevicePasswords,
     /// Who may send how much.
     pub guard: Guard,
     /// Every open mail session.
@@ -74,8 +76,16 @@ impl House {
         let spool = data.join("spool");
         private_folder(&spool).with_context(|| format!("cannot make {}", spool.display()))?;
         let screen = Screen::open(clock.clone(), ledger.clone(), store.clone())?;
-        let logins = Logins::new(store.clone(), ledger.clone(), clock.clone(), screen.clone())
-            .map_err(|error| anyhow!("no random numbers: {error}"))?;
+        let sessions = Sessions::default();
+        let devices = DevicePasswords::new(store.clone(), clock.clone(), sessions.clone());
+        let logins = Logins::new(
+            store.clone(),
+            ledger.clone(),
+            clock.clone(),
+            screen.clone(),
+            devices.clone(),
+        )
+        .map_err(|error| anyhow!("no random numbers: {error}"))?;
         let own = board.clone();
         let guard = Guard::open(
             store.clone(),
@@ -94,7 +104,8 @@ impl House {
             ledger,
             screen,
             logins,
-            sessions: Sessions::default(),
+            devices,
+            sessions,
             servers: Callers::new(limits::SERVERS, limits::SERVERS_PER_IP),
             programs: Callers::new(limits::PROGRAMS, limits::PROGRAMS_PER_IP),
             browsers: Callers::new(limits::BROWSERS, limits::BROWSERS_PER_IP),

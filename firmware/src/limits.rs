@@ -45,6 +45,10 @@ pub const LOGINS_PER_IP: usize = 4;
 pub const LOGIN_WAIT: Duration = Duration::from_secs(20);
 /// Longest password in octets: hashing more is work for an attacker's pleasure.
 pub const PASSWORD: usize = 1024;
+/// Device passwords of one account.
+pub const DEVICES: usize = 32;
+/// Longest name of a device in characters.
+pub const DEVICE_NAME: usize = 60;
 /// Longest login name kept in events and log lines, in octets.
 pub const LOGIN_NAME: usize = 256;
 /// How long a verified password is remembered, in seconds.

@@ -1,6 +1,7 @@
 //! What the pages need from the rest of the box. `firmware` implements it; the pages know no
 //! store, no board and no TLS.
 
+use crate::devices::Devices;
 use crate::watch::{Choice, Watch};
 use proto::types::{AccountId, Address, Domain, Mechanism, Protocol, Secret, Timestamp};
 use std::collections::BTreeMap;
@@ -518,6 +519,19 @@ pub trait Appliance: Clone + Send + Sync + 'static {
         id: AccountId,
         password: Secret,
     ) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// An account's device passwords.
+    fn devices(&self, id: AccountId) -> impl Future<Output = Result<Devices, Fault>> + Send;
+
+    /// Makes a password for a device of that name; it is never seen again. The account's first makes
+    /// the main password the web's alone.
+    fn add_device(&self, id: AccountId, name: String) -> impl Future<Output = Result<Secret, Fault>> + Send;
+
+    /// Ends a device's password and its sessions.
+    fn revoke_device(&self, id: AccountId, device: u32) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Whether the main password opens the web only, or mail programs too.
+    fn set_web_only(&self, id: AccountId, web_only: bool) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// What the guard knows of an account.
     fn watch(&self, id: AccountId) -> impl Future<Output = Result<Watch, Fault>> + Send;

@@ -6,6 +6,7 @@
 mod access;
 mod appliance;
 mod claim;
+mod devices;
 mod dns_plan;
 mod page;
 mod pages;
@@ -20,6 +21,7 @@ pub use appliance::{
     Power, Progress, Protection, Rule, Screening, ShieldRow, Smarthost, Waiting,
 };
 
+pub use devices::{Device, Devices};
 pub use page::blocked;
 pub use watch::{Choice, Count, Finding, Left, Watch};
 
@@ -78,8 +80,8 @@ pub fn router<A: Appliance>(appliance: A) -> Router {
 // Each also stands in `access::ROUTES`, or is not answered.
 fn routes<A: Appliance>() -> Router<Site<A>> {
     use pages::{
-        accounts, assets, blocked, dns, failed_logins, front, guard, outgoing, overview, password, power,
-        programs, shield, wizard,
+        accounts, assets, blocked, devices, dns, failed_logins, front, guard, outgoing, overview, password,
+        power, programs, shield, wizard,
     };
     Router::new()
         .route("/", get(front::front::<A>))
@@ -108,6 +110,12 @@ fn routes<A: Appliance>() -> Router<Site<A>> {
         .route("/accounts", get(accounts::list::<A>).post(accounts::create::<A>))
         .route("/accounts/{id}", get(accounts::one::<A>))
         .route("/accounts/{id}/password", post(accounts::set_password::<A>))
+        .route(
+            "/accounts/{id}/devices",
+            get(devices::list::<A>).post(devices::add::<A>),
+        )
+        .route("/accounts/{id}/devices/revoke", post(devices::revoke::<A>))
+        .route("/accounts/{id}/devices/main", post(devices::main_password::<A>))
         .route("/accounts/{id}/freeze", post(accounts::freeze::<A>))
         .route("/accounts/{id}/unfreeze", post(accounts::unfreeze::<A>))
         .route("/accounts/{id}/release", post(guard::release::<A>))

@@ -9,6 +9,8 @@ use std::fmt;
 pub enum Refusal {
     /// Wrong name or password; never says which.
     BadCredentials,
+    /// The main password, where only a device's own password opens a mail program.
+    DevicePassword,
     /// A password without TLS.
     TlsRequired,
     /// The account is frozen: it cannot send or read, but still receives.
@@ -111,6 +113,7 @@ impl Refusal {
     pub fn smtp(&self) -> SmtpReply {
         let (code, status) = match self {
             Self::BadCredentials => (535, "5.7.8"), // RFC 4954 6
+            Self::DevicePassword => (534, "5.7.9"), // RFC 4954 6
             Self::TlsRequired => (538, "5.7.11"),
             Self::Frozen { .. } | Self::Disabled => (525, "5.7.13"), // RFC 5248's registry
             Self::Limited { .. } => (452, "4.7.1"),
@@ -138,7 +141,7 @@ impl Refusal {
     #[must_use]
     pub fn imap(&self) -> CodedText {
         let code = match self {
-            Self::BadCredentials => Some("AUTHENTICATIONFAILED"),
+            Self::BadCredentials | Self::DevicePassword => Some("AUTHENTICATIONFAILED"),
             Self::TlsRequired => Some("PRIVACYREQUIRED"),
             Self::Frozen { .. } | Self::Disabled | Self::Blocked { until: None, .. } => Some("CONTACTADMIN"),
             Self::Limited { .. } | Self::Throttled | Self::Blocked { .. } | Self::TooBig { .. } => {
@@ -164,7 +167,7 @@ impl Refusal {
     pub fn pop3(&self) -> CodedText {
         let code = match self {
             // RFC 3206 5: the credentials are at fault, nothing else.
-            Self::BadCredentials => Some("AUTH"),
+            Self::BadCredentials | Self::DevicePassword => Some("AUTH"),
             Self::Frozen { .. } | Self::Disabled | Self::Blocked { until: None, .. } => Some("SYS/PERM"),
             Self::InUse => Some("IN-USE"),
             Self::Limited { .. }
@@ -185,6 +188,9 @@ impl Refusal {
     fn text(&self) -> String {
         let text = match self {
             Self::BadCredentials => "The name or the password is wrong. Check both and try again.",
+            Self::DevicePassword => {
+                "The main password opens the web pages only. Use a password made for this device; your administrator makes one."
+            }
             Self::TlsRequired => {
                 "Turn on TLS (SSL or STARTTLS) in your mail program; no password is taken without it."
             }
@@ -265,6 +271,7 @@ mod tests {
     fn all() -> Vec<Refusal> {
         vec![
             Refusal::BadCredentials,
+            Refusal::DevicePassword,
             Refusal::TlsRequired,
             Refusal::Frozen {
                 reason: "too many\r\n250 messages, gr\u{fc}\u{df}e [X]".to_owned(),

@@ -3,12 +3,14 @@
 
 mod ask;
 mod carry_out;
+mod device;
 mod guard;
 mod screening;
 mod shield;
 
 pub use ask::{AskError, ask};
 pub use carry_out::report_shown;
+pub use device::DeviceRequest;
 pub use guard::GuardRequest;
 pub use screening::Screening;
 pub use shield::ShieldRequest;
@@ -71,6 +73,11 @@ pub enum Request {
     Guard {
         /// What.
         ask: GuardRequest,
+    },
+    /// Something about the passwords of phones and PCs.
+    Device {
+        /// What.
+        ask: DeviceRequest,
     },
     /// What the wizard does, in one go.
     Setup {

@@ -1,6 +1,7 @@
 //! One door for every password, whatever protocol it came through.
 
 use super::allowance::household;
+use super::device::{Device, DeviceId, DevicePasswords, Devices};
 use super::password::Verifier;
 use super::screen::{Screen, Target};
 use super::turns::Turns;
@@ -38,6 +39,14 @@ pub struct Attempt<'a> {
     pub password: &'a Secret,
 }
 
+/// Who came in, and with which device's password; `None`: with the main one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Entered {
+    pub account: Account,
+    pub device: Option<DeviceId>,
+}
+
 /// Judges logins.
 pub struct Logins {
     store: Store,
@@ -45,6 +54,7 @@ pub struct Logins {
     clock: Clock,
     verifier: Verifier,
     screen: Screen,
+    devices: DevicePasswords,
     turns: Turns,
     seen: Mutex<HashMap<(AccountId, IpAddr, Protocol), Timestamp>>,
 }
@@ -54,13 +64,20 @@ impl Logins {
     ///
     /// # Errors
     /// The random source failed.
-    pub fn new(store: Store, ledger: Ledger, clock: Clock, screen: Screen) -> Result<Self, getrandom::Error> {
+    pub fn new(
+        store: Store,
+        ledger: Ledger,
+        clock: Clock,
+        screen: Screen,
+        devices: DevicePasswords,
+    ) -> Result<Self, getrandom::Error> {
         Ok(Self {
             store,
             ledger,
             clock,
             verifier: Verifier::new()?,
             screen,
+            devices,
             turns: Turns::default(),
             seen: Mutex::new(HashMap::new()),
         })
@@ -70,8 +87,8 @@ impl Logins {
     ///
     /// # Errors
     /// `BadCredentials`, whether name or password is wrong; with the right password, why the
-    /// account is shut; `Throttled`; `Temporary` when the store fails.
-    pub async fn login(&self, attempt: &Attempt<'_>) -> Result<Account, Refusal> {
+    /// account is shut, or `DevicePassword`; `Throttled`; `Temporary` when the store fails.
+    pub async fn login(&self, attempt: &Attempt<'_>) -> Result<Entered, Refusal> {
         let Some(_turn) = self.turns.take(attempt.ip).await else {
             return Err(self
                 .refuse(attempt, None, "too many attempts", Refusal::Throttled)
@@ -90,17 +107,25 @@ impl Logins {
         if let Err(blocked) = self.screen.may_try(attempt.ip, &target) {
             return Err(self.refuse(attempt, id, "blocked", blocked.into()).await);
         }
+        let devices = self.devices_for(attempt, id).map_err(|error| temporary(&error))?;
+        let device = devices.find(attempt.password);
         let hash = account.as_ref().map(|account| account.password_hash.as_str());
-        let right = match self.compare(attempt, &target, hash).await {
-            Ok(right) => right,
-            Err(busy) => return Err(self.refuse(attempt, id, "too many attempts", busy).await),
+        let right = match device {
+            Some(_) => true,
+            None => match self.compare(attempt, &target, hash).await {
+                Ok(right) => right,
+                Err(busy) => return Err(self.refuse(attempt, id, "too many attempts", busy).await),
+            },
         };
         let (reason, refusal) = match account {
             Some(account) if right => match shut(&account.state) {
+                // Right, but not here: whoever sent it is no guesser.
+                None if device.is_none() && devices.web_only => {
+                    ("main password is for the web", Refusal::DevicePassword)
+                }
                 None => {
                     self.screen.right(attempt.ip, &target);
-                    self.welcome(attempt, account.id, self.clock.now());
-                    return Ok(account);
+                    return Ok(self.enter(attempt, account, device).await);
                 }
                 Some(why) => why,
             },
@@ -119,6 +144,23 @@ impl Logins {
             }
         }
         Ok(())
+    }
+
+    // The web asks for the main password and for nothing else.
+    fn devices_for(&self, attempt: &Attempt<'_>, account: Option<AccountId>) -> Result<Devices, StoreError> {
+        match account {
+            Some(account) if attempt.protocol != Protocol::Web => self.devices.of(account),
+            _ => Ok(Devices::default()),
+        }
+    }
+
+    async fn enter(&self, attempt: &Attempt<'_>, account: Account, device: Option<&Device>) -> Entered {
+        self.welcome(attempt, account.id, self.clock.now());
+        if let Some(device) = device {
+            self.devices.used(account.id, device, attempt.ip).await;
+        }
+        let device = device.map(|device| device.id);
+        Entered { account, device }
     }
 
     // Strangers wait for each other, never people of ours for strangers.
@@ -140,14 +182,20 @@ impl Logins {
         blocked.map_or(Refusal::BadCredentials, Refusal::from)
     }
 
-    /// Whether the account may come in, as the store has it now.
+    /// Whether the account may come in to its mail with this device's password, or with the main
+    /// one, as the store has it now.
     ///
     /// # Errors
     /// Why it may not.
-    pub fn may_enter(&self, account: AccountId) -> Result<(), Refusal> {
-        let snapshot = self.store.snapshot();
-        let found = snapshot.and_then(|snapshot| snapshot.account(account));
-        let found = found.map_err(|error| temporary(&error))?;
+    pub fn may_enter(&self, account: AccountId, device: Option<DeviceId>) -> Result<(), Refusal> {
+        let look = || {
+            let snapshot = self.store.snapshot()?;
+            Ok((snapshot.account(account)?, Devices::read(&snapshot, account)?))
+        };
+        let (found, devices) = look().map_err(|error: StoreError| temporary(&error))?;
+        if !devices.admit(device) {
+            return Err(device.map_or(Refusal::DevicePassword, |_| Refusal::BadCredentials));
+        }
         let state = found.map_or(AccountState::Disabled, |account| account.state);
         shut(&state).map_or(Ok(()), |(_, refusal)| Err(refusal))
     }
@@ -159,7 +207,7 @@ impl Logins {
     /// As [`Logins::login`]; an account that is no admin's is refused like a wrong password.
     pub async fn login_admin(&self, attempt: &Attempt<'_>) -> Result<Option<Account>, Refusal> {
         if !attempt.login.trim().eq_ignore_ascii_case(ADMIN) {
-            let account = self.login(attempt).await?;
+            let account = self.login(attempt).await?.account;
             if account.admin {
                 return Ok(Some(account));
             }

@@ -2,6 +2,7 @@
 
 mod allowance;
 mod callers;
+mod device;
 mod freeze;
 #[cfg(test)]
 mod log_line;
@@ -22,8 +23,9 @@ pub mod words;
 
 pub use allowance::{Guard, Permit, Sending, WATCHED_FOR, is_watched};
 pub use callers::{Call, Callers};
+pub use device::{Device, DeviceId, DevicePasswords, Devices};
 pub use freeze::{change_password, watch_accounts};
-pub use login::{Attempt, Logins};
+pub use login::{Attempt, Entered, Logins};
 pub use networks::{LAN, Lan, Network, NetworkError};
 pub use password::{PasswordError, hash};
 pub use sessions::{Bell, Sessions, Ticket};

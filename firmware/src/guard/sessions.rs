@@ -1,5 +1,6 @@
 //! Every open session, so that it can be told that something happened, or thrown out.
 
+use super::device::DeviceId;
 use proto::refusal::Refusal;
 use proto::types::{AccountId, MailboxId};
 use std::collections::HashMap;
@@ -23,6 +24,7 @@ struct Inner {
 struct Entry {
     bell: Arc<Bell>,
     account: Option<AccountId>,
+    device: Option<DeviceId>,
     mailbox: Option<MailboxId>,
 }
 
@@ -76,6 +78,7 @@ impl Sessions {
         let entry = Entry {
             bell: Arc::clone(&bell),
             account: None,
+            device: None,
             mailbox: None,
         };
         self.open().insert(number, entry);
@@ -115,6 +118,15 @@ impl Sessions {
     pub fn cut(&self, account: AccountId, why: &Refusal) {
         for entry in self.open().values() {
             if entry.account == Some(account) {
+                entry.bell.end(why.clone());
+            }
+        }
+    }
+
+    /// Ends an account's sessions that came in with this device's password, or with the main one.
+    pub fn cut_device(&self, account: AccountId, device: Option<DeviceId>, why: &Refusal) {
+        for entry in self.open().values() {
+            if entry.account == Some(account) && entry.device == device {
                 entry.bell.end(why.clone());
             }
         }
@@ -160,10 +172,12 @@ impl Ticket {
         self.bell.end(why);
     }
 
-    /// The session belongs to this account from now on: freezing it ends the session.
-    pub fn belongs_to(&self, account: Option<AccountId>) {
+    /// The session belongs to this account from now on, and came in with this device's password:
+    /// freezing the one or revoking the other ends it.
+    pub fn belongs_to(&self, account: Option<AccountId>, device: Option<DeviceId>) {
         if let Some(entry) = self.sessions.open().get_mut(&self.number) {
             entry.account = account;
+            entry.device = device;
         }
     }
 
@@ -189,8 +203,8 @@ mod tests {
     async fn cutting_an_account_ends_its_sessions_and_no_others() {
         let sessions = Sessions::default();
         let (anna, berta) = (sessions.enter(), sessions.enter());
-        anna.belongs_to(Some(AccountId(1)));
-        berta.belongs_to(Some(AccountId(2)));
+        anna.belongs_to(Some(AccountId(1)), None);
+        berta.belongs_to(Some(AccountId(2)), None);
         let frozen = Refusal::Frozen {
             reason: "spam".to_owned(),
         };

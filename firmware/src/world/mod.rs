@@ -11,7 +11,7 @@ pub use maildrop::Maildrops;
 use crate::deliver::Post;
 use crate::facts::{ConnectionFacts, TlsFacts};
 use crate::guard::screen::Offence;
-use crate::guard::{Attempt, Bell, Ticket, newcomer};
+use crate::guard::{Attempt, Bell, Entered, Ticket, newcomer};
 use crate::house::House;
 use crate::spool::Spool;
 use maildrop::Lock;
@@ -187,8 +187,8 @@ impl World {
             login,
             password,
         };
-        let account = match self.house.logins.login(&attempt).await {
-            Ok(account) => account,
+        let Entered { account, device } = match self.house.logins.login(&attempt).await {
+            Ok(entered) => entered,
             Err(refusal) => {
                 if matches!(refusal, Refusal::Blocked { .. }) {
                     self.ticket.turn_away(refusal.clone());
@@ -197,10 +197,10 @@ impl World {
             }
         };
         // First known as the account's session, then looked at again: a freeze in between finds it.
-        self.ticket.belongs_to(Some(account.id));
+        self.ticket.belongs_to(Some(account.id), device);
         self.rest();
-        if let Err(refusal) = self.house.logins.may_enter(account.id) {
-            self.ticket.belongs_to(None);
+        if let Err(refusal) = self.house.logins.may_enter(account.id, device) {
+            self.ticket.belongs_to(None, None);
             return Err(refusal);
         }
         newcomer::tell(&self.house, &account, self.facts.ip(), self.facts.protocol);

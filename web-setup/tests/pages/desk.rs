@@ -9,9 +9,9 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tower::ServiceExt;
 use web_setup::{
-    Account, AccountState, Appliance, Choice, Count, DkimRecord, Facts, FailedLogin, FailedLogins, Fault,
-    Glance, Left, ListWish, Login, LoginFilter, LoginMail, Office, Outgoing, Panel, Pass, Peer, Ports, Power,
-    Progress, Screening, ShieldRow, Smarthost, Waiting, Watch,
+    Account, AccountState, Appliance, Choice, Count, Device, Devices, DkimRecord, Facts, FailedLogin,
+    FailedLogins, Fault, Glance, Left, ListWish, Login, LoginFilter, LoginMail, Office, Outgoing, Panel,
+    Pass, Peer, Ports, Power, Progress, Screening, ShieldRow, Smarthost, Waiting, Watch,
 };
 
 pub const CODE: &str = "K7QM-2WXZ";
@@ -32,6 +32,7 @@ pub struct Inner {
     pub simulated: bool,
     pub keys_missing: bool,
     pub held: u64,
+    pub devices: Devices,
     pub limits: Vec<Vec<(String, String)>>,
     pub outside: Option<Address>,
     /// Every change, by name: a refused request leaves no trace here.
@@ -388,6 +389,37 @@ impl Appliance for Desk {
         self.change("account password")
             .passwords
             .push((id.to_string(), password));
+        Ok(())
+    }
+
+    async fn devices(&self, _: AccountId) -> Result<Devices, Fault> {
+        Ok(self.lock().devices.clone())
+    }
+
+    async fn add_device(&self, _: AccountId, name: String) -> Result<Secret, Fault> {
+        if name.is_empty() {
+            return Err(Fault::Refused("no name".to_owned()));
+        }
+        let mut inner = self.change("add device");
+        let device = Device {
+            id: inner.devices.list.len() as u32 + 1,
+            name,
+            created: Timestamp(1_764_000_000),
+            used: Some((Timestamp(1_764_003_600), "192.0.2.0/24".to_owned())),
+        };
+        inner.devices.list.push(device);
+        inner.devices.web_only = true;
+        Ok(Secret::new(b"made-for-it".to_vec()))
+    }
+
+    async fn revoke_device(&self, _: AccountId, device: u32) -> Result<(), Fault> {
+        let mut inner = self.change("revoke device");
+        inner.devices.list.retain(|known| known.id != device);
+        Ok(())
+    }
+
+    async fn set_web_only(&self, _: AccountId, web_only: bool) -> Result<(), Fault> {
+        self.change("web only").devices.web_only = web_only;
         Ok(())
     }
 

@@ -12,6 +12,7 @@
 mod access;
 mod admin;
 mod desk;
+mod devices;
 mod outgoing;
 mod setup;
 mod shield;

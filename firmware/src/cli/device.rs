@@ -1,0 +1,76 @@
+//! `pillarbox account device ...`
+
+use super::Common;
+use crate::control::{DeviceRequest, Request};
+use crate::guard::DeviceId;
+use clap::{Subcommand, ValueEnum};
+use proto::types::Address;
+
+/// What may be done with the passwords of phones and PCs.
+#[derive(Debug, Subcommand)]
+pub(super) enum Devices {
+    /// All devices of an account, with their last use (to the hour) and its network
+    List {
+        /// Whose
+        #[arg(value_parser = Address::parse)]
+        address: Address,
+        #[command(flatten)]
+        with: Common,
+    },
+    /// Make a password for a device; it is shown this once. From the first on, the account's main
+    /// password opens the web only
+    Add {
+        /// Whose
+        #[arg(value_parser = Address::parse)]
+        address: Address,
+        /// What its owner calls it, such as "Anna's phone"
+        name: String,
+        #[command(flatten)]
+        with: Common,
+    },
+    /// End a device's password and the sessions that came in with it
+    Revoke {
+        /// Whose
+        #[arg(value_parser = Address::parse)]
+        address: Address,
+        /// The number that `list` shows
+        id: DeviceId,
+        #[command(flatten)]
+        with: Common,
+    },
+    /// What the account's main password opens
+    Main {
+        /// Whose
+        #[arg(value_parser = Address::parse)]
+        address: Address,
+        /// The web pages only, or mail programs too
+        opens: Opens,
+        #[command(flatten)]
+        with: Common,
+    },
+}
+
+/// What a main password opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Opens {
+    /// The web pages only
+    Web,
+    /// Mail programs too
+    Everywhere,
+}
+
+impl Devices {
+    /// As the running box is asked.
+    pub(super) fn request(self) -> (Request, Common) {
+        let (ask, with) = match self {
+            Self::List { address, with } => (DeviceRequest::List { address }, with),
+            Self::Add { address, name, with } => (DeviceRequest::Add { address, name }, with),
+            Self::Revoke { address, id, with } => (DeviceRequest::Revoke { address, id }, with),
+            Self::Main { address, opens, with } => {
+                let web_only = opens == Opens::Web;
+                (DeviceRequest::Main { address, web_only }, with)
+            }
+        };
+        (Request::Device { ask }, with)
+    }
+}

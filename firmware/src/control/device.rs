@@ -1,0 +1,78 @@
+//! The passwords of phones and PCs, as the command line asks for them.
+
+use super::carry_out::find;
+use crate::guard::{Device, DeviceId};
+use crate::house::House;
+use anyhow::{Context, Result};
+use proto::types::Address;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// What may be asked.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub enum DeviceRequest {
+    /// All of an account.
+    List {
+        /// Whose.
+        address: Address,
+    },
+    /// A new one; the answer is the only place where its password stands.
+    Add {
+        /// Whose.
+        address: Address,
+        /// What its owner calls the device.
+        name: String,
+    },
+    /// Its password ends, and the sessions with it.
+    Revoke {
+        /// Whose.
+        address: Address,
+        /// Which.
+        id: DeviceId,
+    },
+    /// What the main password opens.
+    Main {
+        /// Whose.
+        address: Address,
+        /// The web only, or mail programs too.
+        web_only: bool,
+    },
+}
+
+pub(super) async fn carry_out(house: &House, ask: &DeviceRequest) -> Result<Value> {
+    match ask {
+        DeviceRequest::List { address } => {
+            let devices = house.devices.of(find(house, address)?.id)?;
+            Ok(devices.list.iter().map(shown).collect())
+        }
+        DeviceRequest::Add { address, name } => {
+            let (device, password) = house.devices.add(find(house, address)?.id, name).await?;
+            let password = String::from_utf8_lossy(password.expose());
+            Ok(json!({ "id": device.id, "name": device.name, "password": password }))
+        }
+        DeviceRequest::Revoke { address, id } => {
+            let revoked = house.devices.revoke(find(house, address)?.id, *id).await;
+            Ok(shown(&revoked.with_context(|| format!("device {id}"))?))
+        }
+        DeviceRequest::Main { address, web_only } => {
+            let account = find(house, address)?.id;
+            house.devices.set_web_only(account, *web_only).await?;
+            Ok(json!({ "address": address, "main_password": opens(*web_only) }))
+        }
+    }
+}
+
+fn opens(web_only: bool) -> &'static str {
+    if web_only { "web" } else { "everywhere" }
+}
+
+fn shown(device: &Device) -> Value {
+    json!({
+        "id": device.id,
+        "name": device.name,
+        "created": device.created,
+        "used": device.used.as_ref().map(|(at, _)| at),
+        "network": device.used.as_ref().map(|(_, network)| network),
+    })
+}

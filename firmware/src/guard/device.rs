@@ -1,0 +1,282 @@
+//! Device passwords: one for each phone or PC, made by the box, shown once, revoked alone.
+//!
+//! They are long and random, so that a fast hash keeps them: nobody guesses 140 bits, and a mail
+//! program with ten connections costs nothing.
+
+use super::networks::Network;
+use super::sessions::Sessions;
+use crate::clock::Clock;
+use crate::limits;
+use crate::settings;
+use proto::refusal::Refusal;
+use proto::types::{AccountId, Secret, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::sync::Arc;
+use store::{Snapshot, Store, StoreError};
+use tokio::sync::Mutex;
+use tracing::{info, warn};
+use zeroize::Zeroizing;
+
+/// Letters and digits that are not taken for one another, small because phones type those.
+const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz123456789";
+/// How many; 140 random bits.
+const LENGTH: usize = 28;
+/// So many stand together when it is shown.
+const GROUP: usize = 4;
+/// Keeps these hashes apart from every other use of the function.
+const CONTEXT: &str = "pillarbox 2026 device password";
+/// The last use is written at most once in so many seconds: the card wears.
+const SEEN_AGAIN: i64 = 3600;
+
+/// Counts an account's device passwords; never used twice.
+pub type DeviceId = u32;
+
+/// One device's password, without the password.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Which.
+    pub id: DeviceId,
+    /// What its owner calls it.
+    pub name: String,
+    /// When the password was made.
+    pub created: Timestamp,
+    /// When and from which network it was used, to the hour.
+    #[serde(default)]
+    pub used: Option<(Timestamp, Network)>,
+    /// Hexadecimal BLAKE3 of its letters.
+    hash: String,
+}
+
+/// An account's.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Devices {
+    /// The main password opens the web only. Set with the first device password, or by an admin.
+    pub web_only: bool,
+    /// Oldest first.
+    pub list: Vec<Device>,
+    last: DeviceId,
+}
+
+impl Devices {
+    /// An account's, as stored.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn read(snapshot: &Snapshot, account: AccountId) -> Result<Self, StoreError> {
+        Ok(settings::read(snapshot, &key(account))?.unwrap_or_default())
+    }
+
+    /// Whose password this is, if it is a device's.
+    #[must_use]
+    pub fn find(&self, password: &Secret) -> Option<&Device> {
+        let hash = hash(password)?;
+        let is_it = |device: &&Device| {
+            blake3::Hash::from_hex(&device.hash).is_ok_and(|stored| stored == hash) // in constant time
+        };
+        self.list.iter().find(is_it)
+    }
+
+    /// Whether a session that came in with this device's password, or with the main one, may stay.
+    #[must_use]
+    pub fn admit(&self, device: Option<DeviceId>) -> bool {
+        match device {
+            None => !self.web_only,
+            Some(id) => self.list.iter().any(|device| device.id == id),
+        }
+    }
+}
+
+/// Makes and revokes them. One change after the other.
+#[derive(Clone)]
+pub struct DevicePasswords {
+    store: Store,
+    clock: Clock,
+    sessions: Sessions,
+    turn: Arc<Mutex<()>>,
+}
+
+impl DevicePasswords {
+    /// Over the store's.
+    #[must_use]
+    pub fn new(store: Store, clock: Clock, sessions: Sessions) -> Self {
+        Self {
+            store,
+            clock,
+            sessions,
+            turn: Arc::default(),
+        }
+    }
+
+    /// An account's.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn of(&self, account: AccountId) -> Result<Devices, StoreError> {
+        Devices::read(&self.store.snapshot()?, account)
+    }
+
+    /// A new password for a device. From the first one on, the account's main password opens the
+    /// web only.
+    ///
+    /// # Errors
+    /// No name, too long a name, one that is taken, too many; the store or the random source failed.
+    pub async fn add(&self, account: AccountId, name: &str) -> Result<(Device, Secret), StoreError> {
+        let name = name.trim();
+        if name.is_empty() || name.chars().count() > limits::DEVICE_NAME || name.chars().any(char::is_control)
+        {
+            return Err(StoreError::CannotChange(
+                "Please give the device a name of one short line.",
+            ));
+        }
+        let letters = letters().map_err(|error| StoreError::Internal(error.to_string()))?;
+        let hash = blake3::derive_key(CONTEXT, letters.as_bytes());
+        let device = self
+            .change(account, |devices| {
+                if devices.list.len() >= limits::DEVICES {
+                    return Err(StoreError::CannotChange(
+                        "There are as many devices as an account may have. Revoke one first.",
+                    ));
+                }
+                if devices.list.iter().any(|device| device.name == name) {
+                    return Err(StoreError::CannotChange(
+                        "There is a device of that name already.",
+                    ));
+                }
+                devices.last = devices.last.saturating_add(1);
+                let device = Device {
+                    id: devices.last,
+                    name: name.to_owned(),
+                    created: self.clock.now(),
+                    used: None,
+                    hash: blake3::Hash::from_bytes(hash).to_hex().to_string(),
+                };
+                if devices.last == 1 {
+                    devices.web_only = true;
+                }
+                devices.list.push(device.clone());
+                Ok(device)
+            })
+            .await?;
+        info!(%account, device = device.id, "device password made");
+        if device.id == 1 {
+            self.sessions.cut_device(account, None, &Refusal::DevicePassword);
+        }
+        Ok((device, grouped(&letters)))
+    }
+
+    /// Ends a device's password and the sessions that came in with it.
+    ///
+    /// # Errors
+    /// `NotFound`: there is no such device.
+    pub async fn revoke(&self, account: AccountId, id: DeviceId) -> Result<Device, StoreError> {
+        let revoked = self
+            .change(account, |devices| {
+                let found = devices.list.iter().position(|device| device.id == id);
+                Ok(devices.list.remove(found.ok_or(StoreError::NotFound)?))
+            })
+            .await?;
+        info!(%account, device = id, "device password revoked");
+        self.sessions
+            .cut_device(account, Some(id), &Refusal::BadCredentials);
+        Ok(revoked)
+    }
+
+    /// Whether the main password opens the web only, or mail programs too.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn set_web_only(&self, account: AccountId, web_only: bool) -> Result<(), StoreError> {
+        self.change(account, |devices| {
+            devices.web_only = web_only;
+            Ok(())
+        })
+        .await?;
+        info!(%account, web_only, "main password");
+        if web_only {
+            self.sessions.cut_device(account, None, &Refusal::DevicePassword);
+        }
+        Ok(())
+    }
+
+    /// A device came in. What cannot be written is not worth a refusal.
+    pub(super) async fn used(&self, account: AccountId, device: &Device, ip: IpAddr) {
+        let now = self.clock.now();
+        let recently = |at: Timestamp| (now.0 - SEEN_AGAIN..=now.0).contains(&at.0);
+        let known = |device: &Device| device.used.as_ref().is_some_and(|(at, _)| recently(*at));
+        if known(device) {
+            return;
+        }
+        let written = self.change(account, |devices| {
+            // Its other connections came at the same time.
+            let found = devices.list.iter_mut().find(|other| other.id == device.id);
+            let found = found.filter(|found| !known(found)).ok_or(StoreError::NotFound)?;
+            found.used = Some((now, Network::around(ip)));
+            Ok(())
+        });
+        match written.await {
+            Ok(()) | Err(StoreError::NotFound) => {}
+            Err(error) => warn!(%account, %error, "a device's last use was not written"),
+        }
+    }
+
+    async fn change<T>(
+        &self,
+        account: AccountId,
+        change: impl FnOnce(&mut Devices) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let _turn = self.turn.lock().await;
+        let mut devices = self.of(account)?;
+        let done = change(&mut devices)?;
+        settings::write(&self.store, &key(account), &devices).await?;
+        Ok(done)
+    }
+}
+
+impl std::fmt::Debug for DevicePasswords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DevicePasswords(..)")
+    }
+}
+
+fn key(account: AccountId) -> String {
+    format!("devices/{account}")
+}
+
+// Of what was typed: groups, spaces and large letters are the typist's. `None`: no device's.
+fn hash(password: &Secret) -> Option<blake3::Hash> {
+    let text = std::str::from_utf8(password.expose()).ok()?;
+    let mut letters = Zeroizing::new(String::with_capacity(LENGTH));
+    for c in text.chars().filter(|c| *c != '-' && !c.is_whitespace()) {
+        let c = c.to_ascii_lowercase();
+        if letters.len() == LENGTH || !LETTERS.iter().any(|letter| char::from(*letter) == c) {
+            return None;
+        }
+        letters.push(c);
+    }
+    let whole = letters.len() == LENGTH;
+    whole.then(|| blake3::Hash::from_bytes(blake3::derive_key(CONTEXT, letters.as_bytes())))
+}
+
+fn letters() -> Result<Zeroizing<String>, getrandom::Error> {
+    let mut random = Zeroizing::new([0; LENGTH]);
+    getrandom::fill(random.as_mut())?;
+    let letter = |octet: &u8| LETTERS.get(usize::from(octet & 31)).copied().unwrap_or(b'a');
+    let mut letters = Zeroizing::new(String::with_capacity(LENGTH));
+    letters.extend(random.iter().map(|octet| char::from(letter(octet))));
+    Ok(letters)
+}
+
+fn grouped(letters: &str) -> Secret {
+    let mut text = String::with_capacity(LENGTH + LENGTH / GROUP);
+    for (place, letter) in letters.chars().enumerate() {
+        let gap = if place > 0 && place % GROUP == 0 { "-" } else { "" };
+        let _ = write!(text, "{gap}{letter}"); // a String takes everything
+    }
+    Secret::new(text.into_bytes())
+}
+
+#[cfg(test)]
+mod tests;

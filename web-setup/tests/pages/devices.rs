@@ -1,0 +1,47 @@
+//! Device passwords: shown once, listed with their last use, revoked.
+
+use crate::desk::{Browser, Desk};
+use axum::http::StatusCode;
+
+#[tokio::test]
+async fn a_device_password_is_shown_once_listed_and_revoked() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    let page = browser.get("/accounts/1").await.text;
+    assert!(page.contains("/accounts/1/devices"), "{page}");
+    let page = browser.get("/accounts/1/devices").await.text;
+    assert!(page.contains("stops working in mail programs"), "{page}");
+    let refused = browser.post("/accounts/1/devices", &[("name", "")]).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let made = browser
+        .post("/accounts/1/devices", &[("name", "<b>phone")])
+        .await
+        .text;
+    assert!(
+        made.contains("made-for-it") && !made.contains("<b>phone"),
+        "{made}"
+    );
+    let again = browser.get("/accounts/1/devices").await.text;
+    assert!(
+        !again.contains("made-for-it") && again.contains("192.0.2.0/24"),
+        "{again}"
+    );
+    assert!(again.contains("opens the web pages only"), "{again}");
+    let seen = browser
+        .post("/accounts/1/devices/revoke", &[("device", "1")])
+        .await;
+    assert_eq!(seen.to(), "/accounts/1/devices?said=revoked");
+    let seen = browser
+        .post("/accounts/1/devices/main", &[("opens", "everywhere")])
+        .await;
+    assert_eq!(seen.to(), "/accounts/1/devices?said=everywhere");
+    for (path, form) in [
+        ("/accounts/1/devices/revoke", ("device", "x")),
+        ("/accounts/1/devices/main", ("opens", "nothing")),
+        ("/accounts/99/devices", ("name", "phone")),
+    ] {
+        let refused = browser.post(path, &[form]).await;
+        assert!(refused.status.is_client_error(), "{path}");
+    }
+    assert_eq!(desk.lock().changes, ["add device", "revoke device", "web only"]);
+}
