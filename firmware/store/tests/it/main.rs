@@ -9,6 +9,7 @@
 mod crash;
 mod disk;
 mod folder;
+mod guard;
 mod life;
 mod model;
 mod office;
