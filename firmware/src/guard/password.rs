@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use proto::types::{Secret, Timestamp};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
 
 // What OWASP asks for at least: 19 MiB, two passes, one lane.
@@ -54,11 +54,11 @@ fn argon2() -> Result<Argon2<'static>, argon2::password_hash::Error> {
 
 /// Compares passwords with hashes.
 pub struct Verifier {
-    at_once: Semaphore,
+    at_once: Arc<Semaphore>,
     // Of those, strangers have all but one, so that people of ours need not wait behind them.
-    strangers: Semaphore,
+    strangers: Arc<Semaphore>,
     // Strangers who wait; more are sent away unheard.
-    queue: Semaphore,
+    queue: Arc<Semaphore>,
     // Wrong passwords that come again and again: a phone with an old one costs nothing.
     refused: Mutex<HashMap<[u8; 32], Timestamp>>,
     // Compared with where there is no account, so that time does not tell.
@@ -83,9 +83,9 @@ impl Verifier {
             BASE64.encode(output)
         );
         Ok(Self {
-            at_once: Semaphore::new(limits::HASHES),
-            strangers: Semaphore::new(limits::HASHES - 1),
-            queue: Semaphore::new(limits::STRANGERS_WAITING),
+            at_once: Arc::new(Semaphore::new(limits::HASHES)),
+            strangers: Arc::new(Semaphore::new(limits::HASHES - 1)),
+            queue: Arc::new(Semaphore::new(limits::STRANGERS_WAITING)),
             refused: Mutex::new(HashMap::new()),
             nobody,
             key,
@@ -112,16 +112,18 @@ impl Verifier {
         if is_remembered(&self.refused, &tag, now) {
             return Some(false);
         }
-        let _place = match familiar {
+        let place = match familiar {
             true => None,
             false => Some((
-                self.queue.try_acquire().ok()?,
-                self.strangers.acquire().await.ok()?,
+                Arc::clone(&self.queue).try_acquire_owned().ok()?,
+                Arc::clone(&self.strangers).acquire_owned().await.ok()?,
             )),
         };
-        let _turn = self.at_once.acquire().await.ok()?;
+        let turn = Arc::clone(&self.at_once).acquire_owned().await.ok()?;
         let (text, password) = (hash.unwrap_or(&self.nobody).to_owned(), password.clone());
+        // The work has the places, not the one who waits for it: hanging up does not make room for more.
         let right = tokio::task::spawn_blocking(move || {
+            let _places = (turn, place);
             PasswordHash::new(&text).is_ok_and(|hash| {
                 Argon2::default()
                     .verify_password(password.expose(), &hash)
@@ -226,6 +228,19 @@ mod tests {
             verifier.verify(Some(&hash), &password, now, false).await,
             Some(true)
         );
+    }
+
+    #[tokio::test]
+    async fn who_hangs_up_before_the_answer_makes_no_room_for_more() {
+        let verifier = Verifier::new().unwrap();
+        // Long work, so that it is surely not done when it is looked at.
+        let long = verifier.nobody.replace("t=2", "t=60");
+        let password = secret("correct horse");
+        let mut asked = Box::pin(verifier.verify(Some(&long), &password, Timestamp(1_000_000), true));
+        let mut waits = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(asked.as_mut().poll(&mut waits).is_pending());
+        drop(asked);
+        assert_eq!(verifier.at_once.available_permits(), limits::HASHES - 1);
     }
 
     #[test]
