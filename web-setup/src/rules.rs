@@ -8,32 +8,14 @@ pub(crate) const PASSWORD_LENGTH: usize = 10;
 /// Most octets of a password: hashing more only costs time.
 const PASSWORD_MOST: usize = 512;
 
-/// Words that are no password, whatever digits and signs stand around them.
-const WORN_OUT: [&str; 24] = [
-    "password",
-    "passwort",
-    "passw0rd",
-    "p@ssword",
-    "p@ssw0rd",
-    "passphrase",
+/// Words of this product that anybody would guess.
+const OURS: [&str; 6] = [
     "pillarbox",
-    "administrator",
-    "admin",
-    "qwerty",
-    "qwertyuiop",
-    "qwertzuiop",
-    "azertyuiop",
-    "asdfghjkl",
-    "asdfghjklö",
-    "letmein",
-    "welcome",
-    "iloveyou",
-    "changeme",
     "mailserver",
     "postmaster",
-    "raspberry",
+    "admin",
     "raspberrypi",
-    "hunter",
+    "raspberry",
 ];
 
 /// Judges a new password, typed twice. `also` are texts that anybody would guess: the domain, the
@@ -51,33 +33,19 @@ pub(crate) fn password(text: &[u8], again: &[u8], also: &[&str]) -> Result<(), S
     if text.chars().any(char::is_control) {
         return Err("Please use letters, digits and signs.".to_owned());
     }
-    let lower = text.to_lowercase();
-    let core = lower.trim_matches(|c: char| !c.is_alphabetic());
-    let guessable = also.iter().any(|word| {
-        let word = word.to_lowercase();
-        word.len() >= 3 && (word == core || word == lower)
-    });
-    let halves = lower.len() % 2 == 0 && lower.get(..lower.len() / 2) == lower.get(lower.len() / 2..);
-    if guessable || WORN_OUT.contains(&core) || is_run(&lower) || (halves && lower.len() < 16) {
-        return Err("That one is among the first that thieves try. Please think of another.".to_owned());
+    let guessed: Vec<&str> = OURS.iter().chain(also).copied().collect();
+    let judged = zxcvbn::zxcvbn(text, &guessed);
+    if judged.score() < zxcvbn::Score::Three {
+        let why = judged.feedback().and_then(zxcvbn::feedback::Feedback::warning);
+        let why = why.map_or_else(String::new, |why| format!(" {why}"));
+        return Err(format!(
+            "That one is among the first that thieves try.{why} Please think of another: four random words are good."
+        ));
     }
     if text.as_bytes() != again {
         return Err("The two entries are not the same. Please type the password again.".to_owned());
     }
     Ok(())
-}
-
-// 1111111111, 1234567890, abcdefghij, or few different characters.
-fn is_run(text: &str) -> bool {
-    let codes: Vec<i64> = text.chars().map(|c| i64::from(u32::from(c))).collect();
-    let pairs = codes
-        .windows(2)
-        .filter_map(|pair| Some(pair.get(1)? - pair.first()?));
-    let steps = pairs.filter(|step| (-1..=1).contains(step)).count();
-    let mut different = codes.clone();
-    different.sort_unstable();
-    different.dedup();
-    different.len() < 5 || steps * 4 >= codes.len() * 3
 }
 
 /// The office from what was typed: the domain, and the box's host name, which may be left empty
@@ -215,6 +183,8 @@ mod tests {
             "tulpen-im-märz",
             "zW3!kq90_x",
             "passwordless tulips",
+            "correct-horse-7",
+            "battery-staple-9",
         ] {
             assert_eq!(
                 password(good.as_bytes(), good.as_bytes(), &["example.com"]),
