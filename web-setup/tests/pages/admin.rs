@@ -440,7 +440,7 @@ async fn the_admin_sees_who_is_blocked_and_lets_them_in_again() {
     let released = browser.post("/blocked/release", &[("who", "203.0.113.7")]).await;
     assert_eq!(released.to(), "/blocked?said=released");
     let page = browser.get("/blocked?said=released").await.text;
-    assert!(page.contains("Nobody is shut out now.") && page.contains("Let in again."));
+    assert!(page.contains("Nobody is shut out for guessing") && page.contains("Let in again."));
     let entry = |network| {
         [
             ("list", "block"),
