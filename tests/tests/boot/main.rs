@@ -9,7 +9,8 @@ mod wizard;
 
 use anyhow::{Context, Result};
 use image::emulator::{Emulator, Options, wait_for};
-use std::net::TcpListener;
+use std::io::Read;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
@@ -72,9 +73,7 @@ impl Board {
     fn switch_on(folder: &Path) -> Result<Board> {
         let started = Instant::now();
         let board = Board::power(folder)?;
-        let up = wait_for("the board's port 25", BOOT, || {
-            Ok(Smtp::connect(board.port(25)).ok())
-        });
+        let up = wait_for("the board's port 25", BOOT, || Ok(board.greets().then_some(())));
         up.with_context(|| board.emulator.serial())?;
         eprintln!("from power to SMTP: {:.1} s", started.elapsed().as_secs_f32());
         Ok(board)
@@ -90,6 +89,19 @@ impl Board {
         };
         let emulator = Emulator::start(&options)?;
         Ok(Board { emulator, ports })
+    }
+
+    /// Whether port 25 greets. QEMU takes connections before the board does and lets them hang, so
+    /// each is given a second only.
+    fn greets(&self) -> bool {
+        let greeting = || -> std::io::Result<[u8; 4]> {
+            let mut stream = TcpStream::connect(("127.0.0.1", self.port(25)))?;
+            stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+            let mut first = [0; 4];
+            stream.read_exact(&mut first)?;
+            Ok(first)
+        };
+        greeting().is_ok_and(|first| first == *b"220 ")
     }
 
     fn port(&self, real: u16) -> u16 {
