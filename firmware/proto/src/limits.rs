@@ -111,3 +111,13 @@ pub mod imap {
     /// Rows asked for at once where they carry headers or structures, which are large.
     pub const LARGE_ROWS: usize = 32;
 }
+
+/// Attachments that become links.
+pub mod linking {
+    /// Octets of a text that the links are written into; a longer one stays as it is.
+    pub const TEXT: u64 = 1024 * 1024;
+    /// Parts of one message that leave.
+    pub const FILES: usize = 50;
+    /// Octets of a file's name: what most disks take.
+    pub const NAME: usize = 200;
+}

@@ -7,7 +7,7 @@
 //! | 2045, 2046 | MIME structure, transfer encodings | yes; external-body and partial are not looked into |
 //! | 2047 | encoded words | read in every charset of the web's, written in UTF-8 |
 //! | 2183, 3282 | Content-Disposition, Content-Language | yes |
-//! | 2231 | parameters in other charsets | kept as written |
+//! | 2231 | parameters in other charsets | kept as written; names of linked attachments are decoded |
 //! | 3464, 6522 | delivery reports | written; headers only go back |
 //! | 3834 | automatic mail | what we write says so |
 //! | 3848 | protocol names in Received | yes |
@@ -19,6 +19,8 @@ pub mod dsn;
 pub mod encoded_word;
 pub mod header;
 mod lexer;
+pub mod linking;
+pub mod parameter;
 pub mod received;
 pub mod reply;
 pub mod scan;
