@@ -2,10 +2,12 @@
 
 use crate::rows::{MailboxRow, MessageRow, QueueRow, Row, StructureRow};
 use crate::schema::{
-    ACCOUNTS, ADDRESSES, BLOBS, CHANGES, CHUNKS, EVENTS, MAILBOX_NAMES, MAILBOXES, MESSAGES, META, QUEUE,
-    QUEUE_DUE, ROOM_TAKEN,
+    ACCOUNTS, ADDRESSES, BLOBS, CHANGES, CHUNKS, EVENTS, GREYLIST, LEARNT, MAILBOX_NAMES, MAILBOXES,
+    MESSAGES, META, QUEUE, QUEUE_DUE, ROOM_TAKEN, SENDERS, TOKENS,
 };
-use crate::write::{Counter, EVENTS as MOST_EVENTS, chunks, footprint};
+use crate::write::{
+    Counter, EVENTS as MOST_EVENTS, MOST_GREY, MOST_LEARNT, MOST_SENDERS, MOST_TOKENS, chunks, footprint,
+};
 use crate::{Snapshot, StoreError};
 use proto::types::AccountId;
 use redb::{ReadableTable, ReadableTableMetadata};
@@ -60,7 +62,42 @@ pub(crate) fn check(snapshot: &Snapshot) -> Result<CheckReport, StoreError> {
     report.demand(events <= MOST_EVENTS, || {
         format!("the ledger holds {events} events")
     });
+    filter(snapshot, &mut report)?;
     Ok(report)
+}
+
+/// What is remembered for judging mail: bounded, and no token that no message has.
+fn filter(snapshot: &Snapshot, report: &mut CheckReport) -> Result<(), StoreError> {
+    let transaction = &snapshot.transaction;
+    let tokens = transaction.open_table(TOKENS)?;
+    for entry in tokens.iter()? {
+        let (token, counts) = entry?;
+        let (spam, ham, _) = counts.value();
+        report.demand(spam > 0 || ham > 0, || {
+            format!("token {:x} is in no message", token.value())
+        });
+    }
+    for (what, there, most) in [
+        ("tokens", tokens.len()?, MOST_TOKENS),
+        (
+            "learnt messages",
+            transaction.open_table(LEARNT)?.len()?,
+            MOST_LEARNT,
+        ),
+        (
+            "greylisted senders",
+            transaction.open_table(GREYLIST)?.len()?,
+            MOST_GREY,
+        ),
+        (
+            "listed senders",
+            transaction.open_table(SENDERS)?.len()?,
+            MOST_SENDERS,
+        ),
+    ] {
+        report.demand(there <= most, || format!("there are {there} {what}"));
+    }
+    Ok(())
 }
 
 type References = BTreeMap<u64, u32>;

@@ -26,7 +26,8 @@ pub use error::{OpenError, StoreError};
 pub use snapshot::{BodyReader, Snapshot};
 pub use store::{Options, Store};
 pub use values::{
-    Account, AccountCounts, AccountState, Acquaintance, Body, Counter, Delivered, Delivery, Event, EventKind,
-    Freeze, FreezeOutcome, GuardAction, MailCopy, NewAccount, Outgoing, Place, QueueItem, Settlement,
-    SourceClass, Trip,
+    Account, AccountCounts, AccountState, Acquaintance, BayesState, Body, Counter, Delivered, Delivery,
+    Event, EventKind, Freeze, FreezeOutcome, GreyAnswer, GreyRow, GreyState, GuardAction, Lesson, MailCopy,
+    NewAccount, Outgoing, Place, QueueItem, SenderEntry, SenderList, Settlement, SourceClass, TokenCount,
+    Trip,
 };

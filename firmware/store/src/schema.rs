@@ -4,7 +4,7 @@
 use redb::{ReadTransaction, TableDefinition, TableError, WriteTransaction};
 
 /// The version that this code writes.
-pub(crate) const VERSION: u64 = 2;
+pub(crate) const VERSION: u64 = 3;
 /// The oldest version that can read and write what this code writes. An update that was rolled
 /// back must find its data usable, so this is at most `VERSION - 1` once there was a release.
 pub(crate) const OLDEST_READER: u64 = 1;
@@ -18,7 +18,12 @@ type Bytes = &'static [u8];
 /// Among the `META`: what all bodies take of the file, roughly (see `write::footprint`).
 pub(crate) const ROOM_TAKEN: &str = "room_taken";
 
-/// `version`, `oldest_reader`, `room_taken` and the counters (see `write::Counter`).
+/// Among the `META`: how many messages were learnt as spam, and as no spam.
+pub(crate) const LEARNT_SPAM: &str = "learnt_spam";
+/// See [`LEARNT_SPAM`].
+pub(crate) const LEARNT_HAM: &str = "learnt_ham";
+
+/// `version`, `oldest_reader`, `room_taken`, `learnt_spam`, `learnt_ham` and the counters (see `write::Counter`).
 pub(crate) const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
 /// Account -> `AccountRow`, JSON.
 pub(crate) const ACCOUNTS: TableDefinition<'static, u64, Bytes> = TableDefinition::new("accounts");
@@ -50,6 +55,18 @@ pub(crate) const ACQUAINTANCES: TableDefinition<'static, (u64, &str), (i64, i64)
 /// Key -> JSON.
 pub(crate) const SETTINGS: TableDefinition<'static, &str, Bytes> = TableDefinition::new("settings");
 
+/// Hash of a token -> (spam messages with it, other messages with it, day of the last of them).
+pub(crate) const TOKENS: TableDefinition<'static, u64, TokenValue> = TableDefinition::new("tokens");
+/// BLAKE3 of a message that was learnt -> (as spam, when).
+pub(crate) const LEARNT: TableDefinition<'static, &[u8; 32], (bool, i64)> = TableDefinition::new("learnt");
+/// Who may have to come again (see `write::greylist`) -> (first seen, last seen, was let in).
+pub(crate) const GREYLIST: TableDefinition<'static, &str, (i64, i64, bool)> =
+    TableDefinition::new("greylist");
+/// Sender on a list -> `SenderEntry`, JSON.
+pub(crate) const SENDERS: TableDefinition<'static, &str, Bytes> = TableDefinition::new("senders");
+
+/// See [`TOKENS`].
+pub(crate) type TokenValue = (u32, u32, u32);
 /// See [`BLOBS`].
 pub(crate) type BlobValue = (u32, u64, u64, &'static [u8; 32], Bytes);
 
@@ -70,6 +87,10 @@ pub(crate) struct Tables<'t> {
     pub events: redb::Table<'t, u64, Bytes>,
     pub acquaintances: redb::Table<'t, (u64, &'static str), (i64, i64)>,
     pub settings: redb::Table<'t, &'static str, Bytes>,
+    pub tokens: redb::Table<'t, u64, TokenValue>,
+    pub learnt: redb::Table<'t, &'static [u8; 32], (bool, i64)>,
+    pub greylist: redb::Table<'t, &'static str, (i64, i64, bool)>,
+    pub senders: redb::Table<'t, &'static str, Bytes>,
 }
 
 impl<'t> Tables<'t> {
@@ -90,6 +111,10 @@ impl<'t> Tables<'t> {
             events: transaction.open_table(EVENTS)?,
             acquaintances: transaction.open_table(ACQUAINTANCES)?,
             settings: transaction.open_table(SETTINGS)?,
+            tokens: transaction.open_table(TOKENS)?,
+            learnt: transaction.open_table(LEARNT)?,
+            greylist: transaction.open_table(GREYLIST)?,
+            senders: transaction.open_table(SENDERS)?,
         })
     }
 }
@@ -110,5 +135,9 @@ pub(crate) fn probe(transaction: &ReadTransaction) -> Result<(), TableError> {
     transaction.open_table(EVENTS)?;
     transaction.open_table(ACQUAINTANCES)?;
     transaction.open_table(SETTINGS)?;
+    transaction.open_table(TOKENS)?;
+    transaction.open_table(LEARNT)?;
+    transaction.open_table(GREYLIST)?;
+    transaction.open_table(SENDERS)?;
     Ok(())
 }

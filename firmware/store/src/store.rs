@@ -6,7 +6,7 @@ use crate::write::{Prepared, Write};
 use crate::writer::{Job, Operation, WAITING, Writer};
 use crate::{
     AccountState, Acquaintance, Change, CheckReport, Delivered, Delivery, Event, Freeze, FreezeOutcome,
-    NewAccount, OpenError, Settlement, Snapshot, StoreError,
+    GreyAnswer, Lesson, NewAccount, OpenError, SenderEntry, Settlement, Snapshot, StoreError,
 };
 use proto::ask::{FlagChange, SpecialUse};
 use proto::types::{AccountId, Flags, MailboxId, ModSeq, QueueId, Timestamp, Uid, UidValidity};
@@ -446,6 +446,69 @@ impl Store {
     /// The file failed.
     pub async fn record(&self, events: Vec<Event>) -> Result<(), StoreError> {
         self.ask(0, move |write| write.record(&events)).await
+    }
+
+    /// Learns messages as spam or as no spam, once each: one that was learnt as the other is
+    /// unlearnt first. Returns how many it learnt.
+    ///
+    /// # Errors
+    /// The file failed.
+    pub async fn learn(&self, lessons: Vec<Lesson>) -> Result<u64, StoreError> {
+        self.ask(0, move |write| write.learn(&lessons)).await
+    }
+
+    /// Forgets everything that was learnt.
+    ///
+    /// # Errors
+    /// The file failed.
+    pub async fn unlearn_everything(&self) -> Result<(), StoreError> {
+        self.ask(0, |write| write.unlearn_everything()).await
+    }
+
+    /// Whether the one who stands behind `key` came before, at least `delay` seconds ago; that he
+    /// came is remembered. He is told to come again at most [`crate::GreyAnswer::RETRY`] later, and
+    /// once let in stays known for [`crate::GreyAnswer::KNOWN`] after his last visit.
+    ///
+    /// # Errors
+    /// The file failed.
+    pub async fn greylist(&self, key: String, at: Timestamp, delay: i64) -> Result<GreyAnswer, StoreError> {
+        self.ask(0, move |write| write.greylist(&key, at, delay)).await
+    }
+
+    /// Remembers those who never have to come again.
+    ///
+    /// # Errors
+    /// The file failed.
+    pub async fn never_greylist(&self, keys: Vec<String>, at: Timestamp) -> Result<(), StoreError> {
+        self.ask(0, move |write| write.never_greylist(&keys, at)).await
+    }
+
+    /// Puts a sender on a list, instead of what stood there about him.
+    ///
+    /// # Errors
+    /// `CannotChange`: the lists are full, or a text is too long.
+    pub async fn put_sender(&self, entry: SenderEntry) -> Result<(), StoreError> {
+        self.ask(0, move |write| write.put_sender(&entry)).await
+    }
+
+    /// Takes a sender off. `false`: he was on none.
+    ///
+    /// # Errors
+    /// The file failed.
+    pub async fn remove_sender(&self, who: String) -> Result<bool, StoreError> {
+        self.ask(0, move |write| write.remove_sender(&who)).await
+    }
+
+    /// Drops what expired on the greylist and on the lists of senders.
+    ///
+    /// # Errors
+    /// The file failed.
+    pub async fn tidy_senders(&self, at: Timestamp) -> Result<(), StoreError> {
+        self.ask(0, move |write| {
+            write.tidy_greylist(at)?;
+            write.tidy_senders(at)
+        })
+        .await
     }
 }
 

@@ -1,6 +1,7 @@
 //! Reading: one state of everything.
 
 mod body;
+mod filter;
 mod mail;
 mod queue;
 

@@ -1,20 +1,26 @@
 //! The named operations, each in the transaction of its group.
 
 mod accounts;
+mod bayes;
 mod blobs;
 mod deliver;
+mod greylist;
 mod guard;
 mod ledger;
 mod mailboxes;
 mod messages;
 mod queue;
 mod recent;
+mod senders;
 mod settings;
 
+pub(crate) use bayes::{LEARNT as MOST_LEARNT, TOKENS as MOST_TOKENS};
 pub(crate) use blobs::{chunks, footprint};
 pub(crate) use deliver::Prepared;
+pub(crate) use greylist::{GREYLIST as MOST_GREY, holds as grey_holds};
 pub(crate) use ledger::EVENTS;
 pub(crate) use recent::Recent;
+pub(crate) use senders::SENDERS as MOST_SENDERS;
 
 use crate::rows::{MailboxRow, Row};
 use crate::schema::Tables;

@@ -8,6 +8,7 @@
 
 mod crash;
 mod disk;
+mod filter;
 mod folder;
 mod guard;
 mod life;

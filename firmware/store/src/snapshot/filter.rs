@@ -1,0 +1,98 @@
+//! What the judges of inbound mail remember.
+
+use super::Snapshot;
+use crate::rows::from_json;
+use crate::schema::{BLOBS, GREYLIST, LEARNT, LEARNT_HAM, LEARNT_SPAM, META, SENDERS, TOKENS};
+use crate::write::grey_holds;
+use crate::{BayesState, GreyRow, GreyState, SenderEntry, StoreError, TokenCount};
+use proto::types::{BlobId, Timestamp};
+use redb::{ReadableTable, ReadableTableMetadata};
+
+#[allow(clippy::missing_errors_doc)] // said at `Snapshot`
+impl Snapshot {
+    /// How often each of these tokens was seen, in their order.
+    pub fn tokens(&self, tokens: &[u64]) -> Result<Vec<TokenCount>, StoreError> {
+        let table = self.transaction.open_table(TOKENS)?;
+        let count = |token: &u64| {
+            let row = table.get(token)?.map(|row| row.value());
+            let (spam, ham, _) = row.unwrap_or_default();
+            Ok(TokenCount { spam, ham })
+        };
+        tokens.iter().map(count).collect()
+    }
+
+    /// How much was learnt.
+    pub fn bayes(&self) -> Result<BayesState, StoreError> {
+        let meta = self.transaction.open_table(META)?;
+        let number = |key| Ok::<_, StoreError>(meta.get(key)?.map_or(0, |count| count.value()));
+        Ok(BayesState {
+            spam: number(LEARNT_SPAM)?,
+            ham: number(LEARNT_HAM)?,
+            tokens: self.transaction.open_table(TOKENS)?.len()?,
+        })
+    }
+
+    /// As what a message was learnt: spam, or not.
+    pub fn learnt(&self, message: &[u8; 32]) -> Result<Option<bool>, StoreError> {
+        let row = self.transaction.open_table(LEARNT)?.get(message)?;
+        Ok(row.map(|row| row.value().0))
+    }
+
+    /// BLAKE3 of a body.
+    pub fn body_hash(&self, blob: BlobId) -> Result<Option<[u8; 32]>, StoreError> {
+        let row = self.transaction.open_table(BLOBS)?.get(blob.0)?;
+        Ok(row.map(|row| *row.value().3))
+    }
+
+    /// Whether somebody on the greylist was let in before.
+    pub fn was_let_in(&self, key: &str, at: Timestamp) -> Result<bool, StoreError> {
+        let row = self.transaction.open_table(GREYLIST)?.get(key)?;
+        let row = row.map(|row| row.value());
+        Ok(row.is_some_and(|row| row.2 && grey_holds(row, at)))
+    }
+
+    /// The greylist, with the newest of those that wait.
+    pub fn greylist(&self, at: Timestamp, newest: usize) -> Result<GreyState, StoreError> {
+        let mut state = GreyState::default();
+        for entry in self.transaction.open_table(GREYLIST)?.iter()? {
+            let (key, row) = entry?;
+            let (first, last, passed) = row.value();
+            if !grey_holds((first, last, passed), at) {
+                continue;
+            }
+            if passed {
+                state.known += 1;
+                continue;
+            }
+            state.waiting += 1;
+            state.newest.push(GreyRow {
+                key: key.value().to_owned(),
+                first: Timestamp(first),
+                last: Timestamp(last),
+            });
+            if state.newest.len() > newest.saturating_mul(2) {
+                newest_first(&mut state.newest, newest);
+            }
+        }
+        newest_first(&mut state.newest, newest);
+        Ok(state)
+    }
+
+    /// What stands about a sender on a list, expired or not.
+    pub fn sender(&self, who: &str) -> Result<Option<SenderEntry>, StoreError> {
+        let row = self.transaction.open_table(SENDERS)?.get(who)?;
+        row.map(|row| from_json(row.value())).transpose()
+    }
+
+    /// Every sender on a list, by name.
+    pub fn senders(&self) -> Result<Vec<SenderEntry>, StoreError> {
+        let table = self.transaction.open_table(SENDERS)?;
+        let entries = table.iter()?.map(|entry| from_json(entry?.1.value()));
+        entries.collect()
+    }
+}
+
+fn newest_first(rows: &mut Vec<GreyRow>, most: usize) {
+    rows.sort_by_key(|row| std::cmp::Reverse(row.first));
+    rows.truncate(most);
+}
