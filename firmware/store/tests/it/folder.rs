@@ -116,7 +116,7 @@ fn a_newer_file_is_refused_and_left_as_it_is_unless_it_says_that_we_can_read_it(
             error,
             OpenError::NewerVersion {
                 found: 99,
-                known: 2,
+                known: 3,
                 ..
             }
         ),
