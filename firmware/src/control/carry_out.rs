@@ -145,6 +145,7 @@ pub fn report_shown(report: &CheckReport) -> Value {
         "messages": report.messages,
         "blobs": report.blobs,
         "queued": report.queued,
+        "links": report.links,
         "faults": report.faults,
     })
 }

@@ -7,7 +7,7 @@ use crate::blocking::blocking;
 use crate::dkim::{Keys, Signer};
 use crate::facts::ConnectionFacts;
 use crate::guard::Sending;
-use crate::settings::{self, Office, Submission};
+use crate::settings::{self, Office};
 use crate::spool::Spool;
 use proto::ask::{Envelope, Identity};
 use proto::limits::message::HEADER;
@@ -15,7 +15,9 @@ use proto::message::received::Received;
 use proto::refusal::Refusal;
 use proto::types::{Address, Flags, Timestamp};
 use std::io;
-use store::{Account, AccountState, Delivery, EventKind, MailCopy, Outgoing, Place, Snapshot, StoreError};
+use store::{
+    Account, AccountState, Delivery, EventKind, MailCopy, Outgoing, Place, Snapshot, StoreError, Submission,
+};
 
 /// Takes a message over from `identity`, who logged in and may send as the envelope says. Once this
 /// returns its id, the copies for people here and the queue rows for all others are on the card.
@@ -76,7 +78,14 @@ pub async fn submit(
     let met = std::mem::take(&mut permit.met);
     let taken = post
         .store
-        .submit(delivery, event.clone(), identity.account, met)
+        .submit(Submission {
+            account: identity.account,
+            at: event.at,
+            deliveries: vec![delivery],
+            events: vec![event.clone()],
+            met,
+            links: Vec::new(),
+        })
         .await;
     if let Err(error) = taken {
         post.guard.give_back(&permit);
@@ -126,7 +135,7 @@ struct Desk {
     snapshot: Snapshot,
     office: Office,
     account: Account,
-    submission: Submission,
+    submission: settings::Submission,
     signer: Option<Signer>,
 }
 

@@ -21,6 +21,8 @@ pub enum Change {
     Account(AccountId),
     /// A setting was put or removed.
     Settings,
+    /// Links to attachments were made or changed.
+    Links,
     /// Events were recorded.
     Ledger,
 }

@@ -1,9 +1,9 @@
 //! Proving the invariants over one snapshot, table by table.
 
-use crate::rows::{MailboxRow, MessageRow, QueueRow, Row, StructureRow};
+use crate::rows::{LinkRow, MailboxRow, MessageRow, QueueRow, Row, StructureRow};
 use crate::schema::{
-    ACCOUNTS, ADDRESSES, BLOBS, CHANGES, CHUNKS, EVENTS, GREYLIST, LEARNT, MAILBOX_NAMES, MAILBOXES,
-    MESSAGES, META, QUEUE, QUEUE_DUE, ROOM_TAKEN, SENDERS, TOKENS,
+    ACCOUNTS, ADDRESSES, BLOBS, CHANGES, CHUNKS, EVENTS, GREYLIST, LEARNT, LINK_FILES, LINK_TOKENS, LINKS,
+    MAILBOX_NAMES, MAILBOXES, MESSAGES, META, QUEUE, QUEUE_DUE, ROOM_TAKEN, SENDERS, TOKENS,
 };
 use crate::write::{
     Counter, EVENTS as MOST_EVENTS, MOST_GREY, MOST_LEARNT, MOST_SENDERS, MOST_TOKENS, chunks, footprint,
@@ -25,6 +25,7 @@ pub struct CheckReport {
     pub messages: u64,
     pub blobs: u64,
     pub queued: u64,
+    pub links: u64,
     /// What is wrong, in words; at most 100 are kept.
     pub faults: Vec<String>,
 }
@@ -58,6 +59,7 @@ pub(crate) fn check(snapshot: &Snapshot) -> Result<CheckReport, StoreError> {
     queue(snapshot, &mut report, &mut references)?;
     blobs(snapshot, &mut report, &references)?;
     stored_chunks(snapshot, &mut report)?;
+    links(snapshot, &mut report)?;
     let events = snapshot.transaction.open_table(EVENTS)?.len()?;
     report.demand(events <= MOST_EVENTS, || {
         format!("the ledger holds {events} events")
@@ -328,6 +330,46 @@ fn stored_chunks(snapshot: &Snapshot, report: &mut CheckReport) -> Result<(), St
     report.demand(there == expected, || {
         format!("there are {there} chunks for {expected}")
     });
+    Ok(())
+}
+
+/// Every link is found by its token, and every file counts the links that need it.
+fn links(snapshot: &Snapshot, report: &mut CheckReport) -> Result<(), StoreError> {
+    let tokens = snapshot.transaction.open_table(LINK_TOKENS)?;
+    let files = snapshot.transaction.open_table(LINK_FILES)?;
+    let newest = last(snapshot, Counter::Link)?;
+    let mut needed: BTreeMap<[u8; 32], u32> = BTreeMap::new();
+    for entry in snapshot.transaction.open_table(LINKS)?.iter()? {
+        let (id, bytes) = entry?;
+        let (id, row) = (id.value(), LinkRow::decode(bytes.value())?);
+        report.links += 1;
+        report.demand(id <= newest, || {
+            format!("link {id} has a number that was not given out")
+        });
+        let found = tokens.get(&row.token)?.map(|found| found.value());
+        report.demand(found == Some(id), || {
+            format!("link {id} is not found by its token")
+        });
+        if row.gone.is_some() {
+            continue;
+        }
+        *needed.entry(row.file).or_default() += 1;
+        let size = files.get(&row.file)?.map(|file| file.value().1);
+        report.demand(size == Some(row.size), || {
+            format!("link {id} has no file, or one of a wrong size")
+        });
+    }
+    let named = tokens.len()?;
+    let there = report.links;
+    report.demand(named == there, || format!("{there} links have {named} tokens"));
+    for entry in files.iter()? {
+        let (hash, row) = entry?;
+        let counted = needed.get(hash.value()).copied().unwrap_or(0);
+        let count = row.value().0;
+        report.demand(count == counted, || {
+            format!("a linked file counts {count} links and has {counted}")
+        });
+    }
     Ok(())
 }
 

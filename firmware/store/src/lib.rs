@@ -27,7 +27,7 @@ pub use snapshot::{BodyReader, Snapshot};
 pub use store::{Options, Store};
 pub use values::{
     Account, AccountCounts, AccountState, Acquaintance, BayesState, Body, Counter, Delivered, Delivery,
-    Event, EventKind, Freeze, FreezeOutcome, GreyAnswer, GreyRow, GreyState, GuardAction, Lesson, MailCopy,
-    NewAccount, Outgoing, Place, QueueItem, SenderEntry, SenderList, Settlement, SourceClass, TokenCount,
-    Trip,
+    Event, EventKind, FileHash, Freeze, FreezeOutcome, GreyAnswer, GreyRow, GreyState, GuardAction, Lesson,
+    Link, LinkChange, LinkId, MailCopy, NewAccount, NewLink, Outgoing, Place, QueueItem, SenderEntry,
+    SenderList, Settlement, SourceClass, Submission, TokenCount, Trip,
 };

@@ -159,6 +159,76 @@ impl QueueRow {
     }
 }
 
+/// See [`crate::Link`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LinkRow {
+    pub token: [u8; 32],
+    pub file: [u8; 32],
+    pub size: u64,
+    pub sha256: [u8; 32],
+    pub name: String,
+    pub media_type: String,
+    pub message: String,
+    pub account: AccountId,
+    pub recipient: Address,
+    pub created: Timestamp,
+    pub expires: Timestamp,
+    pub revoked: Option<Timestamp>,
+    pub gone: Option<Timestamp>,
+    pub password_hash: Option<String>,
+    pub downloads: u64,
+    pub last_download: Option<Timestamp>,
+}
+
+impl Row for LinkRow {}
+
+impl LinkRow {
+    /// A link that nobody has used.
+    pub(crate) fn new(link: &crate::NewLink) -> Self {
+        let link = link.clone();
+        Self {
+            token: link.token,
+            file: link.file,
+            size: link.size,
+            sha256: link.sha256,
+            name: link.name,
+            media_type: link.media_type,
+            message: link.message,
+            account: link.account,
+            recipient: link.recipient,
+            created: link.created,
+            expires: link.expires,
+            revoked: None,
+            gone: None,
+            password_hash: None,
+            downloads: 0,
+            last_download: None,
+        }
+    }
+
+    /// As callers see it.
+    pub(crate) fn show(self, id: crate::LinkId) -> crate::Link {
+        crate::Link {
+            id,
+            file: self.file,
+            size: self.size,
+            sha256: self.sha256,
+            name: self.name,
+            media_type: self.media_type,
+            message: self.message,
+            account: self.account,
+            recipient: self.recipient,
+            created: self.created,
+            expires: self.expires,
+            revoked: self.revoked,
+            gone: self.gone,
+            password_hash: self.password_hash,
+            downloads: self.downloads,
+            last_download: self.last_download,
+        }
+    }
+}
+
 /// An account, as JSON: accounts are few, and their states will grow.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct AccountRow {

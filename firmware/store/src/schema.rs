@@ -67,6 +67,14 @@ pub(crate) const SENDERS: TableDefinition<'static, &str, Bytes> = TableDefinitio
 
 /// See [`TOKENS`].
 pub(crate) type TokenValue = (u32, u32, u32);
+/// Link -> `LinkRow`.
+pub(crate) const LINKS: TableDefinition<'static, u64, Bytes> = TableDefinition::new("links");
+/// BLAKE3 of a link's token -> link.
+pub(crate) const LINK_TOKENS: TableDefinition<'static, &[u8; 32], u64> = TableDefinition::new("link_tokens");
+/// BLAKE3 of a file in the attachment folder -> (links that need it, octets, SHA-256).
+pub(crate) const LINK_FILES: TableDefinition<'static, &[u8; 32], (u32, u64, &[u8; 32])> =
+    TableDefinition::new("link_files");
+
 /// See [`BLOBS`].
 pub(crate) type BlobValue = (u32, u64, u64, &'static [u8; 32], Bytes);
 
@@ -91,6 +99,9 @@ pub(crate) struct Tables<'t> {
     pub learnt: redb::Table<'t, &'static [u8; 32], (bool, i64)>,
     pub greylist: redb::Table<'t, &'static str, (i64, i64, bool)>,
     pub senders: redb::Table<'t, &'static str, Bytes>,
+    pub links: redb::Table<'t, u64, Bytes>,
+    pub link_tokens: redb::Table<'t, &'static [u8; 32], u64>,
+    pub link_files: redb::Table<'t, &'static [u8; 32], (u32, u64, &'static [u8; 32])>,
 }
 
 impl<'t> Tables<'t> {
@@ -115,6 +126,9 @@ impl<'t> Tables<'t> {
             learnt: transaction.open_table(LEARNT)?,
             greylist: transaction.open_table(GREYLIST)?,
             senders: transaction.open_table(SENDERS)?,
+            links: transaction.open_table(LINKS)?,
+            link_tokens: transaction.open_table(LINK_TOKENS)?,
+            link_files: transaction.open_table(LINK_FILES)?,
         })
     }
 }
@@ -139,5 +153,8 @@ pub(crate) fn probe(transaction: &ReadTransaction) -> Result<(), TableError> {
     transaction.open_table(LEARNT)?;
     transaction.open_table(GREYLIST)?;
     transaction.open_table(SENDERS)?;
+    transaction.open_table(LINKS)?;
+    transaction.open_table(LINK_TOKENS)?;
+    transaction.open_table(LINK_FILES)?;
     Ok(())
 }

@@ -5,8 +5,9 @@ use crate::names::MailboxName;
 use crate::write::{Prepared, Write};
 use crate::writer::{Job, Operation, WAITING, Writer};
 use crate::{
-    AccountState, Acquaintance, Change, CheckReport, Delivered, Delivery, Event, Freeze, FreezeOutcome,
-    GreyAnswer, Lesson, NewAccount, OpenError, SenderEntry, Settlement, Snapshot, StoreError,
+    AccountState, Acquaintance, Change, CheckReport, Delivered, Delivery, Event, FileHash, Freeze,
+    FreezeOutcome, GreyAnswer, Lesson, Link, LinkChange, LinkId, NewAccount, OpenError, SenderEntry,
+    Settlement, Snapshot, StoreError, Submission,
 };
 use proto::ask::{FlagChange, SpecialUse};
 use proto::types::{AccountId, Flags, MailboxId, ModSeq, QueueId, Timestamp, Uid, UidValidity};
@@ -323,24 +324,66 @@ impl Store {
             .await
     }
 
-    /// Takes over what an account sends, with its event and whom it met by it, in one commit. Mail of
-    /// an account that is frozen by then is held.
+    /// Takes over what an account sends, with its events, its links and whom it met by it, in one
+    /// commit. Mail of an account that is frozen by then is held. Files of links have to be on the
+    /// card before.
     ///
     /// # Errors
-    /// As [`Store::deliver`].
-    pub async fn submit(
+    /// As [`Store::deliver`]; `CannotChange`: too many links.
+    pub async fn submit(&self, mut submission: Submission) -> Result<Vec<Delivered>, StoreError> {
+        let prepared = std::mem::take(&mut submission.deliveries)
+            .into_iter()
+            .map(Prepared::new)
+            .collect::<Result<Vec<_>, _>>()?;
+        let octets = prepared.iter().map(Prepared::octets).sum();
+        self.ask(octets, move |write| write.submit(&prepared, &submission))
+            .await
+    }
+
+    /// Changes a link, of this account if one is named, and records it.
+    ///
+    /// # Errors
+    /// `NotFound`; `CannotChange`: its file is gone.
+    pub async fn change_link(
         &self,
-        delivery: Delivery,
+        id: LinkId,
+        of: Option<AccountId>,
+        change: LinkChange,
         event: Event,
-        account: AccountId,
-        met: Vec<Acquaintance>,
-    ) -> Result<Delivered, StoreError> {
-        let prepared = Prepared::new(delivery)?;
-        let octets = prepared.octets();
-        self.ask(octets, move |write| {
-            write.submit(&prepared, &event, account, &met)
-        })
-        .await
+    ) -> Result<Link, StoreError> {
+        self.ask(0, move |write| write.change_link(id, of, &change, &event))
+            .await
+    }
+
+    /// Counts a download of a link at the event's time, and records it.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn count_download(&self, id: LinkId, event: Event) -> Result<(), StoreError> {
+        self.ask(0, move |write| write.count_download(id, &event)).await
+    }
+
+    /// Takes the files from links, which work no more. Returns the files that no other link needs:
+    /// they may be removed from the card now, not before.
+    ///
+    /// # Errors
+    /// The file failed.
+    pub async fn let_files_go(
+        &self,
+        links: Vec<LinkId>,
+        at: Timestamp,
+        event: Event,
+    ) -> Result<Vec<FileHash>, StoreError> {
+        self.ask(0, move |write| write.let_files_go(&links, at, &event))
+            .await
+    }
+
+    /// Forgets links whose files went before then. Returns how many.
+    ///
+    /// # Errors
+    /// The file failed.
+    pub async fn forget_links(&self, before: Timestamp) -> Result<usize, StoreError> {
+        self.ask(0, move |write| write.forget_links(before)).await
     }
 
     /// Remembers whom or what an account met.

@@ -2,6 +2,7 @@
 
 mod body;
 mod filter;
+mod links;
 mod mail;
 mod queue;
 

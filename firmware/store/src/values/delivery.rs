@@ -1,6 +1,6 @@
 //! One message and everywhere it goes, committed together.
 
-use super::Body;
+use super::{Acquaintance, Body, Event, NewLink};
 use proto::ask::SpecialUse;
 use proto::types::{
     AccountId, Address, BlobId, Flags, MailboxId, QueueId, ReversePath, Structure, Timestamp, Uid,
@@ -20,6 +20,23 @@ pub struct Delivery {
     pub outgoing: Vec<Outgoing>,
     /// When it was taken; `created` of the queue rows.
     pub received_at: Timestamp,
+}
+
+/// What an account sends, committed together with what has to be remembered of it.
+#[derive(Debug)]
+pub struct Submission {
+    /// Who sends.
+    pub account: AccountId,
+    /// When.
+    pub at: Timestamp,
+    /// The message; more than one where recipients get links of their own in it.
+    pub deliveries: Vec<Delivery>,
+    /// What the ledger says of it.
+    pub events: Vec<Event>,
+    /// Whom the account met by it.
+    pub met: Vec<Acquaintance>,
+    /// The links in it.
+    pub links: Vec<NewLink>,
 }
 
 /// A copy in a mailbox.

@@ -69,6 +69,34 @@ pub enum EventKind {
         #[serde(default)]
         first_time: u32,
     },
+    /// Attachments of a message stayed here; its recipients elsewhere got links.
+    AttachmentsLinked {
+        id: String,
+        account: AccountId,
+        to: Vec<Address>,
+        files: u32,
+        /// Octets of the files.
+        size: u64,
+    },
+    /// Somebody fetched an attachment.
+    LinkDownloaded {
+        link: u64,
+        account: AccountId,
+        recipient: Address,
+        ip: IpAddr,
+    },
+    /// A link was extended, withdrawn, or got another password.
+    LinkChanged {
+        link: u64,
+        account: AccountId,
+        what: String,
+        by: String,
+    },
+    /// Attachments were removed from the card.
+    AttachmentsRemoved {
+        links: u64,
+        why: String,
+    },
     /// The other side took it.
     Relayed {
         queue: QueueId,

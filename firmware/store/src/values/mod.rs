@@ -6,12 +6,14 @@ mod delivery;
 mod event;
 mod filter;
 mod guard;
+mod link;
 mod queue;
 
 pub use account::{Account, AccountCounts, AccountState, NewAccount};
 pub use body::Body;
-pub use delivery::{Delivered, Delivery, MailCopy, Outgoing, Place};
+pub use delivery::{Delivered, Delivery, MailCopy, Outgoing, Place, Submission};
 pub use event::{Event, EventKind};
 pub use filter::{BayesState, GreyAnswer, GreyRow, GreyState, Lesson, SenderEntry, SenderList, TokenCount};
 pub use guard::{Acquaintance, Counter, Freeze, FreezeOutcome, GuardAction, SourceClass, Trip};
+pub use link::{FileHash, Link, LinkChange, LinkId, NewLink};
 pub use queue::{QueueItem, Settlement};

@@ -5,7 +5,7 @@ use super::deliver::Prepared;
 use crate::rows::{AccountRow, from_json};
 use crate::{
     AccountState, Acquaintance, Change, Delivered, Event, EventKind, Freeze, FreezeOutcome, GuardAction,
-    StoreError,
+    StoreError, Submission,
 };
 use proto::types::{AccountId, Timestamp};
 use redb::ReadableTable;
@@ -17,18 +17,14 @@ impl Write<'_> {
     /// See [`crate::Store::submit`].
     pub(crate) fn submit(
         &mut self,
-        prepared: &Prepared,
-        event: &Event,
-        account: AccountId,
-        met: &[Acquaintance],
-    ) -> Result<Delivered, StoreError> {
-        let delivered = self.deliver(std::slice::from_ref(prepared))?;
-        self.meet(account, met, event.at)?;
-        self.record(std::slice::from_ref(event))?;
-        delivered
-            .into_iter()
-            .next()
-            .ok_or_else(|| StoreError::Internal("nothing was delivered".to_owned()))
+        prepared: &[Prepared],
+        submission: &Submission,
+    ) -> Result<Vec<Delivered>, StoreError> {
+        let delivered = self.deliver(prepared)?;
+        self.make_links(&submission.links)?;
+        self.meet(submission.account, &submission.met, submission.at)?;
+        self.record(&submission.events)?;
+        Ok(delivered)
     }
 
     /// See [`crate::Store::meet`].

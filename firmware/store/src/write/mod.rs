@@ -7,6 +7,7 @@ mod deliver;
 mod greylist;
 mod guard;
 mod ledger;
+mod links;
 mod mailboxes;
 mod messages;
 mod queue;
@@ -49,6 +50,7 @@ pub(crate) enum Counter {
     Queue,
     Event,
     UidValidity,
+    Link,
 }
 
 impl Counter {
@@ -61,6 +63,7 @@ impl Counter {
             Self::Queue => "last_queue",
             Self::Event => "last_event",
             Self::UidValidity => "last_uid_validity",
+            Self::Link => "last_link",
         }
     }
 }

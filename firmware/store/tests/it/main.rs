@@ -12,5 +12,6 @@ mod filter;
 mod folder;
 mod guard;
 mod life;
+mod links;
 mod model;
 mod office;
