@@ -5,6 +5,7 @@ use crate::claim;
 use crate::clock::Clock;
 use crate::guard::screen::Screen;
 use crate::guard::{Callers, DevicePasswords, Guard, Logins, Sessions, notice, reply};
+use crate::judge::bayes::trainer::Trainer;
 use crate::ledger::{Ledger, Writer};
 use crate::limits;
 use crate::settings::{self, Limits, Office};
@@ -45,6 +46,8 @@ pub struct House {
     pub devices: DevicePasswords,
     /// Who may send how much.
     pub guard: Guard,
+    /// What people show the filter.
+    pub trainer: Trainer,
     /// Every open mail session.
     pub sessions: Sessions,
     /// Connections of other servers.
@@ -105,6 +108,7 @@ impl House {
             screen,
             logins,
             devices,
+            trainer: Trainer::default(),
             sessions,
             servers: Callers::new(limits::SERVERS, limits::SERVERS_PER_IP),
             programs: Callers::new(limits::PROGRAMS, limits::PROGRAMS_PER_IP),

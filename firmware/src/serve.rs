@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::control;
 use crate::deliver::{self, Post};
 use crate::dns::{Dns, NameServers};
-use crate::guard::{Guard, notice, screen, watch_accounts};
+use crate::guard::{notice, screen, watch_accounts};
 use crate::health;
 use crate::house::House;
 use crate::ledger::reports;
@@ -86,7 +86,13 @@ async fn open_and_serve(options: &Options) -> Result<()> {
     let written = tokio::spawn(writer.run(house.store.clone()));
     tokio::spawn(watch_accounts(house.store.clone(), house.sessions.clone()));
     tokio::spawn(screen::keep(house.screen.clone(), house.board.clone()));
-    tokio::spawn(keep_guard(house.guard.clone()));
+    tokio::spawn(keep_tidy(Arc::clone(&house)));
+    tokio::spawn(
+        house
+            .trainer
+            .clone()
+            .run(house.store.clone(), house.clock.clone()),
+    );
     tokio::spawn(notice::watch(Arc::clone(&house)));
     tokio::spawn(reports::watch(Arc::clone(&house)));
     tokio::spawn(control::serve(Arc::clone(&house), control));
@@ -139,12 +145,15 @@ fn speak_with_board(house: &Arc<House>, pipe: Pipe, doors: BTreeMap<&'static str
     Ok(())
 }
 
-// Once a day the guard forgets what is too old to matter.
-async fn keep_guard(guard: Guard) {
+// Once a day everybody forgets what is too old to matter.
+async fn keep_tidy(house: Arc<House>) {
     let mut days = tokio::time::interval(std::time::Duration::from_secs(86_400));
     loop {
         days.tick().await;
-        guard.tidy().await;
+        house.guard.tidy().await;
+        if let Err(error) = house.store.tidy_senders(house.clock.now()).await {
+            warn!(%error, "the lists of senders could not be tidied up");
+        }
     }
 }
 

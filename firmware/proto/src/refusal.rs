@@ -43,6 +43,16 @@ pub enum Refusal {
         /// The domain.
         domain: Domain,
     },
+    /// Nobody here knows the sender yet: he has to come again.
+    Greylisted {
+        /// The earliest time.
+        until: Timestamp,
+    },
+    /// The sender is on the block list.
+    Unwanted {
+        /// Whom the list names: a domain or an address.
+        who: String,
+    },
     /// The login does not own that sender address.
     NotYourSender,
     /// Over the size limit, in octets.
@@ -121,7 +131,10 @@ impl Refusal {
             Self::Blocked { until: Some(_), .. } => (454, "4.7.0"), // RFC 4954 6
             Self::Blocked { until: None, .. } => (554, "5.7.1"),
             Self::UnknownRecipient => (550, "5.1.1"),
-            Self::RelayDenied | Self::Shielded { .. } | Self::NotYourSender => (550, "5.7.1"),
+            Self::Greylisted { .. } => (451, "4.7.1"), // RFC 6647 2.3
+            Self::RelayDenied | Self::Shielded { .. } | Self::Unwanted { .. } | Self::NotYourSender => {
+                (550, "5.7.1")
+            }
             Self::TooBig { .. } => (552, "5.3.4"), // RFC 1870 6
             Self::BadMessage(_) => (554, "5.6.0"),
             Self::Loop => (554, "5.4.6"),
@@ -148,12 +161,14 @@ impl Refusal {
                 Some("LIMIT")
             }
             Self::UnknownRecipient | Self::NoSuchMailbox => Some("NONEXISTENT"),
-            Self::RelayDenied | Self::Shielded { .. } | Self::NotYourSender => Some("NOPERM"),
+            Self::RelayDenied | Self::Shielded { .. } | Self::Unwanted { .. } | Self::NotYourSender => {
+                Some("NOPERM")
+            }
             Self::MailboxExists => Some("ALREADYEXISTS"),
             Self::CannotChange(_) => Some("CANNOT"),
             Self::InUse => Some("INUSE"),
             Self::NoSpace => Some("OVERQUOTA"),
-            Self::Temporary | Self::Shutdown => Some("UNAVAILABLE"),
+            Self::Greylisted { .. } | Self::Temporary | Self::Shutdown => Some("UNAVAILABLE"),
             Self::BadMessage(_) | Self::Loop => None,
         };
         CodedText {
@@ -227,6 +242,18 @@ impl Refusal {
                     plain(domain.as_str())
                 );
             }
+            Self::Greylisted { until } => {
+                return format!(
+                    "Nobody here knows this sender yet. Send the message again after {}; mail servers do that by themselves.",
+                    date::format(*until)
+                );
+            }
+            Self::Unwanted { who } => {
+                return format!(
+                    "Mail from {} is not wanted here. If that is a mistake, ask the recipient in another way.",
+                    plain(who)
+                );
+            }
             Self::NotYourSender => {
                 "Your login may not send from that address. Choose one of your own, or ask your administrator."
             }
@@ -293,6 +320,12 @@ mod tests {
             Refusal::RelayDenied,
             Refusal::Shielded {
                 domain: Domain::parse("b\u{fc}cher.example").unwrap(),
+            },
+            Refusal::Greylisted {
+                until: Timestamp(86_400),
+            },
+            Refusal::Unwanted {
+                who: "spam\r\n250 [X].example".to_owned(),
             },
             Refusal::NotYourSender,
             Refusal::TooBig { limit: 50_000_000 },

@@ -225,8 +225,8 @@ impl Guard {
     }
 }
 
-// One domain, however it is spelt (RFC 5890 2.3.2.4).
-fn ascii(domain: &Domain) -> Domain {
+/// One domain, however it is spelt (RFC 5890 2.3.2.4).
+pub(crate) fn ascii(domain: &Domain) -> Domain {
     let ascii = idna::domain_to_ascii(domain.as_str()).ok();
     let ascii = ascii.and_then(|ascii| Domain::parse(&ascii).ok());
     ascii.unwrap_or_else(|| domain.clone())

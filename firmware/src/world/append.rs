@@ -2,9 +2,10 @@
 
 use super::{World, refused};
 use crate::blocking::blocking;
+use crate::judge::bayes::trainer::{self, Wish};
 use crate::limits;
 use crate::spool::Spool;
-use proto::ask::Answer;
+use proto::ask::{Answer, FlagChange};
 use proto::message::scan::Scanner;
 use proto::refusal::Refusal;
 use proto::types::{Flags, Structure, Timestamp};
@@ -21,7 +22,10 @@ impl World {
         spool: Option<Spool>,
     ) -> Result<Answer, Refusal> {
         let spool = spool.ok_or(Refusal::Temporary)?;
-        let into = Place::Mailbox(self.mailbox(name)?.id);
+        let mailbox = self.mailbox(name)?;
+        let into = Place::Mailbox(mailbox.id);
+        let said = trainer::said_by_flags(FlagChange::Replace, &flags);
+        let said = said.or_else(|| trainer::said_by_move(None, &mailbox).filter(|spam| *spam));
         self.rest();
         let (structure, body) = blocking(|| scan(spool)).map_err(|error| {
             error!(%error, "cannot read the spool");
@@ -41,7 +45,11 @@ impl World {
         };
         let delivered = self.house.store.deliver(vec![delivery]).await.map_err(refused)?;
         let placed = delivered.first().and_then(|delivered| delivered.placed.first());
-        let (_, validity, uid) = *placed.ok_or(Refusal::Temporary)?;
+        let (mailbox, validity, uid) = *placed.ok_or(Refusal::Temporary)?;
+        if let Some(spam) = said {
+            let uids = vec![uid];
+            self.house.trainer.teach(Wish { mailbox, uids, spam });
+        }
         Ok(Answer::Appended { validity, uid })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{World, refused};
 use crate::blocking::blocking;
+use crate::judge::bayes::trainer::{self, Wish};
 use proto::ask::{Answer, Changes, FlagChange, Mailbox, OCTETS_AT_ONCE, Question, Want};
 use proto::refusal::Refusal;
 use proto::types::{BlobId, Flags, MailboxId, ModSeq, Span, Uid};
@@ -132,12 +133,18 @@ impl World {
         flags: Flags,
         unchanged_since: Option<ModSeq>,
     ) -> Result<Answer, Refusal> {
+        let said = trainer::said_by_flags(change, &flags);
+        let shown = said.map(|spam| (spam, uids.clone()));
         let store = &self.house.store;
         let conflicted = store
             .set_flags(mailbox, uids, change, flags, unchanged_since)
             .await;
         self.rest();
         let conflicted = conflicted.map_err(refused)?;
+        if let Some((spam, mut uids)) = shown {
+            uids.retain(|uid| !conflicted.contains(uid));
+            self.house.trainer.teach(Wish { mailbox, uids, spam });
+        }
         Ok(Answer::Stored { conflicted })
     }
 
@@ -148,10 +155,23 @@ impl World {
         to: &str,
         remove: bool,
     ) -> Result<Answer, Refusal> {
-        let to = self.mailbox(to)?.id;
+        let target = self.mailbox(to)?;
+        let source = self
+            .snapshot()
+            .and_then(|snapshot| snapshot.mailbox_by_id(mailbox));
+        let said = trainer::said_by_move(source.map_err(refused)?.as_ref(), &target);
+        let to = target.id;
         let copied = self.house.store.copy_messages(mailbox, uids, to, remove).await;
         self.rest();
         let (validity, pairs) = copied.map_err(refused)?;
+        if let Some(spam) = said {
+            let uids = pairs.iter().map(|(_, uid)| *uid).collect();
+            self.house.trainer.teach(Wish {
+                mailbox: to,
+                uids,
+                spam,
+            });
+        }
         Ok(Answer::Copied { validity, pairs })
     }
 }

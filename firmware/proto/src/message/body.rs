@@ -1,6 +1,7 @@
 //! Content-Transfer-Encoding (RFC 2045 6) and charsets, for searching and for pages.
 
 use super::lexer::Lexer;
+use crate::types::Part;
 use base64::Engine as _;
 use base64::alphabet::STANDARD as ALPHABET;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -202,6 +203,18 @@ pub fn charset_guess(octets: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(octets) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(octets).0,
+    }
+}
+
+/// What a text part says. `octets` is its body as it stands in the message, or the start of it.
+#[must_use]
+pub fn part_text(part: &Part, octets: &[u8]) -> String {
+    let octets = decode(Encoding::parse(part.encoding.as_bytes()), octets);
+    match part.params.iter().find(|(name, _)| name == "charset") {
+        Some((_, charset)) if !charset.eq_ignore_ascii_case(b"us-ascii") => {
+            to_text(charset, &octets).into_owned()
+        }
+        _ => charset_guess(&octets).into_owned(),
     }
 }
 

@@ -18,6 +18,7 @@ pub mod date;
 pub mod dsn;
 pub mod encoded_word;
 pub mod header;
+pub mod html;
 mod lexer;
 pub mod linking;
 pub mod parameter;

@@ -2,9 +2,8 @@
 //! program added (the quoted notice, signatures, "sent from my phone") is passed over. What cannot
 //! be read with certainty is said to be not understood: a guess would decide about an account.
 
-mod html;
-
-use super::body::{Encoding, charset_guess, decode, to_text};
+use super::body::part_text;
+use super::html;
 use crate::types::{Part, PartBody, Span, Structure};
 
 /// Octets of a text part that are looked at.
@@ -90,7 +89,7 @@ pub fn read<E>(structure: &Structure, mut octets: impl FnMut(Span) -> Result<Vec
             start: part.body.start,
             end: part.body.end.min(part.body.start.saturating_add(LOOKED_AT)),
         };
-        let text = text_of(part, &octets(span)?);
+        let text = part_text(part, &octets(span)?);
         let here = if is_html {
             answer(&html::to_lines(&text))
         } else {
@@ -167,16 +166,6 @@ impl<'a> Texts<'a> {
             _ => return,
         };
         slot.get_or_insert(part);
-    }
-}
-
-fn text_of(part: &Part, octets: &[u8]) -> String {
-    let octets = decode(Encoding::parse(part.encoding.as_bytes()), octets);
-    match part.params.iter().find(|(name, _)| name == "charset") {
-        Some((_, charset)) if !charset.eq_ignore_ascii_case(b"us-ascii") => {
-            to_text(charset, &octets).into_owned()
-        }
-        _ => charset_guess(&octets).into_owned(),
     }
 }
 

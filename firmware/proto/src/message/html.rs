@@ -1,5 +1,5 @@
-//! HTML of a reply as lines of text: enough to find its first word, no more. Quotations become
-//! lines with `>`, as in plain text.
+//! HTML as lines of text: enough to find the words of a mail, no more. Quotations become lines
+//! with `>`, as in plain text.
 
 /// Quotations inside one another that are counted.
 const DEPTH: usize = 30;
@@ -22,7 +22,8 @@ const OUTLOOK: [&str; 3] = [
 ];
 
 /// The text that a reader would see, line by line.
-pub(super) fn to_lines(html: &str) -> String {
+#[must_use]
+pub fn to_lines(html: &str) -> String {
     let mut page = Page::default();
     let mut rest = html;
     while let Some(at) = rest.find('<') {

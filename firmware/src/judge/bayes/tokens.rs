@@ -1,0 +1,351 @@
+//! What a message is made of, for the filter: words of its text, hosts that it links to, who says to
+//! have written it, what it carries. Fields that servers add on the way are left out: they differ
+//! between the moment when a message is judged and the moment when it is learnt.
+
+use proto::message::body::part_text;
+use proto::message::{address, encoded_word, header, html};
+use proto::types::{Part, PartBody, Span, Structure};
+use std::collections::HashSet;
+
+/// Octets of text that are looked at, as they stand in the message, all parts together.
+pub const TEXT: u64 = 64 * 1024;
+/// Octets of the header that are looked at.
+const HEADER: u64 = 16 * 1024;
+/// Most tokens of one message.
+pub const TOKENS: usize = 1000;
+/// Text parts that are looked at.
+const PARTS: usize = 8;
+/// Characters of a word.
+const SHORTEST: usize = 3;
+const LONGEST: usize = 24;
+
+/// A token: what is counted is its hash, what a person reads its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// 64 bits of BLAKE3.
+    pub hash: u64,
+    /// A word, or `kind:word`.
+    pub text: String,
+}
+
+impl Token {
+    pub(super) fn new(text: String) -> Self {
+        let hash = blake3::hash(text.as_bytes());
+        let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
+        Self {
+            hash: u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+            text,
+        }
+    }
+}
+
+/// The tokens of a message, each once. `octets` gives a span of the raw message.
+///
+/// # Errors
+/// What `octets` fails with.
+pub fn of<E>(
+    structure: &Structure,
+    mut octets: impl FnMut(Span) -> Result<Vec<u8>, E>,
+) -> Result<Vec<Token>, E> {
+    let mut found = Found::default();
+    let top = structure.root.header;
+    let top = octets(first(top, HEADER))?;
+    found.header(&top);
+    let mut parts = Vec::new();
+    found.shape(&structure.root, &mut parts);
+    let mut rest = TEXT;
+    for part in parts {
+        let span = first(part.body, rest);
+        rest -= span.len();
+        let text = part_text(part, &octets(span)?);
+        if part.subtype == "html" {
+            found.links(&text);
+            found.text("", &html::to_lines(&text));
+        } else {
+            found.text("", &text);
+        }
+    }
+    Ok(found.tokens)
+}
+
+fn first(span: Span, most: u64) -> Span {
+    Span {
+        start: span.start,
+        end: span.end.min(span.start.saturating_add(most)).max(span.start),
+    }
+}
+
+#[derive(Default)]
+struct Found {
+    tokens: Vec<Token>,
+    seen: HashSet<u64>,
+}
+
+impl Found {
+    fn add(&mut self, kind: &str, word: &str) {
+        if self.tokens.len() >= TOKENS || word.is_empty() {
+            return;
+        }
+        let text = if kind.is_empty() {
+            word.to_owned()
+        } else {
+            format!("{kind}:{word}")
+        };
+        let token = Token::new(text);
+        if self.seen.insert(token.hash) {
+            self.tokens.push(token);
+        }
+    }
+
+    fn header(&mut self, top: &[u8]) {
+        for field in header::fields(top) {
+            if field.is("Subject") {
+                self.text("subject", &encoded_word::decode(field.value));
+            } else if field.is("From") {
+                self.addresses("from", field.value);
+            } else if field.is("Reply-To") {
+                self.addresses("reply-to", field.value);
+            } else if field.is("X-Mailer") || field.is("User-Agent") {
+                self.text("program", &encoded_word::decode(field.value));
+            } else if field.is("List-Id") {
+                self.text("list", &encoded_word::decode(field.value));
+            }
+        }
+    }
+
+    fn addresses(&mut self, kind: &str, value: &[u8]) {
+        for entry in address::parse_list(value).into_iter().take(3) {
+            if let Some(address) = entry.address() {
+                self.add(kind, &address.key());
+                self.host(kind, address.domain().as_str());
+            }
+            if let Some(name) = entry.name {
+                self.text(kind, &encoded_word::decode(&name));
+            }
+        }
+    }
+
+    // What it carries, and which of it is its text.
+    fn shape<'a>(&mut self, part: &'a Part, texts: &mut Vec<&'a Part>) {
+        match &part.content {
+            PartBody::Multipart(parts) => parts.iter().for_each(|part| self.shape(part, texts)),
+            PartBody::Message(_) => self.add("part", "message"),
+            PartBody::Leaf => {
+                self.add("part", &format!("{}/{}", part.media_type, part.subtype));
+                let disposition = part.disposition.as_ref();
+                let names = disposition.map(|(_, params)| params).into_iter().flatten();
+                for (_, value) in names.chain(&part.params).filter(|(name, _)| is_name(name)) {
+                    let name = encoded_word::decode(value).to_lowercase();
+                    if let Some((_, ending)) = name.rsplit_once('.').filter(|(_, end)| end.len() <= 8) {
+                        self.add("file", ending);
+                    }
+                }
+                let charset = part.params.iter().find(|(name, _)| name == "charset");
+                if let Some((_, charset)) = charset {
+                    let charset = String::from_utf8_lossy(charset).to_lowercase();
+                    self.add("charset", &charset.chars().take(LONGEST).collect::<String>());
+                }
+                let attached = disposition.is_some_and(|(kind, _)| kind == "attachment");
+                if part.media_type == "text" && !attached && texts.len() < PARTS {
+                    texts.push(part);
+                }
+            }
+        }
+    }
+
+    // Words are what stands between blanks, without the marks around it.
+    fn text(&mut self, kind: &str, text: &str) {
+        for piece in text.split_whitespace() {
+            if self.tokens.len() >= TOKENS {
+                return;
+            }
+            if let Some(host) = host_of(piece) {
+                self.host("link", host);
+                continue;
+            }
+            let word = piece.trim_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '$' | '€' | '£'));
+            if let Some((_, domain)) = word.split_once('@') {
+                self.host("address", domain);
+            } else if word.chars().any(is_wide) {
+                self.pairs(kind, word);
+            } else {
+                self.word(kind, word);
+            }
+        }
+    }
+
+    fn word(&mut self, kind: &str, word: &str) {
+        let length = word.chars().take(LONGEST + 1).count();
+        if (SHORTEST..=LONGEST).contains(&length) {
+            self.add(kind, &word.to_lowercase());
+        } else if length > LONGEST {
+            // Encoded rubbish, or a word of a language that joins them: its parts say more.
+            for part in word.split(|c: char| !c.is_alphanumeric()) {
+                if (SHORTEST..=LONGEST).contains(&part.chars().take(LONGEST + 1).count()) {
+                    self.add(kind, &part.to_lowercase());
+                }
+            }
+        }
+    }
+
+    // Languages without blanks between words: every two neighbours.
+    fn pairs(&mut self, kind: &str, word: &str) {
+        let mut before = None;
+        for c in word.chars() {
+            if let Some(before) = before {
+                self.add(kind, &format!("{before}{c}"));
+            }
+            before = Some(c);
+        }
+    }
+
+    // Where links lead to, which a reader of the page does not see.
+    fn links(&mut self, page: &str) {
+        let mut rest = page;
+        while let Some(at) = rest.find("://") {
+            rest = rest.get(at + 3..).unwrap_or_default();
+            self.host("link", rest);
+            if self.tokens.len() >= TOKENS {
+                return;
+            }
+        }
+    }
+
+    // The host at the start of `text`, and the two last names of it.
+    fn host(&mut self, kind: &str, text: &str) {
+        let end = text
+            .find(|c: char| !c.is_alphanumeric() && !matches!(c, '.' | '-'))
+            .unwrap_or(text.len());
+        let host = text
+            .get(..end)
+            .unwrap_or_default()
+            .trim_matches('.')
+            .to_lowercase();
+        if host.len() > 253 || !host.contains('.') {
+            return;
+        }
+        self.add(kind, &host);
+        let mut names = host.rsplitn(3, '.');
+        if let (Some(top), Some(name), Some(_)) = (names.next(), names.next(), names.next()) {
+            self.add(kind, &format!("{name}.{top}"));
+        }
+    }
+}
+
+fn host_of(piece: &str) -> Option<&str> {
+    piece.split_once("://").map(|(_, rest)| rest)
+}
+
+fn is_name(param: &str) -> bool {
+    matches!(param, "name" | "filename" | "name*" | "filename*")
+}
+
+// Han, kana, hangul and their neighbours; Thai.
+const fn is_wide(c: char) -> bool {
+    matches!(c, '\u{0e00}'..='\u{0e7f}' | '\u{2e80}'..='\u{d7ff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use proto::message::scan;
+
+    fn tokens(message: &[u8]) -> Vec<Token> {
+        let octets = |span: Span| -> Result<Vec<u8>, ()> {
+            assert!(span.len() <= TEXT);
+            let (start, end) = (
+                usize::try_from(span.start).unwrap(),
+                usize::try_from(span.end).unwrap(),
+            );
+            Ok(message.get(start..end).unwrap().to_vec())
+        };
+        of(&scan::structure(message), octets).unwrap()
+    }
+
+    fn texts(message: &str) -> HashSet<String> {
+        tokens(message.as_bytes())
+            .into_iter()
+            .map(|token| token.text)
+            .collect()
+    }
+
+    #[test]
+    fn a_message_is_read_as_its_reader_sees_it() {
+        let found = texts(
+            "Received: from secret.example\r\nFrom: =?utf-8?q?Caf=C3=A9_Winner?= <Win@News.Casino.Example>\r\n\
+             Reply-To: collect@other.example\r\nSubject: =?utf-8?b?R2V3aW5uZW4=?= Sie!\r\nX-Mailer: Blaster 3000\r\n\
+             MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\
+             Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n\
+             <style>hidden</style><p>Gro=C3=9Fer <b>Preis</b>, jetzt!</p><a href=3D\"https://t.track.example/x?y=3Dz\">\
+             click</a>\r\n--b\r\nContent-Type: application/zip; name=\"a.ZIP\"\r\nContent-Disposition: attachment; \
+             filename=\"invoice.pdf.exe\"\r\n\r\nUEsDBBQ\r\n--b--\r\n",
+        );
+        for wanted in [
+            "from:win@news.casino.example",
+            "from:news.casino.example",
+            "from:casino.example",
+            "from:café",
+            "reply-to:other.example",
+            "subject:gewinnen",
+            "subject:sie",
+            "program:blaster",
+            "part:text/html",
+            "part:application/zip",
+            "file:zip",
+            "file:exe",
+            "charset:utf-8",
+            "großer",
+            "preis",
+            "jetzt",
+            "link:t.track.example",
+            "link:track.example",
+            "click",
+        ] {
+            assert!(found.contains(wanted), "{wanted} is not among {found:?}");
+        }
+        for unwanted in ["hidden", "secret.example", "uesdbbq"] {
+            assert!(!found.iter().any(|text| text.contains(unwanted)), "{unwanted}");
+        }
+    }
+
+    #[test]
+    fn what_servers_add_on_the_way_changes_nothing() {
+        let message = "From: a@b.example\r\nSubject: hello\r\n\r\nSome words.\r\n";
+        let added = format!(
+            "Return-Path: <x@y.example>\r\nReceived: from z.example\r\nX-Spam-Status: Yes\r\n\
+             Authentication-Results: firm.example; spf=pass\r\n{message}"
+        );
+        assert_eq!(texts(message), texts(&added));
+    }
+
+    #[test]
+    fn languages_without_blanks_and_long_words_are_cut() {
+        let found = texts(
+            "Subject: x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n免费领取 aaaabbbbccccddddeeeeffffgggg-prize\r\n",
+        );
+        for wanted in ["免费", "费领", "领取", "prize"] {
+            assert!(found.contains(wanted), "{wanted} is not among {found:?}");
+        }
+    }
+
+    #[test]
+    fn memory_and_work_are_bounded() {
+        let mut message = b"Subject: x\r\n\r\n".to_vec();
+        for n in 0..200_000 {
+            message.extend_from_slice(format!("word{n} ").as_bytes());
+        }
+        assert_eq!(tokens(&message).len(), TOKENS);
+        let deep = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n".repeat(200);
+        assert!(tokens(deep.as_bytes()).len() < 20);
+    }
+
+    proptest! {
+        #[test]
+        fn any_octets_have_tokens_each_once(message in prop::collection::vec(any::<u8>(), 0..2000)) {
+            let found = tokens(&message);
+            let hashes: HashSet<u64> = found.iter().map(|token| token.hash).collect();
+            prop_assert_eq!(hashes.len(), found.len());
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Judging mail from elsewhere.
+
+pub mod bayes;
+pub mod filtering;
+pub mod grey;
+pub mod lists;
+pub mod sender;
