@@ -7,7 +7,7 @@ use proto::imap::{self, Imap};
 use proto::pop3::{self, Pop3};
 use proto::session::Tls;
 use proto::smtp::{self, Smtp};
-use proto::types::{AddressError, Domain, Protocol};
+use proto::types::{AddressError, Domain, Protocol, Timestamp};
 
 /// The name of a box that has none yet.
 const UNNAMED: &str = "pillarbox.local";
@@ -20,6 +20,7 @@ pub struct Opening {
     max_message: u64,
     tls: Tls,
     submission: bool,
+    hold_until: Option<Timestamp>,
 }
 
 impl Opening {
@@ -42,6 +43,7 @@ impl Opening {
                 Tls::Offered
             },
             submission: facts.protocol == Protocol::Submission,
+            hold_until: None,
         })
     }
 
@@ -55,6 +57,7 @@ impl Opening {
             tls: self.tls,
             max_size: self.max_message,
             max_recipients: limits::RECIPIENTS,
+            hold_until: self.hold_until,
         })
     }
 

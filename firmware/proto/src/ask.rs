@@ -6,9 +6,10 @@
 
 use crate::refusal::Refusal;
 use crate::types::{
-    AccountId, Address, BlobId, Flags, MailboxId, Mechanism, ModSeq, ReversePath, Secret, Span, Structure,
-    SystemFlag, Timestamp, Uid, UidValidity,
+    AccountId, Address, BlobId, Flags, MailboxId, Mechanism, ModSeq, RecipientWishes, ReversePath, Secret,
+    Span, Structure, SystemFlag, Timestamp, Uid, UidValidity, Wishes,
 };
+use std::collections::BTreeMap;
 
 /// A question to the world. Closed: a new one is a new thing that a stranger's bytes can cause.
 #[derive(Debug)]
@@ -213,8 +214,18 @@ pub struct Envelope {
     pub from: ReversePath,
     /// RCPT TO, at least one, each accepted before.
     pub to: Vec<Address>,
-    /// Whether BODY=8BITMIME was given.
-    pub eight_bit: bool,
+    /// What was asked for with MAIL.
+    pub wishes: Wishes,
+    /// What was asked for with RCPT, where anything was.
+    pub asked: BTreeMap<Address, RecipientWishes>,
+}
+
+impl Envelope {
+    /// What was asked for this recipient.
+    #[must_use]
+    pub fn asked_for(&self, recipient: &Address) -> RecipientWishes {
+        self.asked.get(recipient).cloned().unwrap_or_default()
+    }
 }
 
 /// What rows have to carry.

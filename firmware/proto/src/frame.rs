@@ -74,13 +74,19 @@ enum State {
     /// In dotted data.
     Dotted { line_start: bool, so_far: Spooled },
     /// In counted data.
-    Counted { left: u64, so_far: Spooled },
+    Counted {
+        left: u64,
+        /// The data are lines, and whether the octet before was a CR.
+        lines: Option<bool>,
+        so_far: Spooled,
+    },
 }
 
 const NOTHING_SPOOLED: Spooled = Spooled {
     size: 0,
     too_big: false,
     malformed: false,
+    ends_with_cr: false,
     failed: false,
 };
 
@@ -119,7 +125,14 @@ impl Framer {
         match expect {
             Expect::Line { limit, .. } => self.line(limit),
             Expect::Dotted { limit } => self.dotted(limit),
-            Expect::Spool { count, limit } => self.counted(count, limit),
+            Expect::Spool { count, limit } => self.counted(count, limit, None),
+            Expect::Chunk {
+                count,
+                limit,
+                lines,
+                after_cr,
+                ..
+            } => self.counted(count, limit, lines.then_some(after_cr)),
             Expect::Octets { count } => {
                 self.state = State::Fresh;
                 (self.buffered() >= count).then(|| Frame::Octets(self.take(count)))
@@ -221,29 +234,56 @@ impl Framer {
         }
     }
 
-    fn counted(&mut self, count: u64, limit: u64) -> Option<Frame<'_>> {
-        let (mut left, mut so_far) = match self.state {
-            State::Counted { left, so_far } => (left, so_far),
-            _ => (count, NOTHING_SPOOLED),
+    // `lines`: the octets are lines, and whether the octet before them was a CR.
+    fn counted(&mut self, count: u64, limit: u64, lines: Option<bool>) -> Option<Frame<'_>> {
+        let (mut left, mut lines, mut so_far) = match self.state {
+            State::Counted { left, lines, so_far } => (left, lines, so_far),
+            _ => (count, lines, NOTHING_SPOOLED),
         };
         if left == 0 {
             self.state = State::Fresh;
+            so_far.ends_with_cr = lines.unwrap_or_default();
             return Some(Frame::Spooled(so_far));
         }
         let here = self.buffered().min(usize::try_from(left).unwrap_or(usize::MAX));
         left = left.saturating_sub(here as u64);
+        if let Some(after_cr) = &mut lines {
+            so_far.malformed |= !line_ends_are_whole(after_cr, first(self.rest(), here));
+        }
         let kept = count_piece(&mut so_far, here, limit);
-        self.state = State::Counted { left, so_far };
+        self.state = State::Counted { left, lines, so_far };
         if kept > 0 {
             return Some(Frame::Piece(first(self.take(here), kept)));
         }
         self.take(here);
         if left == 0 {
-            self.state = State::Fresh;
-            return Some(Frame::Spooled(so_far));
+            return self.counted(count, limit, lines);
         }
         None
     }
+}
+
+/// Whether every CR is followed by a LF and every LF follows a CR; `after_cr` goes from piece to piece.
+fn line_ends_are_whole(after_cr: &mut bool, octets: &[u8]) -> bool {
+    let Some(last) = octets.last() else { return true };
+    let mut whole = true;
+    let mut at = 0;
+    if std::mem::replace(after_cr, *last == b'\r') {
+        whole = octets.first() == Some(&b'\n');
+        at = 1;
+    }
+    while let Some(hit) = memchr2(b'\r', b'\n', octets.get(at..).unwrap_or_default()) {
+        at += hit;
+        match octets.get(at..).unwrap_or_default() {
+            [b'\r'] => break,
+            [b'\r', b'\n', ..] => at += 2,
+            _ => {
+                whole = false; // RFC 5321 2.3.8
+                at += 1;
+            }
+        }
+    }
+    whole
 }
 
 fn first(octets: &[u8], count: usize) -> &[u8] {

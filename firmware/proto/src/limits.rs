@@ -32,22 +32,36 @@ pub mod sasl {
     pub const LINE: usize = 12_288;
 }
 
-/// SMTP sessions. The right-hand comment is what RFC 5321 4.5.3.1 asks for at least.
+/// SMTP sessions. The right-hand comment is what RFC 5321 4.5.3.1 asks for at least; the limits in
+/// time of 4.5.3.2 that the appliance keeps stand in its own `limits`.
 pub mod smtp {
+    /// Octets of a local part.
+    pub const LOCAL_PART: usize = 64; // 64 (4.5.3.1.1)
+    /// Octets of a domain, as ASCII.
+    pub const DOMAIN: usize = 255; // 255 (4.5.3.1.2)
+    // A path (4.5.3.1.3, 256) is bounded by its parts and by the line.
     /// Octets of a command line, CRLF included.
-    pub const COMMAND: usize = 2048; // 512, and 26 + 17 + 500 for MAIL's parameters
+    pub const COMMAND: usize = 2048; // 512 (4.5.3.1.4), and 1109 for the parameters of MAIL and RCPT
+    // A text line (4.5.3.1.6, 1000) has no limit of its own: a message is octets to us, not lines.
+    // A message (4.5.3.1.7, 64 KiB) may be as large as `Config::max_size` says.
     /// Octets of the name in HELO and EHLO.
-    pub const HELO: usize = 255; // 255
+    pub const HELO: usize = 255; // 255 (4.5.3.1.2)
     /// Recipients of one message, unless the configuration says more.
-    pub const RECIPIENTS: usize = 100; // 100
+    pub const RECIPIENTS: usize = 100; // 100 (4.5.3.1.8)
+    /// Characters of ENVID, decoded.
+    pub const ENVELOPE_ID: usize = 100; // 100 (RFC 3461 4.4)
+    /// Characters of ORCPT, encoded.
+    pub const ORIGINAL: usize = 500; // 500 (RFC 3461 4.2)
+    /// Seconds for which a submitted message may be held back (RFC 4865).
+    pub const HOLD: u32 = 90 * 24 * 3600;
     /// Seconds that the client may be silent.
     pub const SILENCE: u32 = 300; // 5 minutes (4.5.3.2.7)
     /// Commands in a row that were refused; then the connection ends.
     pub const ERRORS: u32 = 20;
     /// Wrong logins; then the connection ends.
-    pub const LOGINS: u32 = 5;
-    /// Octets of a whole reply from another server; RFC 5321 4.5.3.1.5 allows 512 a line.
-    pub const REPLY: usize = 32 * 1024;
+    pub const LOGINS: u32 = 5; // 3 (RFC 4954 9)
+    /// Octets of a whole reply from another server.
+    pub const REPLY: usize = 32 * 1024; // 512 a line (4.5.3.1.5)
     /// Octets of another server's words that are kept.
     pub const WORDS: usize = 500;
 }

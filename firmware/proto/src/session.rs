@@ -27,12 +27,25 @@ pub enum Expect {
         /// Most octets kept; the rest is read and thrown away, and `Spooled::too_big` is set.
         limit: u64,
     },
-    /// Exactly `count` octets into the spool (IMAP APPEND, SMTP BDAT).
+    /// Exactly `count` octets into the spool (IMAP APPEND).
     Spool {
         /// How many octets follow.
         count: u64,
         /// Most octets kept, as for `Dotted`.
         limit: u64,
+    },
+    /// Exactly `count` octets, added to what is in the spool (SMTP BDAT).
+    Chunk {
+        /// How many octets follow.
+        count: u64,
+        /// Most octets kept of them, as for `Dotted`.
+        limit: u64,
+        /// The spool is to be empty before.
+        first: bool,
+        /// Whether they are lines, so that a bare CR or LF is `Spooled::malformed`.
+        lines: bool,
+        /// The octet before them was a CR, so that a LF has to come first.
+        after_cr: bool,
     },
     /// Exactly `count` octets, handed over in memory (IMAP literals in arguments; the session
     /// bounds `count`).
@@ -84,8 +97,10 @@ pub struct Spooled {
     pub size: u64,
     /// More than the limit came; the body is not complete and must not be used.
     pub too_big: bool,
-    /// A bare CR or LF stood in dotted data; the body must be refused (RFC 5321 2.3.8).
+    /// A bare CR or LF stood in dotted data or in lines; the body must be refused (RFC 5321 2.3.8).
     pub malformed: bool,
+    /// A chunk's last octet is a CR, of which nobody can say yet whether it is bare.
+    pub ends_with_cr: bool,
     /// The spool could not be written (disk full): refuse for now.
     pub failed: bool,
 }

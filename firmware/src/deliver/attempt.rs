@@ -27,6 +27,8 @@ pub async fn attempt(post: &Post, office: &Office, way: Way, mut items: Vec<Queu
                 helo: office.hostname.clone(),
                 from: first.from.clone(),
                 to: items.iter().map(|item| item.to.clone()).collect(),
+                wishes: first.wishes.clone(),
+                asked: items.iter().map(|item| item.asked.clone()).collect(),
                 body,
             };
             relay::send(post, errand).await
@@ -129,7 +131,7 @@ fn settlement(item: &QueueItem, outcome: &Outcome, now: Timestamp) -> Settlement
     };
     let tries = item.attempts.saturating_add(1);
     match outcome.end {
-        End::Delivered => Settlement::Delivered { words },
+        End::Delivered | End::Relayed => Settlement::Delivered { words },
         End::Never => Settlement::Failed { words },
         End::Later | End::Unreached if backoff::gives_up(item.created, now, tries) => {
             Settlement::Failed { words }
@@ -137,6 +139,7 @@ fn settlement(item: &QueueItem, outcome: &Outcome, now: Timestamp) -> Settlement
         End::Later | End::Unreached => Settlement::Retry {
             at: backoff::next_try(now, tries, getrandom::u32().unwrap_or(0)),
             words,
+            told: None,
         },
     }
 }
@@ -165,7 +168,7 @@ fn report(post: &Post, ended: &[(QueueItem, Outcome)], settled: &[Settlement]) {
                 host: outcome.host.clone().unwrap_or_default(),
                 words: outcome.words.clone(),
             },
-            Settlement::Retry { at, words } => EventKind::Deferred {
+            Settlement::Retry { at, words, .. } => EventKind::Deferred {
                 queue,
                 to,
                 words: words.clone(),
@@ -189,7 +192,7 @@ fn report(post: &Post, ended: &[(QueueItem, Outcome)], settled: &[Settlement]) {
 mod tests {
     use super::*;
     use crate::clock::DAY;
-    use proto::types::{Address, BlobId, QueueId};
+    use proto::types::{Address, BlobId, QueueId, RecipientWishes, Wishes};
 
     #[test]
     fn outcomes_become_settlements_by_age_and_kind() {
@@ -205,6 +208,9 @@ mod tests {
             attempts,
             last_words: None,
             held: false,
+            wishes: Wishes::default(),
+            asked: RecipientWishes::default(),
+            told: None,
         };
         let outcome = |end| Outcome {
             end,

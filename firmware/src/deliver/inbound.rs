@@ -116,6 +116,7 @@ impl Arrival<'_> {
             by: office.hostname.as_str(),
             tls: tls.as_deref(),
             authenticated: false,
+            utf8: self.envelope.wishes.utf8,
             id: &self.id,
             recipient: only(&self.envelope.to),
             at: self.at,

@@ -6,7 +6,7 @@ use crate::limits::queue::RETURNED_HEADER;
 use crate::settings::Office;
 use proto::message::dsn::{Action, Recipient as Failed, Report};
 use proto::message::{header, scan};
-use proto::types::{Address, Flags, Span, Timestamp};
+use proto::types::{Address, Flags, RecipientWishes, Span, Timestamp, Wishes};
 use store::{Body, Delivery, MailCopy, Outgoing, Place, QueueItem, Snapshot, StoreError};
 
 /// The notice about recipients of one message that are given up, ready to be committed with their
@@ -42,6 +42,8 @@ pub fn of_failure(
                 from: None,
                 to: sender.clone(),
                 next_attempt: now,
+                wishes: Wishes::default(),
+                asked: RecipientWishes::default(),
             };
             (Vec::new(), vec![outgoing])
         }

@@ -202,7 +202,12 @@ fn group(due: Vec<QueueItem>, smarthost: Option<&Smarthost>) -> Vec<(Way, Vec<Qu
             Some(smarthost) => Way::Smarthost(Box::new(smarthost.clone())),
             None => Way::Direct(item.to.domain().clone()),
         };
-        let key = (way.place().to_owned(), item.blob, item.from.clone());
+        let key = (
+            way.place().to_owned(),
+            item.blob,
+            item.from.clone(),
+            item.wishes.clone(),
+        );
         let open = known
             .get(&key)
             .and_then(|index: &usize| groups.get_mut(*index))
@@ -221,7 +226,7 @@ fn group(due: Vec<QueueItem>, smarthost: Option<&Smarthost>) -> Vec<(Way, Vec<Qu
 mod tests {
     use super::*;
     use crate::settings::SmarthostTls;
-    use proto::types::{Address, BlobId, Timestamp};
+    use proto::types::{Address, BlobId, RecipientWishes, Timestamp, Wishes};
 
     fn item(id: u64, blob: u64, from: Option<&str>, to: &str) -> QueueItem {
         QueueItem {
@@ -235,6 +240,9 @@ mod tests {
             attempts: 0,
             last_words: None,
             held: false,
+            wishes: Wishes::default(),
+            asked: RecipientWishes::default(),
+            told: None,
         }
     }
 

@@ -184,7 +184,7 @@ impl Desk {
         // A Date that we are not sure of is worse than none.
         let date = post.clock.is_known().then_some(now);
         let header = fixed::header(&original, date, id, self.office.hostname.as_str());
-        let (copies, outgoing) = self.address(envelope, now)?;
+        let (copies, outgoing) = self.address(envelope, header.is_ascii(), now)?;
         let skip = original.len() as u64;
         let finish = || -> io::Result<Delivery> {
             let mut prefix = self.received(facts, envelope, id, now).into_bytes();
@@ -210,6 +210,7 @@ impl Desk {
     fn address(
         &self,
         envelope: &Envelope,
+        ascii: bool,
         now: Timestamp,
     ) -> Result<(Vec<MailCopy>, Vec<Outgoing>), Refusal> {
         let mut accounts = Vec::new();
@@ -231,11 +232,15 @@ impl Desk {
             flags: Flags::new(),
             date: now,
         };
-        let outgoing = |to| Outgoing {
+        let mut wishes = envelope.wishes.clone();
+        wishes.utf8 &= !ascii; // RFC 6531 3.2: mail programs say it of mail that needs none, too
+        let outgoing = |to: Address| Outgoing {
             owner: Some(self.account.id),
             from: envelope.from.clone(),
+            asked: envelope.asked_for(&to),
             to,
-            next_attempt: now,
+            next_attempt: wishes.hold.map_or(now, |hold| hold.ends(now)),
+            wishes: wishes.clone(),
         };
         Ok((
             accounts.into_iter().map(copy).collect(),
@@ -254,6 +259,7 @@ impl Desk {
             by: self.office.hostname.as_str(),
             tls: facts.tls_words().as_deref(),
             authenticated: true,
+            utf8: envelope.wishes.utf8,
             id,
             recipient: only(&envelope.to),
             at: now,

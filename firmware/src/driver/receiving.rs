@@ -30,11 +30,15 @@ where
     /// Gives the session one frame, or whatever else happens while it waits for one.
     pub(super) async fn receive(&mut self, outputs: &mut Vec<Output>) -> Result<(), End> {
         let expect = self.session.expects();
-        let body = matches!(expect, Expect::Dotted { .. } | Expect::Spool { .. });
+        let fresh = match expect {
+            Expect::Dotted { .. } | Expect::Spool { .. } => true,
+            Expect::Chunk { first, .. } => first || self.spool.is_none(),
+            _ => false,
+        };
         if matches!(expect, Expect::Answer | Expect::Tls | Expect::Closed) {
             return Err(End::Confused);
         }
-        if body {
+        if fresh {
             self.spool = Some(self.world.new_spool());
         }
         let deadline = self.deadline(expect);

@@ -17,7 +17,7 @@ use crate::notify::{self, Letter};
 use crate::settings::{self, Notices, Office, Outside};
 use anyhow::{Context as _, ensure};
 use proto::message::{header, scan};
-use proto::types::{AccountId, Address, Flags, Timestamp};
+use proto::types::{AccountId, Address, Flags, RecipientWishes, Timestamp, Wishes};
 use sent::{Folded, LIFE};
 use std::time::Duration;
 use store::{
@@ -322,6 +322,8 @@ fn delivery(
             from: from.ok(),
             to: address.clone(),
             next_attempt: now,
+            wishes: Wishes::default(),
+            asked: RecipientWishes::default(),
         });
     }
     Ok(Delivery {

@@ -5,8 +5,8 @@
 use crate::StoreError;
 use proto::ask::SpecialUse;
 use proto::types::{
-    AccountId, Address, BlobId, Flags, MailboxId, ModSeq, QueueId, ReversePath, Structure, SystemFlag,
-    Timestamp, Uid, UidValidity,
+    AccountId, Address, BlobId, Flags, MailboxId, ModSeq, QueueId, RecipientWishes, ReversePath, Structure,
+    SystemFlag, Timestamp, Uid, UidValidity, Wishes,
 };
 use redb::ReadableTable;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -22,13 +22,18 @@ pub(crate) trait Row: Serialize + DeserializeOwned {
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
-        let damaged = |why: String| StoreError::Internal(format!("a row cannot be read: {why}"));
-        match bytes.split_first() {
-            Some((0, _)) | None => Err(damaged("no version".to_owned())),
-            Some((_, row)) => postcard::take_from_bytes(row)
-                .map(|(row, _)| row)
-                .map_err(|e| damaged(e.to_string())),
-        }
+        decode(bytes)
+    }
+}
+
+// A row of its own version, or of a later one that appended to it.
+fn decode<R: DeserializeOwned>(bytes: &[u8]) -> Result<R, StoreError> {
+    let damaged = |why: String| StoreError::Internal(format!("a row cannot be read: {why}"));
+    match bytes.split_first() {
+        Some((0, _)) | None => Err(damaged("no version".to_owned())),
+        Some((_, row)) => postcard::take_from_bytes(row)
+            .map(|(row, _)| row)
+            .map_err(|e| damaged(e.to_string())),
     }
 }
 
@@ -137,9 +142,56 @@ pub(crate) struct QueueRow {
     pub attempts: u32,
     pub last_words: Option<String>,
     pub held: bool,
+    pub wishes: Wishes,
+    pub asked: RecipientWishes,
+    pub told: Option<Timestamp>,
 }
 
-impl Row for QueueRow {}
+impl Row for QueueRow {
+    const VERSION: u8 = 2;
+
+    fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
+        match bytes.first() {
+            Some(1) => QueueRowV1::decode(bytes).map(QueueRowV1::raise),
+            _ => decode(bytes),
+        }
+    }
+}
+
+/// What version 1 knew: nothing of what the sender asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct QueueRowV1 {
+    blob: BlobId,
+    owner: Option<AccountId>,
+    from: ReversePath,
+    to: Address,
+    created: Timestamp,
+    next_attempt: Timestamp,
+    attempts: u32,
+    last_words: Option<String>,
+    held: bool,
+}
+
+impl Row for QueueRowV1 {}
+
+impl QueueRowV1 {
+    fn raise(self) -> QueueRow {
+        QueueRow {
+            blob: self.blob,
+            owner: self.owner,
+            from: self.from,
+            to: self.to,
+            created: self.created,
+            next_attempt: self.next_attempt,
+            attempts: self.attempts,
+            last_words: self.last_words,
+            held: self.held,
+            wishes: Wishes::default(),
+            asked: RecipientWishes::default(),
+            told: None,
+        }
+    }
+}
 
 impl QueueRow {
     /// As the queue's callers see it.
@@ -155,6 +207,9 @@ impl QueueRow {
             attempts: self.attempts,
             last_words: self.last_words,
             held: self.held,
+            wishes: self.wishes,
+            asked: self.asked,
+            told: self.told,
         }
     }
 }
@@ -288,6 +343,31 @@ mod tests {
         bytes.extend_from_slice(b"more");
         bytes[0] = 2;
         assert_eq!(MessageRow::decode(&bytes).unwrap(), row);
+    }
+
+    #[test]
+    fn a_queue_row_of_version_1_is_read_and_one_of_version_2_is_read_by_version_1() {
+        let old = QueueRowV1 {
+            blob: BlobId(3),
+            owner: Some(AccountId(1)),
+            from: None,
+            to: Address::parse("a@b.example").unwrap(),
+            created: Timestamp(5),
+            next_attempt: Timestamp(6),
+            attempts: 2,
+            last_words: Some("no".to_owned()),
+            held: true,
+        };
+        let bytes = old.encode().unwrap();
+        assert_eq!(bytes.first(), Some(&1));
+        let mut row = QueueRow::decode(&bytes).unwrap();
+        assert_eq!(row, old.clone().raise());
+        row.wishes.utf8 = true;
+        row.told = Some(Timestamp(9));
+        let bytes = row.encode().unwrap();
+        assert_eq!(bytes.first(), Some(&2));
+        assert_eq!(QueueRow::decode(&bytes).unwrap(), row);
+        assert_eq!(QueueRowV1::decode(&bytes).unwrap(), old);
     }
 
     #[test]

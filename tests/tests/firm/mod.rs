@@ -16,7 +16,7 @@ use firmware::settings::{self, Office};
 use firmware::world::World;
 use proto::ask::{Answer, Envelope, Identity, Question, Want};
 use proto::refusal::Refusal;
-use proto::types::{AccountId, Address, Domain, Protocol, Secret, Timestamp};
+use proto::types::{AccountId, Address, Domain, Protocol, Secret, Timestamp, Wishes};
 use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -154,7 +154,8 @@ impl Firm {
             esmtp: true,
             from,
             to,
-            eight_bit: false,
+            wishes: Wishes::default(),
+            asked: std::collections::BTreeMap::new(),
         };
         match world.answer(Question::Accept(envelope), &mut Some(spool)).await {
             Answer::Refused(refusal) => Err(refusal),

@@ -12,7 +12,7 @@ use firmware::settings::{self, Smarthost};
 use firmware::spool::Spool;
 use proto::ask::{Envelope, Identity, Row, Want};
 use proto::refusal::Refusal;
-use proto::types::{Address, BlobId, Domain, Protocol, Timestamp};
+use proto::types::{Address, BlobId, Domain, Protocol, Timestamp, Wishes};
 use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
@@ -236,6 +236,7 @@ fn envelope(from: Option<&str>, to: &[&str]) -> Envelope {
         esmtp: true,
         from: from.map(|from| Address::parse(from).unwrap()),
         to: to.iter().map(|to| Address::parse(to).unwrap()).collect(),
-        eight_bit: false,
+        wishes: Wishes::default(),
+        asked: std::collections::BTreeMap::new(),
     }
 }

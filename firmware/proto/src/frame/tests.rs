@@ -36,7 +36,10 @@ fn run(expect: Expect, chunks: &[&[u8]]) -> (Vec<Got>, usize) {
                 }
                 Frame::Spooled(spooled) => Got::Body(std::mem::take(&mut body), spooled),
             });
-            if matches!(expect, Expect::Dotted { .. } | Expect::Spool { .. }) {
+            if matches!(
+                expect,
+                Expect::Dotted { .. } | Expect::Spool { .. } | Expect::Chunk { .. }
+            ) {
                 return (got, framer.buffered());
             }
         }
@@ -234,6 +237,54 @@ fn slow_dotted(octets: &[u8]) -> Option<(Vec<u8>, bool)> {
     None
 }
 
+/// Takes the message in chunks of these sizes, each followed by a `|`, as a session does by BDAT.
+fn in_chunks(message: &[u8], sizes: &[usize], split: usize) -> (Vec<u8>, bool) {
+    let mut sent = Vec::new();
+    let mut counts = Vec::new();
+    let mut rest = message;
+    for size in sizes.iter().chain([&message.len()]) {
+        let (chunk, after) = rest.split_at((*size).min(rest.len()));
+        sent.extend_from_slice(chunk);
+        sent.extend_from_slice(b"|\r\n");
+        counts.push(chunk.len() as u64);
+        rest = after;
+    }
+    let mut framer = Framer::new();
+    let (mut body, mut malformed, mut after_cr, mut lines_seen) = (Vec::new(), false, false, 0);
+    let mut counts = counts.into_iter();
+    let mut expect = counts.next().map(|count| chunk(count, after_cr));
+    for piece in sent.chunks(split.max(1)) {
+        framer.push(piece);
+        while let Some(frame) = framer.next(expect.unwrap_or(LINE)) {
+            match frame {
+                Frame::Piece(piece) => body.extend_from_slice(piece),
+                Frame::Spooled(spooled) => {
+                    (malformed, after_cr) = (malformed | spooled.malformed, spooled.ends_with_cr);
+                    expect = None;
+                }
+                Frame::Line(line) => {
+                    assert_eq!(line, b"|");
+                    lines_seen += 1;
+                    expect = counts.next().map(|count| chunk(count, after_cr));
+                }
+                frame => panic!("{frame:?}"),
+            }
+        }
+    }
+    assert_eq!(lines_seen, sizes.len() + 1);
+    (body, malformed || after_cr)
+}
+
+fn chunk(count: u64, after_cr: bool) -> Expect {
+    Expect::Chunk {
+        count,
+        limit: 1000,
+        first: false,
+        lines: true,
+        after_cr,
+    }
+}
+
 proptest! {
     #[test]
     fn any_split_gives_the_same_frames(octets in soup(), cuts in prop::collection::vec(0usize..60, 0..8), dotted: bool) {
@@ -256,5 +307,16 @@ proptest! {
             .into_iter()
             .collect();
         prop_assert_eq!(got, expected);
+    }
+
+    #[test]
+    fn chunks_of_any_sizes_give_the_same_message_and_the_same_judgement(
+        message in soup(),
+        sizes in prop::collection::vec(0usize..20, 0..8),
+        split in 1usize..40,
+    ) {
+        let text = String::from_utf8_lossy(&message).replace("\r\n", "");
+        let bare = text.contains(['\r', '\n']);
+        prop_assert_eq!(in_chunks(&message, &sizes, split), (message.clone(), bare));
     }
 }

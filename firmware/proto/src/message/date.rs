@@ -159,6 +159,12 @@ pub fn format(at: Timestamp) -> String {
     )
 }
 
+/// `2026-11-24T06:56:31Z` (RFC 3339 5.6).
+#[must_use]
+pub fn internet(at: Timestamp) -> String {
+    utc(at).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// `24-Nov-2026 06:56:31 +0000`, the day of one digit padded with a blank (RFC 9051 date-time,
 /// without its quotes).
 #[must_use]

@@ -22,6 +22,8 @@ pub struct Received<'a> {
     pub tls: Option<&'a str>,
     /// Whether the client logged in.
     pub authenticated: bool,
+    /// Whether the message came by SMTPUTF8.
+    pub utf8: bool,
     /// Names the message in our log.
     pub id: &'a str,
     /// The recipient, only where there is just one: others must not learn of each other
@@ -64,6 +66,15 @@ impl Received<'_> {
 
     // RFC 3848: S for TLS, A for a login.
     const fn with(&self) -> &'static str {
+        if self.utf8 {
+            // RFC 6531 4.3
+            return match (self.tls.is_some(), self.authenticated) {
+                (false, false) => "UTF8SMTP",
+                (true, false) => "UTF8SMTPS",
+                (false, true) => "UTF8SMTPA",
+                (true, true) => "UTF8SMTPSA",
+            };
+        }
         match (self.esmtp, self.tls.is_some(), self.authenticated) {
             (false, _, false) => "SMTP",
             (_, true, true) => "ESMTPSA",
@@ -111,6 +122,7 @@ mod tests {
             by: "mx.example.com",
             tls: None,
             authenticated: false,
+            utf8: false,
             id: "AB12",
             recipient: None,
             at: Timestamp(0),
@@ -151,6 +163,11 @@ mod tests {
         assert_eq!(with(true, true, false), "ESMTPS");
         assert_eq!(with(true, false, true), "ESMTPA");
         assert_eq!(with(true, true, true), "ESMTPSA");
+        let utf8 = Received {
+            utf8: true,
+            ..facts()
+        };
+        assert_eq!(utf8.with(), "UTF8SMTP");
     }
 
     #[test]

@@ -109,6 +109,12 @@ pub struct Features {
     pub eight_bit: bool,
     /// SMTPUTF8 (RFC 6531).
     pub utf8: bool,
+    /// DSN (RFC 3461).
+    pub dsn: bool,
+    /// REQUIRETLS (RFC 8689).
+    pub require_tls: bool,
+    /// Most recipients of one message that it takes (RFC 9422), where it says so.
+    pub recipients: Option<usize>,
     /// RFC 1870, octets; 0 where it names no limit, `None` where it does not know SIZE.
     pub size: Option<u64>,
     /// AUTH PLAIN.
@@ -131,6 +137,9 @@ impl Features {
                 Some("STARTTLS") => features.starttls = true,
                 Some("8BITMIME") => features.eight_bit = true,
                 Some("SMTPUTF8") => features.utf8 = true,
+                Some("DSN") => features.dsn = true,
+                Some("REQUIRETLS") => features.require_tls = true,
+                Some("LIMITS") => features.recipients = rcpt_max(&line),
                 Some("SIZE") => features.size = words.next().and_then(|size| size.parse().ok()).or(Some(0)),
                 Some("AUTH") => {
                     for mechanism in words {
@@ -143,6 +152,12 @@ impl Features {
         }
         features
     }
+}
+
+// limits-param = limit-name ["=" limit-value] (RFC 9422 3)
+fn rcpt_max(line: &str) -> Option<usize> {
+    let value = line.split(' ').find_map(|limit| limit.strip_prefix("RCPTMAX="))?;
+    value.parse().ok().filter(|most| *most > 0)
 }
 
 #[cfg(test)]
@@ -204,6 +219,9 @@ mod tests {
             "AUTH=LOGIN",
             "AUTH PLAIN XOAUTH2",
             "STARTTLS",
+            "dsn",
+            "LIMITS MAILMAX=5 RCPTMAX=20",
+            "REQUIRETLS",
         ];
         let features = Features::parse(&Reply {
             code: 250,
@@ -212,6 +230,9 @@ mod tests {
         assert_eq!(features.size, Some(1000));
         assert!(features.pipelining && features.eight_bit && features.starttls);
         assert!(features.plain && features.login && !features.utf8);
+        assert!(features.dsn && features.require_tls);
+        assert_eq!(features.recipients, Some(20));
+        assert_eq!(rcpt_max("LIMITS RCPTMAX=0"), None);
         let name_only = Reply {
             code: 250,
             lines: vec!["STARTTLS".to_owned()],

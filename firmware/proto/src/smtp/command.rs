@@ -1,7 +1,8 @@
 //! Command lines (RFC 5321 4.1.1). Each parser has its ABNF line above it.
 
+use super::params::{Mail, Rcpt, mail_params, rcpt_params};
 use crate::limits::smtp::HELO;
-use crate::types::{Address, AddressError, ReversePath};
+use crate::types::{Address, AddressError};
 
 /// A command, understood. What it may do is the session's matter.
 #[derive(Debug, PartialEq, Eq)]
@@ -10,8 +11,13 @@ pub enum Command<'a> {
     Ehlo(String),
     Helo(String),
     Mail(Mail),
-    Rcpt(ForwardPath),
+    Rcpt(Rcpt),
     Data,
+    /// RFC 3030 2.
+    Bdat {
+        count: u64,
+        last: bool,
+    },
     Rset,
     Noop,
     Quit,
@@ -22,16 +28,6 @@ pub enum Command<'a> {
         mechanism: &'a [u8],
         initial: Option<&'a [u8]>,
     },
-}
-
-/// MAIL with its parameters.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Mail {
-    pub from: ReversePath,
-    /// SIZE= (RFC 1870), octets.
-    pub size: Option<u64>,
-    /// BODY=8BITMIME (RFC 6152).
-    pub eight_bit: bool,
 }
 
 /// Whom a message is for.
@@ -53,7 +49,7 @@ pub enum Wrong {
     NotSmtp,
     /// Arguments, with what was expected.
     Syntax(&'static str),
-    /// A parameter that nobody offered.
+    /// A parameter that nobody offered (RFC 5321 4.1.1.11).
     Parameter,
     /// The path is there but no address: MAIL's.
     Sender(AddressError),
@@ -61,6 +57,8 @@ pub enum Wrong {
     Recipient(AddressError),
     /// An address beyond ASCII without SMTPUTF8.
     NotAscii,
+    /// Nobody can say how many octets follow, and so where the next command begins.
+    Chunk,
 }
 
 /// Reads a line without its CRLF.
@@ -82,6 +80,7 @@ pub fn parse(line: &[u8]) -> Result<Command<'_>, Wrong> {
         b"MAIL" => mail(rest).map(Command::Mail),
         b"RCPT" => rcpt(rest).map(Command::Rcpt),
         b"DATA" => alone(Command::Data),
+        b"BDAT" => bdat(rest),
         b"RSET" => alone(Command::Rset),
         b"QUIT" => alone(Command::Quit),
         b"STARTTLS" => alone(Command::StartTls),
@@ -90,7 +89,7 @@ pub fn parse(line: &[u8]) -> Result<Command<'_>, Wrong> {
         b"VRFY" if rest.is_empty() => Err(Wrong::Syntax("VRFY name")),
         b"VRFY" => Ok(Command::Vrfy),
         b"AUTH" => auth(rest),
-        b"EXPN" | b"TURN" | b"ETRN" | b"BDAT" | b"SEND" | b"SOML" | b"SAML" => Err(Wrong::NotHere),
+        b"EXPN" | b"TURN" | b"ETRN" | b"SEND" | b"SOML" | b"SAML" => Err(Wrong::NotHere),
         b"GET" | b"POST" | b"PUT" | b"HEAD" | b"OPTIONS" | b"CONNECT" => Err(Wrong::NotSmtp),
         _ => Err(Wrong::Unknown),
     }
@@ -120,72 +119,48 @@ fn mail(rest: &[u8]) -> Result<Mail, Wrong> {
     } else {
         Some(mailbox(path, Wrong::Sender)?)
     };
-    let mut mail = Mail {
-        from,
-        size: None,
-        eight_bit: false,
-    };
-    let (mut body, mut auth) = (false, false);
-    // esmtp-param = esmtp-keyword ["=" esmtp-value]
-    for param in params.split(|o| *o == b' ').filter(|p| !p.is_empty()) {
-        let (keyword, value) = match param.iter().position(|o| *o == b'=') {
-            Some(at) => (
-                param.get(..at).unwrap_or_default(),
-                param.get(at + 1..).unwrap_or_default(),
-            ),
-            None => (param, &b""[..]),
-        };
-        let twice = match keyword.to_ascii_uppercase().as_slice() {
-            b"SIZE" => mail.size.replace(size(value)?).is_some(),
-            b"BODY" => {
-                mail.eight_bit = eight_bit(value)?;
-                std::mem::replace(&mut body, true)
-            }
-            // RFC 4954 5: who wrote it says the client; nobody here needs to believe it.
-            b"AUTH" if !value.is_empty() => std::mem::replace(&mut auth, true),
-            _ => return Err(Wrong::Parameter),
-        };
-        if twice {
-            return Err(Wrong::Syntax("each parameter once"));
-        }
-    }
-    Ok(mail)
-}
-
-// size-value = 1*20DIGIT (RFC 1870 3); more than a u64 is too much in any case
-fn size(value: &[u8]) -> Result<u64, Wrong> {
-    if !(1..=20).contains(&value.len()) || !value.iter().all(u8::is_ascii_digit) {
-        return Err(Wrong::Syntax("SIZE=octets"));
-    }
-    let digits = std::str::from_utf8(value).unwrap_or_default();
-    Ok(digits.parse().unwrap_or(u64::MAX))
-}
-
-// body-value = "7BIT" / "8BITMIME" (RFC 6152 2)
-fn eight_bit(value: &[u8]) -> Result<bool, Wrong> {
-    match value.to_ascii_uppercase().as_slice() {
-        b"7BIT" => Ok(false),
-        b"8BITMIME" => Ok(true),
-        _ => Err(Wrong::Syntax("BODY=7BIT or BODY=8BITMIME")),
+    let mail = mail_params(from, params)?;
+    if path.is_ascii() || mail.wishes.utf8 {
+        Ok(mail)
+    } else {
+        Err(Wrong::NotAscii)
     }
 }
 
 // rcpt = "RCPT TO:" ( "<Postmaster@" Domain ">" / "<Postmaster>" / Forward-path ) [SP Rcpt-parameters] CRLF
-fn rcpt(rest: &[u8]) -> Result<ForwardPath, Wrong> {
+fn rcpt(rest: &[u8]) -> Result<Rcpt, Wrong> {
     let rest = after_word(rest, b"TO:").ok_or(RCPT)?;
     let (path, params) = path(rest).ok_or(RCPT)?;
-    if path.eq_ignore_ascii_case(b"postmaster") {
-        return if params.is_empty() {
-            Ok(ForwardPath::Postmaster)
-        } else {
-            Err(Wrong::Parameter)
-        };
-    }
-    let mailbox = mailbox(path, Wrong::Recipient)?;
-    if params.is_empty() {
-        Ok(ForwardPath::Mailbox(mailbox))
+    let to = if path.eq_ignore_ascii_case(b"postmaster") {
+        ForwardPath::Postmaster
     } else {
-        Err(Wrong::Parameter)
+        ForwardPath::Mailbox(mailbox(path, Wrong::Recipient)?)
+    };
+    Ok(Rcpt {
+        path: to,
+        ascii: path.is_ascii(),
+        wishes: rcpt_params(params)?,
+    })
+}
+
+// bdat-cmd = "BDAT" SP chunk-size [ SP end-marker ] CR LF ; chunk-size = 1*DIGIT (RFC 3030 2)
+fn bdat(rest: &[u8]) -> Result<Command<'_>, Wrong> {
+    let mut words = rest.split(|o| *o == b' ').filter(|w| !w.is_empty());
+    let size = words.next().unwrap_or_default();
+    let digits = (1..=20).contains(&size.len()) && size.iter().all(u8::is_ascii_digit);
+    let count = std::str::from_utf8(size)
+        .ok()
+        .filter(|_| digits)
+        .and_then(|size| size.parse().ok())
+        .ok_or(Wrong::Chunk)?;
+    let last = match words.next() {
+        None => false,
+        Some(word) if word.eq_ignore_ascii_case(b"LAST") => true,
+        Some(_) => return Err(Wrong::Chunk),
+    };
+    match words.next() {
+        None => Ok(Command::Bdat { count, last }),
+        Some(_) => Err(Wrong::Chunk),
     }
 }
 
@@ -227,9 +202,6 @@ fn path(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 // Mailbox = Local-part "@" ( Domain / address-literal )
 fn mailbox(path: &[u8], wrong: impl Fn(AddressError) -> Wrong) -> Result<Address, Wrong> {
-    if !path.is_ascii() {
-        return Err(Wrong::NotAscii);
-    }
     let text = std::str::from_utf8(path).map_err(|_| Wrong::NotAscii)?;
     Address::parse(text).map_err(wrong)
 }
@@ -253,8 +225,10 @@ mod tests {
     fn from(line: &str) -> Option<String> {
         match parse(line.as_bytes()) {
             Ok(Command::Mail(mail)) => Some(mail.from.map_or_else(String::new, |a| a.to_string())),
-            Ok(Command::Rcpt(ForwardPath::Mailbox(to))) => Some(to.to_string()),
-            Ok(Command::Rcpt(ForwardPath::Postmaster)) => Some("postmaster".to_owned()),
+            Ok(Command::Rcpt(rcpt)) => match rcpt.path {
+                ForwardPath::Mailbox(to) => Some(to.to_string()),
+                ForwardPath::Postmaster => Some("postmaster".to_owned()),
+            },
             _ => None,
         }
     }
@@ -293,6 +267,15 @@ mod tests {
             ("MAIL FROM:<smith@bar_.com>", Some("smith@bar_.com")),
             ("MAIL FROM:<smith@[300.0.0.1]>", None),
             ("MAIL FROM:<j\u{f6}rg@bar.com>", None),
+            (
+                "MAIL FROM:<j\u{f6}rg@bar.com> SMTPUTF8",
+                Some("j\u{f6}rg@bar.com"),
+            ),
+            (
+                "MAIL FROM:<a@b\u{fc}cher.example> smtputf8",
+                Some("a@xn--bcher-kva.example"),
+            ),
+            ("MAIL FROM:<a@b\u{fc}cher.example>", None),
             ("MAIL <a@b.c>", None),
             ("MAIL TO:<a@b.c>", None),
             ("RCPT FROM:<a@b.c>", None),
@@ -306,33 +289,6 @@ mod tests {
             from(&format!("MAIL FROM:<{}@bar.com>", "x".repeat(64))).map(|a| a.len()),
             Some(72)
         );
-    }
-
-    #[test]
-    fn mail_parameters() {
-        let params = |params: &str| match parse(format!("MAIL FROM:<a@b.c> {params}").as_bytes()) {
-            Ok(Command::Mail(mail)) => Ok((mail.size, mail.eight_bit)),
-            Ok(other) => panic!("{other:?}"),
-            Err(wrong) => Err(wrong),
-        };
-        assert_eq!(params("SIZE=1000 body=8bitmime AUTH=<>"), Ok((Some(1000), true)));
-        assert_eq!(params("BODY=7BIT"), Ok((None, false)));
-        assert_eq!(params("SIZE=99999999999999999999"), Ok((Some(u64::MAX), false)));
-        for wrong in [
-            "SIZE=",
-            "SIZE=-1",
-            "SIZE=1x",
-            "SIZE=999999999999999999999",
-            "BODY=BINARYMIME",
-            "BODY",
-            "SIZE=1 SIZE=2",
-        ] {
-            assert!(matches!(params(wrong), Err(Wrong::Syntax(_))), "{wrong}");
-        }
-        for unknown in ["SMTPUTF8", "RET=HDRS", "ENVID=1", "X=Y", "AUTH=", "=1"] {
-            assert_eq!(params(unknown), Err(Wrong::Parameter), "{unknown}");
-        }
-        assert_eq!(parse(b"RCPT TO:<a@b.c> NOTIFY=NEVER"), Err(Wrong::Parameter));
     }
 
     #[test]
@@ -357,6 +313,10 @@ mod tests {
             (b"NOOP\tx", Wrong::Unknown),
             (b"XYZZY", Wrong::Unknown),
             (b"EXPN list", Wrong::NotHere),
+            (b"BDAT", Wrong::Chunk),
+            (b"BDAT -1", Wrong::Chunk),
+            (b"BDAT 1 LAST x", Wrong::Chunk),
+            (b"BDAT 1 FIRST", Wrong::Chunk),
             (b"GET / HTTP/1.1", Wrong::NotSmtp),
             (b"DATA x", Wrong::Syntax("no argument")),
             (b"EHLO", Wrong::Syntax("EHLO your.host.name")),

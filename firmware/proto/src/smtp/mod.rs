@@ -10,20 +10,29 @@
 //! | 4954, 4616 | AUTH | PLAIN and LOGIN, on submission, under TLS; MAIL's AUTH= is read and dropped |
 //! | 6152 | 8BITMIME | yes |
 //! | 6409, 8314 | submission on 587 and 465 | yes |
-//! | 3030, 3461, 6531, 8689 | CHUNKING, DSN, SMTPUTF8, REQUIRETLS | no |
+//! | 3030 | CHUNKING, BINARYMIME | yes |
+//! | 3461 | DSN | yes |
+//! | 6531 | SMTPUTF8 | yes; domains are kept as A-labels |
+//! | 8689 | REQUIRETLS | yes, under TLS |
+//! | 9422 | LIMITS | RCPTMAX |
+//! | 4865 | FUTURERELEASE | on submission, while the box knows the time |
 
+mod chunks;
 pub mod client;
 mod command;
 mod login;
+mod params;
 mod transaction;
 
 use crate::ask::{Answer, Identity, Question};
 use crate::limits::{sasl, smtp as limits};
+use crate::message::date;
 use crate::refusal::{Refusal, SmtpReply};
 use crate::sasl::Exchange;
 pub use crate::session::Tls;
 use crate::session::{Expect, Input, Output, Session};
-use crate::types::{Address, Domain};
+use crate::types::{Address, Domain, RecipientWishes, Timestamp};
+use chunks::Chunk;
 use command::{Command, Wrong};
 use std::fmt::Write as _;
 use transaction::Transaction;
@@ -43,6 +52,9 @@ pub struct Config {
     pub max_size: u64,
     /// Recipients of one message; at least [`limits::RECIPIENTS`] hold in any case.
     pub max_recipients: usize,
+    /// On submission, the latest moment until which a message may be held back; `None` while that is
+    /// not offered.
+    pub hold_until: Option<Timestamp>,
 }
 
 /// One connection's SMTP session.
@@ -75,6 +87,7 @@ enum State {
     Asking(Asked),
     Tls,
     Data,
+    Chunk(Chunk),
     Closed,
 }
 
@@ -83,7 +96,7 @@ enum State {
 enum Asked {
     Login,
     Sender(Transaction),
-    Recipient(Address),
+    Recipient(Address, RecipientWishes),
     Accept,
 }
 
@@ -104,6 +117,7 @@ impl Session for Smtp {
             State::Data => Expect::Dotted {
                 limit: self.config.max_size,
             },
+            State::Chunk(chunk) => self.expects_chunk(chunk),
             State::Closed => Expect::Closed,
         }
     }
@@ -132,6 +146,7 @@ impl Session for Smtp {
                 );
             }
             (State::Data, Input::Spooled(spooled)) => self.spooled(spooled, out),
+            (State::Chunk(chunk), Input::Spooled(spooled)) => self.chunk_spooled(chunk, spooled, out),
             (State::Asking(asked), Input::Answer(answer)) => self.answered(asked, answer, out),
             (State::Tls, Input::TlsUp) => self.start_over(),
             // Not what was expected: the driver's mistake, which costs nobody anything.
@@ -248,14 +263,15 @@ impl Smtp {
         match command {
             Command::Ehlo(name) => self.ehlo(name, out),
             Command::Helo(name) => {
-                self.greeted(name, false);
+                self.greeted(name, false, out);
                 self.say(250, "", &self.config.hostname.clone(), out);
             }
             Command::Mail(mail) => self.mail(mail, out),
-            Command::Rcpt(path) => self.rcpt(path, out),
+            Command::Rcpt(rcpt) => self.rcpt(rcpt, out),
             Command::Data => self.data(out),
+            Command::Bdat { count, last } => self.bdat(count, last),
             Command::Rset => {
-                self.transaction = None;
+                self.forget(out);
                 self.say(250, "2.0.0", "OK", out);
             }
             Command::Noop => self.say(250, "2.0.0", "OK", out),
@@ -266,7 +282,7 @@ impl Smtp {
                 self.say(
                     214,
                     "2.0.0",
-                    "EHLO HELO MAIL RCPT DATA RSET NOOP QUIT VRFY STARTTLS AUTH (RFC 5321)",
+                    "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY STARTTLS AUTH (RFC 5321)",
                     out,
                 );
             }
@@ -285,34 +301,52 @@ impl Smtp {
             // RFC 3463 3.2
             Wrong::Sender(what) => self.refuse(501, "5.1.7", &format!("Not an address: {what}."), out),
             Wrong::Recipient(what) => self.refuse(501, "5.1.3", &format!("Not an address: {what}."), out),
-            Wrong::NotAscii => self.refuse(553, "5.6.7", "Addresses beyond ASCII are not taken here.", out),
+            // RFC 6531 3.5
+            Wrong::NotAscii => self.refuse(553, "5.6.7", "Addresses beyond ASCII need SMTPUTF8.", out),
+            Wrong::Chunk => self.lost_count(out),
         }
     }
 
     fn ehlo(&mut self, name: String, out: &mut Vec<Output>) {
-        self.greeted(name, true);
-        let mut reply = format!(
-            "250-{}\r\n250-PIPELINING\r\n250-8BITMIME\r\n",
-            self.config.hostname
-        );
-        if self.config.tls == Tls::Offered {
-            reply.push_str("250-STARTTLS\r\n");
+        self.greeted(name, true, out);
+        let mut reply = format!("250-{}\r\n", self.config.hostname);
+        let mut offer = |words: &str| {
+            let _ = write!(reply, "250-{words}\r\n"); // writing to a String cannot fail
+        };
+        for always in [
+            "PIPELINING",
+            "8BITMIME",
+            "SMTPUTF8",
+            "CHUNKING",
+            "BINARYMIME",
+            "DSN",
+        ] {
+            offer(always);
+        }
+        match self.config.tls {
+            Tls::Off => {}
+            Tls::Offered => offer("STARTTLS"),
+            Tls::Active => offer("REQUIRETLS"), // RFC 8689 2: only under TLS
         }
         if self.may_login() {
-            // Writing to a String cannot fail.
-            let _ = write!(reply, "250-AUTH {}\r\n", crate::sasl::OFFERED.join(" "));
+            offer(&format!("AUTH {}", crate::sasl::OFFERED.join(" ")));
         }
-        let _ = write!(
-            reply,
-            "250-SIZE {}\r\n250 ENHANCEDSTATUSCODES",
-            self.config.max_size
-        );
+        if let Some(latest) = self.config.hold_until.filter(|_| self.config.submission) {
+            offer(&format!(
+                "FUTURERELEASE {} {}",
+                limits::HOLD,
+                date::internet(latest)
+            ));
+        }
+        offer(&format!("LIMITS RCPTMAX={}", self.most_recipients()));
+        offer(&format!("SIZE {}", self.config.max_size));
+        reply.push_str("250 ENHANCEDSTATUSCODES");
         self.ask_client(&reply, State::Command, out);
     }
 
     // RFC 5321 4.1.4: a greeting ends the transaction.
-    fn greeted(&mut self, name: String, esmtp: bool) {
-        self.transaction = None;
+    fn greeted(&mut self, name: String, esmtp: bool, out: &mut Vec<Output>) {
+        self.forget(out);
         self.client = Some(Client { name, esmtp });
     }
 
@@ -331,7 +365,7 @@ impl Smtp {
         match asked {
             Asked::Login => self.login_answered(answer, out),
             Asked::Sender(transaction) => self.sender_answered(transaction, answer, out),
-            Asked::Recipient(address) => self.recipient_answered(address, answer, out),
+            Asked::Recipient(address, wishes) => self.recipient_answered(address, wishes, answer, out),
             Asked::Accept => self.accept_answered(answer, out),
         }
     }

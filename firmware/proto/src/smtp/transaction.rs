@@ -1,22 +1,29 @@
 //! MAIL, RCPT, DATA: one message on its way in (RFC 5321 3.3).
 
-use super::command::{ForwardPath, Mail};
-use super::{Asked, Smtp, State, refusal_in};
+use super::chunks::Chunks;
+use super::command::{ForwardPath, Wrong};
+use super::params::{Mail, Rcpt};
+use super::{Asked, Smtp, State, Tls, refusal_in};
 use crate::ask::{Answer, Envelope, Question};
-use crate::limits::smtp::RECIPIENTS;
-use crate::refusal::Refusal;
+use crate::limits::smtp::{HOLD, RECIPIENTS};
+use crate::refusal::{Refusal, SmtpReply};
 use crate::session::{Output, Spooled};
-use crate::types::{Address, Domain, ReversePath};
+use crate::types::{Address, BodyKind, Domain, Hold, RecipientWishes, ReversePath, Wishes};
+use std::collections::BTreeMap;
 
 /// What MAIL began.
 #[derive(Debug)]
 pub(super) struct Transaction {
     from: ReversePath,
-    eight_bit: bool,
+    pub(super) wishes: Wishes,
     /// Accepted, each once.
     to: Vec<Address>,
+    /// What was asked for some of them.
+    asked: BTreeMap<Address, RecipientWishes>,
     /// A recipient was refused.
     refused: bool,
+    /// The message is coming in pieces.
+    pub(super) chunks: Option<Chunks>,
 }
 
 impl Smtp {
@@ -36,6 +43,9 @@ impl Smtp {
         if self.transaction.is_some() {
             return self.refuse(503, "5.5.1", "A message has begun already; RSET ends it.", out);
         }
+        if let Some(reply) = self.not_offered(&mail.wishes) {
+            return self.refuse_with(&reply, out);
+        }
         let limit = self.config.max_size;
         if mail.size.is_some_and(|size| size > limit) {
             return self.refuse_with(&Refusal::TooBig { limit }.smtp(), out);
@@ -45,11 +55,35 @@ impl Smtp {
         };
         let transaction = Transaction {
             from: mail.from,
-            eight_bit: mail.eight_bit,
+            wishes: mail.wishes,
             to: Vec::new(),
+            asked: BTreeMap::new(),
             refused: false,
+            chunks: None,
         };
         self.ask(question, Asked::Sender(transaction), out);
+    }
+
+    /// Why a parameter is not taken, although it is understood.
+    fn not_offered(&self, wishes: &Wishes) -> Option<SmtpReply> {
+        let reply = |code, text: &str| SmtpReply {
+            code,
+            status: "5.5.4",
+            text: text.to_owned(),
+        };
+        if wishes.require_tls && self.config.tls != Tls::Active {
+            return Some(reply(555, "REQUIRETLS is offered under TLS only.")); // RFC 8689 2
+        }
+        let hold = wishes.hold?;
+        let Some(latest) = self.config.hold_until.filter(|_| self.config.submission) else {
+            return Some(reply(555, "That parameter is not offered."));
+        };
+        let within = match hold {
+            Hold::For(seconds) => seconds <= HOLD,
+            Hold::Until(then) => then <= latest,
+        };
+        // RFC 4865 4.2
+        (!within).then(|| reply(501, "No message is held back for so long."))
     }
 
     pub(super) fn sender_answered(
@@ -67,9 +101,9 @@ impl Smtp {
         }
     }
 
-    pub(super) fn rcpt(&mut self, path: ForwardPath, out: &mut Vec<Output>) {
-        let most = self.config.max_recipients.max(RECIPIENTS);
-        let address = match path {
+    pub(super) fn rcpt(&mut self, rcpt: Rcpt, out: &mut Vec<Output>) {
+        let most = self.most_recipients();
+        let address = match rcpt.path {
             ForwardPath::Mailbox(address) => address,
             ForwardPath::Postmaster => match postmaster(&self.config.domain) {
                 Some(address) => address,
@@ -79,6 +113,12 @@ impl Smtp {
         let Some(transaction) = &self.transaction else {
             return self.refuse(503, "5.5.1", "Say MAIL first.", out);
         };
+        if transaction.chunks.is_some() {
+            return self.refuse(503, "5.5.1", "The message has begun; RSET ends it.", out);
+        }
+        if !rcpt.ascii && !transaction.wishes.utf8 {
+            return self.wrong(Wrong::NotAscii, out);
+        }
         if transaction.to.contains(&address) {
             return self.say(250, "2.1.5", "OK", out);
         }
@@ -103,15 +143,24 @@ impl Smtp {
         let question = Question::Recipient {
             address: address.clone(),
         };
-        self.ask(question, Asked::Recipient(address), out);
+        self.ask(question, Asked::Recipient(address, rcpt.wishes), out);
     }
 
-    pub(super) fn recipient_answered(&mut self, address: Address, answer: Answer, out: &mut Vec<Output>) {
+    pub(super) fn recipient_answered(
+        &mut self,
+        address: Address,
+        wishes: RecipientWishes,
+        answer: Answer,
+        out: &mut Vec<Output>,
+    ) {
         let Some(transaction) = &mut self.transaction else {
             return self.refuse_with(&Refusal::Temporary.smtp(), out);
         };
         match answer {
             Answer::Done => {
+                if wishes != RecipientWishes::default() {
+                    transaction.asked.insert(address.clone(), wishes);
+                }
                 transaction.to.push(address);
                 self.say(250, "2.1.5", "OK", out);
             }
@@ -122,18 +171,48 @@ impl Smtp {
         }
     }
 
+    /// Recipients of one message.
+    pub(super) fn most_recipients(&self) -> usize {
+        self.config.max_recipients.max(RECIPIENTS)
+    }
+
+    /// Why no message can come now.
+    pub(super) fn no_message_now(&self) -> Option<SmtpReply> {
+        let (code, text) = match &self.transaction {
+            None => (503, "Say MAIL first."),
+            // RFC 5321 3.3: 554 where all were refused, 503 where none was named
+            Some(Transaction {
+                to, refused: true, ..
+            }) if to.is_empty() => (554, "No recipient was accepted."),
+            Some(Transaction { to, .. }) if to.is_empty() => (503, "Say RCPT first."),
+            Some(_) => return None,
+        };
+        Some(SmtpReply {
+            code,
+            status: "5.5.1",
+            text: text.to_owned(),
+        })
+    }
+
     pub(super) fn data(&mut self, out: &mut Vec<Output>) {
+        if let Some(reply) = self.no_message_now() {
+            return self.refuse_with(&reply, out);
+        }
         match &self.transaction {
-            None => self.refuse(503, "5.5.1", "Say MAIL first.", out),
-            Some(Transaction { to, refused, .. }) if to.is_empty() => {
-                // RFC 5321 3.3: 554 where all were refused, 503 where none was named
-                if *refused {
-                    self.refuse(554, "5.5.1", "No recipient was accepted.", out);
-                } else {
-                    self.refuse(503, "5.5.1", "Say RCPT first.", out);
-                }
+            Some(transaction) if transaction.chunks.is_some() => {
+                self.refuse(503, "5.5.1", "The message comes by BDAT; RSET ends it.", out); // RFC 3030 2
             }
-            Some(_) => self.ask_client("354 Send it; end with a line of one dot.", State::Data, out),
+            Some(transaction) if transaction.wishes.body == BodyKind::Binary => {
+                self.refuse(503, "5.5.1", "BODY=BINARYMIME comes by BDAT only.", out); // RFC 3030 3
+            }
+            _ => self.ask_client("354 Send it; end with a line of one dot.", State::Data, out),
+        }
+    }
+
+    /// The message that was being received is forgotten.
+    pub(super) fn forget(&mut self, out: &mut Vec<Output>) {
+        if self.transaction.take().is_some_and(|t| t.chunks.is_some()) {
+            out.push(Output::DropSpool);
         }
     }
 
@@ -165,7 +244,8 @@ impl Smtp {
             esmtp: client.esmtp,
             from: transaction.from,
             to: transaction.to,
-            eight_bit: transaction.eight_bit,
+            wishes: transaction.wishes,
+            asked: transaction.asked,
         };
         self.ask(Question::Accept(envelope), Asked::Accept, out);
     }

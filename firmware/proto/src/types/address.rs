@@ -1,5 +1,6 @@
 //! Mail addresses (RFC 5321 4.1.2, RFC 6531 3.3).
 
+use crate::limits::smtp as limits;
 use serde::{Deserialize, Serialize};
 
 /// Why a text is not an address.
@@ -16,7 +17,9 @@ pub enum AddressError {
     Character,
 }
 
-/// A domain name, lower case, without trailing dot. Address literals keep their brackets.
+/// A domain name in ASCII, lower case, without trailing dot: `bücher.example` is kept as
+/// `xn--bcher-kva.example`, so that the two are one name everywhere. Address literals keep their
+/// brackets.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Domain(String);
@@ -28,7 +31,7 @@ impl Domain {
     /// Empty labels, labels over 63 octets, other characters.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         let text = text.strip_suffix('.').unwrap_or(text);
-        if text.len() > 255 {
+        if text.len() > limits::DOMAIN {
             return Err(AddressError::TooLong);
         }
         if let Some(literal) = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')) {
@@ -38,6 +41,15 @@ impl Domain {
                 Err(_) => Err(AddressError::Character),
             };
         }
+        // RFC 6531 3.2: U-labels and A-labels are the same domain.
+        let text = if text.is_ascii() {
+            text.to_ascii_lowercase()
+        } else {
+            idna::domain_to_ascii(text).map_err(|_| AddressError::Character)?
+        };
+        if text.len() > limits::DOMAIN {
+            return Err(AddressError::TooLong);
+        }
         for label in text.split('.') {
             if label.is_empty() {
                 return Err(AddressError::Shape);
@@ -45,12 +57,12 @@ impl Domain {
             if label.len() > 63 {
                 return Err(AddressError::TooLong);
             }
-            let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || !c.is_ascii();
+            let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
             if !label.chars().all(fits) || label.starts_with('-') || label.ends_with('-') {
                 return Err(AddressError::Character);
             }
         }
-        Ok(Self(text.to_lowercase()))
+        Ok(Self(text))
     }
 
     /// The name.
@@ -113,7 +125,7 @@ impl Address {
         if local.is_empty() {
             return Err(AddressError::Shape);
         }
-        if local.len() > 64 {
+        if local.len() > limits::LOCAL_PART {
             return Err(AddressError::TooLong);
         }
         if local.chars().any(char::is_control) {

@@ -7,6 +7,7 @@ mod protocol;
 mod secret;
 mod structure;
 mod time;
+mod wishes;
 
 pub use address::{Address, AddressError, Domain, ReversePath};
 pub use flags::{Flags, SystemFlag};
@@ -15,3 +16,6 @@ pub use protocol::{Mechanism, Protocol};
 pub use secret::Secret;
 pub use structure::{Envelope, Params, Part, PartBody, Span, Structure};
 pub use time::Timestamp;
+pub use wishes::{
+    BodyKind, EnvelopeId, Hold, Notify, OriginalRecipient, RecipientWishes, Returned, Wishes, to_unitext,
+};

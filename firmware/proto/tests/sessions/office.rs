@@ -2,14 +2,14 @@
 
 use super::harness::World;
 use super::harness::script::unescape;
-use proto::ask::{Answer, DropMessage, Identity, Question};
+use proto::ask::{Answer, DropMessage, Envelope, Identity, Question};
 use proto::message::header;
 use proto::pop3::{self, Pop3};
 use proto::refusal::Refusal;
 use proto::session::Session;
 use proto::session::Tls;
 use proto::smtp::{self, Smtp};
-use proto::types::{AccountId, Address, BlobId, Domain, Span, Timestamp, Uid};
+use proto::types::{AccountId, Address, BlobId, BodyKind, Domain, Span, Timestamp, Uid};
 use std::collections::HashMap;
 
 /// Everybody's password.
@@ -69,9 +69,36 @@ impl Office {
     }
 }
 
+/// What was asked for beside the addresses, as the transcripts write it.
+fn wishes(envelope: &Envelope) -> String {
+    let wishes = &envelope.wishes;
+    let mut words = match wishes.body {
+        BodyKind::SevenBit => String::new(),
+        BodyKind::EightBit => " 8bit".to_owned(),
+        BodyKind::Binary => " binary".to_owned(),
+    };
+    for (on, word) in [(wishes.utf8, " utf8"), (wishes.require_tls, " requiretls")] {
+        words.push_str(if on { word } else { "" });
+    }
+    if let Some(returned) = wishes.returned {
+        words.push_str(&format!(" ret={returned:?}"));
+    }
+    if let Some(id) = &wishes.envelope_id {
+        words.push_str(&format!(" envid={}", id.as_str()));
+    }
+    if let Some(hold) = wishes.hold {
+        words.push_str(&format!(" hold={}", hold.ends(Timestamp(0)).0));
+    }
+    for (address, asked) in &envelope.asked {
+        let original = asked.original.as_ref().map(|o| o.address()).unwrap_or_default();
+        words.push_str(&format!(" {address}:{}:{original}", asked.notify));
+    }
+    words
+}
+
 impl World for Office {
     fn open(&mut self, kind: &str, args: &str) -> Box<dyn Session> {
-        let tls = match args {
+        let tls = match args.trim_end_matches(" hold") {
             "tls=active" => Tls::Active,
             "tls=off" => Tls::Off,
             _ => Tls::Offered,
@@ -84,6 +111,7 @@ impl World for Office {
                 tls,
                 max_size: 1000,
                 max_recipients: 100,
+                hold_until: args.ends_with(" hold").then_some(Timestamp(86_400 * 365)),
             })),
             "pop3" => Box::new(Pop3::new(pop3::Config {
                 hostname: "mx.example.com".to_owned(),
@@ -109,11 +137,11 @@ impl World for Office {
             },
             Question::Recipient { address } => self.recipient(connection, &address),
             Question::Accept(envelope) => {
+                let asked = wishes(&envelope);
                 let from = envelope.from.map_or_else(|| "<>".to_owned(), |a| a.to_string());
                 let to: Vec<String> = envelope.to.iter().map(ToString::to_string).collect();
                 let kind = if envelope.esmtp { "ehlo" } else { "helo" };
-                let bits = if envelope.eight_bit { " 8bit" } else { "" };
-                let line = format!("{kind}={} from={from} to={}{bits}", envelope.helo, to.join(","));
+                let line = format!("{kind}={} from={from} to={}{asked}", envelope.helo, to.join(","));
                 self.accepted.push((line, spool.take().expect("a spool")));
                 Answer::Accepted {
                     id: format!("m{}", self.accepted.len()),

@@ -36,6 +36,10 @@ transcripts! {
     smtp_starttls
     smtp_without_tls
     smtp_smuggling
+    smtp_bdat
+    smtp_bdat_smuggling
+    smtp_bdat_size
+    smtp_dsn
     smtp_size
     smtp_recipients
     smtp_endings
@@ -43,6 +47,7 @@ transcripts! {
     submission_login
     submission_sending
     submission_refused
+    submission_later
     pop3_rfc1939_section_10
     pop3_login
     pop3_maildrop

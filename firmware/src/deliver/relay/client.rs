@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use proto::frame::Stuffer;
 use proto::smtp::client::{Features, Reply};
-use proto::types::{Address, ReversePath, Secret};
+use proto::types::{Address, Notify, RecipientWishes, Returned, ReversePath, Secret, Wishes};
 
 /// What became of one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +25,10 @@ pub struct Outcome {
 /// How a try ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// The server took it.
+    /// The server took it, and tells the sender what becomes of it where he asked (RFC 3461).
     Delivered,
+    /// The server took it and knows nothing of notices: what it did is for us to tell.
+    Relayed,
     /// Not now.
     Later,
     /// Not now, and not for any other message either: no server there could be spoken to.
@@ -41,6 +43,10 @@ pub struct Mail<'a> {
     pub from: &'a ReversePath,
     /// RCPT TO, at most 100 (RFC 5321 4.5.3.1.8).
     pub to: &'a [Address],
+    /// What was asked for the message.
+    pub wishes: &'a Wishes,
+    /// What was asked for each of `to`.
+    pub asked: &'a [RecipientWishes],
     /// The message.
     pub body: &'a mut Pieces,
 }
@@ -140,13 +146,57 @@ impl Client {
         }
     }
 
-    /// Sends one message. The outcomes are in the order of `mail.to`.
+    /// Whether mail that must not go in clear may be handed to this server (RFC 8689 4.2.1).
+    ///
+    /// # Errors
+    /// The connection or the server does not promise enough.
+    pub fn may_require_tls(&self) -> Result<(), Problem> {
+        let host = &self.host;
+        let words = match self.protection {
+            Protection::None => format!("5.7.10 {host} offers no TLS, which the sender requires"),
+            Protection::Unverified => format!("5.7.30 the certificate of {host} cannot be verified"),
+            Protection::Verified if !self.features.require_tls => {
+                format!("5.7.30 {host} does not promise TLS on the way onward (REQUIRETLS)")
+            }
+            Protection::Verified => return Ok(()),
+        };
+        Err(Problem::unfit(words))
+    }
+
+    /// Sends one message, in as many transactions as the server's limit of recipients wants. The
+    /// outcomes are in the order of `mail.to`.
     ///
     /// # Errors
     /// Something that concerns all recipients alike.
     pub async fn send(&mut self, mail: Mail<'_>) -> Result<Vec<Outcome>, Problem> {
-        let opening = self.opening(&mail)?;
-        let replies = self.transact(&opening).await?;
+        self.may_carry(&mail)?;
+        let most = self.features.recipients.unwrap_or(mail.to.len()).max(1); // RFC 9422
+        let recipients: Vec<_> = mail.to.iter().zip(mail.asked).collect();
+        let mut outcomes = Vec::with_capacity(recipients.len());
+        for batch in recipients.chunks(most) {
+            mail.body.rewind();
+            let opening = self.opening(&mail, batch);
+            match self.transaction(&opening, mail.body).await {
+                Ok(ended) => outcomes.extend(ended),
+                Err(problem) if outcomes.is_empty() => return Err(problem),
+                // The others have it already.
+                Err(problem) => {
+                    let outcome = Outcome {
+                        end: End::Later,
+                        host: Some(self.host.clone()),
+                        words: problem.words,
+                    };
+                    outcomes.resize(recipients.len(), outcome);
+                    break;
+                }
+            }
+        }
+        Ok(outcomes)
+    }
+
+    // One transaction; the outcomes are those of its RCPT commands.
+    async fn transaction(&mut self, opening: &[String], body: &mut Pieces) -> Result<Vec<Outcome>, Problem> {
+        let replies = self.transact(opening).await?;
         let Some((from, recipients)) = replies.split_first() else {
             return Err(Problem::host("the server says nothing".to_owned()));
         };
@@ -154,11 +204,16 @@ impl Client {
             return Err(judge(from));
         }
         if recipients.iter().any(Reply::is_yes) {
-            let reply = self.data(mail.body).await?;
+            let reply = self.data(body).await?;
             if !reply.is_yes() {
                 return Err(judge(&reply));
             }
-            let last = self.outcome(End::Delivered, &reply);
+            let end = if self.features.dsn {
+                End::Delivered
+            } else {
+                End::Relayed
+            };
+            let last = self.outcome(end, &reply);
             return Ok(recipients
                 .iter()
                 .map(|reply| match reply.is_yes() {
@@ -202,8 +257,8 @@ impl Client {
         self.wire.reply(limits::COMMAND).await
     }
 
-    // MAIL and RCPT commands, or why the server cannot take this message at all.
-    fn opening(&self, mail: &Mail<'_>) -> Result<Vec<String>, Problem> {
+    // Why the server cannot take this message at all.
+    fn may_carry(&self, mail: &Mail<'_>) -> Result<(), Problem> {
         let size = mail.body.size();
         if let Some(limit) = self.features.size.filter(|limit| *limit > 0 && *limit < size) {
             // RFC 1870 6.1
@@ -212,26 +267,54 @@ impl Client {
                 self.host
             )));
         }
+        if needs_utf8(mail) && !self.features.utf8 {
+            // RFC 6531 3.2, 3.5
+            return Err(Problem::never(format!(
+                "553 5.6.7 {} does not take addresses in other than Latin letters",
+                self.host
+            )));
+        }
+        Ok(())
+    }
+
+    // MAIL and RCPT commands.
+    fn opening(&self, mail: &Mail<'_>, to: &[(&Address, &RecipientWishes)]) -> Vec<String> {
         let path = mail.from.as_ref().map(ToString::to_string).unwrap_or_default();
         let mut line = format!("MAIL FROM:<{path}>");
         if self.features.size.is_some() {
-            line.push_str(&format!(" SIZE={size}"));
+            line.push_str(&format!(" SIZE={}", mail.body.size()));
         }
         if self.features.eight_bit {
             line.push_str(" BODY=8BITMIME"); // RFC 6152: takes seven bits as well
         }
-        if !path.is_ascii() || mail.to.iter().any(|to| !to.to_string().is_ascii()) {
-            if !self.features.utf8 {
-                // RFC 6531 3.2, 3.5
-                return Err(Problem::never(format!(
-                    "553 5.6.7 {} does not take addresses in other than Latin letters",
-                    self.host
-                )));
-            }
+        if needs_utf8(mail) {
             line.push_str(" SMTPUTF8");
         }
-        let recipients = mail.to.iter().map(|to| format!("RCPT TO:<{to}>"));
-        Ok(std::iter::once(line).chain(recipients).collect())
+        if mail.wishes.require_tls && self.features.require_tls && self.protection != Protection::None {
+            line.push_str(" REQUIRETLS");
+        }
+        // RFC 3461 5.2.1, 5.2.2: none of it where the server does not know it
+        if self.features.dsn {
+            match mail.wishes.returned {
+                Some(Returned::Header) => line.push_str(" RET=HDRS"),
+                Some(Returned::Full) => line.push_str(" RET=FULL"),
+                None => {}
+            }
+            if let Some(id) = &mail.wishes.envelope_id {
+                line.push_str(&format!(" ENVID={}", id.xtext()));
+            }
+        }
+        let recipients = to.iter().map(|(to, asked)| {
+            let mut line = format!("RCPT TO:<{to}>");
+            if self.features.dsn && asked.notify != Notify::Unsaid {
+                line.push_str(&format!(" NOTIFY={}", asked.notify));
+            }
+            if let Some(original) = asked.original.as_ref().filter(|_| self.features.dsn) {
+                line.push_str(&format!(" ORCPT={}", original.encoded()));
+            }
+            line
+        });
+        std::iter::once(line).chain(recipients).collect()
     }
 
     // Sends the commands, all at once where the server can take that (RFC 2920).
@@ -299,6 +382,12 @@ impl Client {
             words: reply.words(),
         }
     }
+}
+
+// Domains are ASCII here, so it is the local parts, or the message's own header.
+fn needs_utf8(mail: &Mail<'_>) -> bool {
+    let wide = |address: &Address| !address.local().is_ascii();
+    mail.wishes.utf8 || mail.from.as_ref().is_some_and(wide) || mail.to.iter().any(wide)
 }
 
 // A refusal that concerns the whole message.

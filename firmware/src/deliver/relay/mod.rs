@@ -15,7 +15,7 @@ use crate::limits::relay::WHOLE;
 use crate::settings::{Smarthost, SmarthostTls};
 use client::{Client, Mail};
 use problem::{Problem, Then};
-use proto::types::{Address, Domain, ReversePath, Secret};
+use proto::types::{Address, Domain, RecipientWishes, ReversePath, Secret, Wishes};
 use std::net::{IpAddr, SocketAddr};
 use trust::Protection;
 use wire::Wire;
@@ -50,8 +50,19 @@ pub struct Errand {
     pub from: ReversePath,
     /// RCPT TO, at most 100.
     pub to: Vec<Address>,
+    /// What was asked for the message.
+    pub wishes: Wishes,
+    /// What was asked for each of `to`.
+    pub asked: Vec<RecipientWishes>,
     /// The message.
     pub body: Pieces,
+}
+
+impl Errand {
+    // RFC 8689 5: a notice is rather sent in clear than lost.
+    const fn requires_tls(&self) -> bool {
+        self.wishes.require_tls && self.from.is_some()
+    }
 }
 
 /// Runs the errand: one outcome for each recipient, in their order.
@@ -63,7 +74,7 @@ pub async fn send(post: &Post, mut errand: Errand) -> Vec<Outcome> {
         Err(_) => Problem::later("the transfer took too long".to_owned()),
     };
     let end = match problem.then {
-        Then::Never => End::Never,
+        Then::Never | Then::Unfit => End::Never,
         Then::NextHost | Then::WithoutTls if !trail.reached => End::Unreached,
         Then::NextHost | Then::WithoutTls | Then::Later => End::Later,
     };
@@ -164,7 +175,7 @@ async fn try_hosts(post: &Post, errand: &mut Errand, trail: &mut Trail) -> Resul
                     let words = &problem.words;
                     tracing::info!(host = name, %server, words, "a mail server did not take a message");
                     match problem.then {
-                        Then::NextHost | Then::WithoutTls => last = problem,
+                        Then::NextHost | Then::WithoutTls | Then::Unfit => last = problem,
                         Then::Later | Then::Never => return Err(problem),
                     }
                 }
@@ -220,6 +231,9 @@ async fn try_server(
     manner: &Manner,
 ) -> Result<Vec<Outcome>, Problem> {
     match converse(errand, trail, server, manner, manner.starttls).await {
+        Err(problem) if problem.then == Then::WithoutTls && errand.requires_tls() => {
+            Err(Problem::unfit(format!("5.7.10 {}", problem.words))) // RFC 8689 4.2.1
+        }
         Err(problem) if problem.then == Then::WithoutTls && manner.clear => {
             tracing::info!(%server, why = problem.words, "TLS failed, sending in clear");
             converse(errand, trail, server, manner, false).await
@@ -245,6 +259,9 @@ async fn converse(
     if starttls && client.offers_tls() {
         client = client.starttls(manner.strict).await?;
     }
+    if errand.requires_tls() {
+        client.may_require_tls()?;
+    }
     if client.protection == Protection::None && !manner.clear {
         return Err(Problem::later("the server offers no TLS".to_owned()));
     }
@@ -256,6 +273,8 @@ async fn converse(
     let mail = Mail {
         from: &errand.from,
         to: &errand.to,
+        wishes: &errand.wishes,
+        asked: &errand.asked,
         body: &mut errand.body,
     };
     let outcomes = client.send(mail).await?;

@@ -16,6 +16,8 @@ pub enum Then {
     NextHost,
     /// TLS does not work with it: ask it again without, where the policy allows.
     WithoutTls,
+    /// This host may not have this message: ask the next one; if none may, it will never work.
+    Unfit,
     /// Ask again later; another host now could deliver twice, or would say the same.
     Later,
     /// It will never work.
@@ -37,6 +39,15 @@ impl Problem {
     pub const fn tls(words: String) -> Self {
         Self {
             then: Then::WithoutTls,
+            words,
+        }
+    }
+
+    /// The host may not have the message.
+    #[must_use]
+    pub const fn unfit(words: String) -> Self {
+        Self {
+            then: Then::Unfit,
             words,
         }
     }

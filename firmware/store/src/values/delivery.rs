@@ -3,8 +3,8 @@
 use super::{Acquaintance, Body, Event, NewLink};
 use proto::ask::SpecialUse;
 use proto::types::{
-    AccountId, Address, BlobId, Flags, MailboxId, QueueId, ReversePath, Structure, Timestamp, Uid,
-    UidValidity,
+    AccountId, Address, BlobId, Flags, MailboxId, QueueId, RecipientWishes, ReversePath, Structure,
+    Timestamp, Uid, UidValidity, Wishes,
 };
 
 /// A message with its copies for people here and its recipients elsewhere.
@@ -72,6 +72,10 @@ pub struct Outgoing {
     pub to: Address,
     /// When to try first.
     pub next_attempt: Timestamp,
+    /// What the sender asked for the message.
+    pub wishes: Wishes,
+    /// What the sender asked for this recipient.
+    pub asked: RecipientWishes,
 }
 
 /// What became of a delivery.

@@ -1,6 +1,6 @@
 //! Mail that waits to leave: one row for each recipient.
 
-use proto::types::{AccountId, Address, BlobId, QueueId, ReversePath, Timestamp};
+use proto::types::{AccountId, Address, BlobId, QueueId, RecipientWishes, ReversePath, Timestamp, Wishes};
 
 /// A row of the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,12 @@ pub struct QueueItem {
     pub last_words: Option<String>,
     /// Waits for the admin because its owner is frozen or disabled; never due.
     pub held: bool,
+    /// What the sender asked for the message.
+    pub wishes: Wishes,
+    /// What the sender asked for this recipient.
+    pub asked: RecipientWishes,
+    /// When the sender was last told that it is late.
+    pub told: Option<Timestamp>,
 }
 
 /// How a try ended. `words` is cut at 1,000 octets.
@@ -35,6 +41,8 @@ pub enum Settlement {
         at: Timestamp,
         /// Why not now.
         words: String,
+        /// When the notice beside it was made, which tells the sender so.
+        told: Option<Timestamp>,
     },
     /// It will not work; the row goes.
     Failed {

@@ -117,6 +117,9 @@ impl Write<'_> {
             attempts: 0,
             last_words: None,
             held,
+            wishes: outgoing.wishes.clone(),
+            asked: outgoing.asked.clone(),
+            told: None,
         };
         self.put_queue_row(id, &row)?;
         self.tell(Change::Queue);

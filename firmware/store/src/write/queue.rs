@@ -40,10 +40,11 @@ impl Write<'_> {
         };
         match outcome {
             Settlement::Delivered { .. } | Settlement::Failed { .. } => self.remove_queue_row(id, &row),
-            Settlement::Retry { at, words } => {
+            Settlement::Retry { at, words, told } => {
                 self.edit().queue_due.remove((row.next_attempt.0, id.0))?;
                 row.next_attempt = *at;
                 row.attempts = row.attempts.saturating_add(1);
+                row.told = told.or(row.told);
                 row.last_words = Some(words.chars().scan(0, within).collect());
                 self.put_queue_row(id, &row)
             }

@@ -365,10 +365,12 @@ fn the_queue_retries_bounces_and_forgets() {
     let retry = Settlement::Retry {
         at: Timestamp(300),
         words: "busy".repeat(1000),
+        told: Some(Timestamp(150)),
     };
     settle(&[(soon, retry)], None).unwrap();
     let item = store.snapshot().unwrap().queue_item(soon).unwrap().unwrap();
     assert_eq!((item.attempts, item.last_words.unwrap().len()), (1, 1000));
+    assert_eq!(item.told, Some(Timestamp(150)));
     assert_eq!(
         store.snapshot().unwrap().next_due().unwrap(),
         Some(Timestamp(200))

@@ -382,6 +382,7 @@ impl World {
             Some(at) => Settlement::Retry {
                 at: Timestamp(at),
                 words: "later".to_owned(),
+                told: None,
             },
             None => Settlement::Failed {
                 words: "no".to_owned(),

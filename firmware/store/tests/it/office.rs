@@ -1,6 +1,8 @@
 //! A small office to test with.
 
-use proto::types::{AccountId, Address, Flags, MailboxId, Part, Span, Structure, Timestamp};
+use proto::types::{
+    AccountId, Address, Flags, MailboxId, Part, RecipientWishes, Span, Structure, Timestamp, Wishes,
+};
 use store::{Body, Delivery, MailCopy, NewAccount, Options, Outgoing, Place, Store};
 use tempfile::TempDir;
 
@@ -87,6 +89,8 @@ pub fn outgoing(bytes: &[u8], owner: Option<AccountId>, to: &str, at: i64) -> De
         from: None,
         to: address(to),
         next_attempt: Timestamp(at),
+        wishes: Wishes::default(),
+        asked: RecipientWishes::default(),
     };
     Delivery {
         outgoing: vec![row],
