@@ -2,6 +2,7 @@
 
 mod devices;
 mod draft;
+mod filtering;
 mod outgoing;
 mod picture;
 mod screening;
@@ -355,6 +356,26 @@ impl web_setup::Appliance for Appliance {
 
     async fn remove_shield(&self, domain: String) -> Result<(), Fault> {
         shield::remove(self.house(), &domain).await
+    }
+
+    async fn junk_mail(&self) -> Result<web_setup::JunkMail, Fault> {
+        filtering::shown(self.house())
+    }
+
+    async fn set_filtering(&self, wish: web_setup::FilterWish) -> Result<(), Fault> {
+        filtering::set(self.house(), &wish).await
+    }
+
+    async fn forget_learnt(&self) -> Result<(), Fault> {
+        filtering::forget(self.house()).await
+    }
+
+    async fn put_sender(&self, wish: web_setup::SenderWish) -> Result<(), Fault> {
+        filtering::put(self.house(), &wish).await
+    }
+
+    async fn remove_sender(&self, who: String) -> Result<(), Fault> {
+        filtering::remove(self.house(), &who).await
     }
 
     async fn set_screening(&self, values: BTreeMap<String, String>) -> Result<(), Fault> {

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout)] // its answers are its purpose
 
 mod device;
+mod filtering;
 mod guard;
 mod screening;
 mod shield;
@@ -35,6 +36,15 @@ enum Role {
     /// What accounts send and may send, what is held; failed logins, and who is shut out
     #[command(subcommand)]
     Guard(guard::Guard),
+    /// What the filter learnt from Junk
+    #[command(subcommand)]
+    Bayes(filtering::Bayes),
+    /// Strangers who are asked to come again
+    #[command(subcommand)]
+    Greylist(filtering::Greylist),
+    /// Senders that mail is always taken from, or never
+    #[command(subcommand)]
+    Senders(filtering::Senders),
     /// Set a fresh box up, as the wizard in the browser does; reads two lines from standard input:
     /// the admin's password and the first account's
     Setup {
@@ -147,6 +157,9 @@ fn act(role: Role) -> Result<ExitCode> {
             let (request, with) = guard.request()?;
             show(&control::ask(&with.data, &request)?, with.json)?;
         }
+        Role::Bayes(wish) => answer(wish.request())?,
+        Role::Greylist(wish) => answer(wish.request())?,
+        Role::Senders(wish) => answer(wish.request())?,
         Role::Setup {
             with,
             domain,
@@ -170,6 +183,10 @@ fn act(role: Role) -> Result<ExitCode> {
         Role::Version => println!("pillarbox {}", env!("CARGO_PKG_VERSION")),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn answer((request, with): (Request, Common)) -> Result<()> {
+    show(&control::ask(&with.data, &request)?, with.json)
 }
 
 fn act_on_account(account: Account) -> Result<()> {

@@ -2,6 +2,7 @@
 //! store, no board and no TLS.
 
 use crate::devices::Devices;
+use crate::filtering::{FilterWish, JunkMail, SenderWish};
 use crate::watch::{Choice, Watch};
 use proto::types::{AccountId, Address, Domain, Mechanism, Protocol, Secret, Timestamp};
 use std::collections::BTreeMap;
@@ -472,6 +473,21 @@ pub trait Appliance: Clone + Send + Sync + 'static {
 
     /// Takes a domain out of the shield's table.
     fn remove_shield(&self, domain: String) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// The filter, the greylist and the lists of senders.
+    fn junk_mail(&self) -> impl Future<Output = Result<JunkMail, Fault>> + Send;
+
+    /// Sets how the filter and the greylist work.
+    fn set_filtering(&self, wish: FilterWish) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Forgets what the filter learnt.
+    fn forget_learnt(&self) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Puts a sender on a list.
+    fn put_sender(&self, wish: SenderWish) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Takes a sender off its list.
+    fn remove_sender(&self, who: String) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// Sets the rules by their names; a switch that is not named is off.
     fn set_screening(

@@ -8,6 +8,7 @@ mod appliance;
 mod claim;
 mod devices;
 mod dns_plan;
+mod filtering;
 mod page;
 mod pages;
 mod rules;
@@ -22,6 +23,7 @@ pub use appliance::{
 };
 
 pub use devices::{Device, Devices};
+pub use filtering::{FilterWish, GreyRow, JunkMail, SenderRow, SenderWish};
 pub use page::blocked;
 pub use watch::{Choice, Count, Finding, Left, Watch};
 
@@ -80,8 +82,8 @@ pub fn router<A: Appliance>(appliance: A) -> Router {
 // Each also stands in `access::ROUTES`, or is not answered.
 fn routes<A: Appliance>() -> Router<Site<A>> {
     use pages::{
-        accounts, assets, blocked, devices, dns, failed_logins, front, guard, outgoing, overview, password,
-        power, programs, shield, wizard,
+        accounts, assets, blocked, devices, dns, failed_logins, front, guard, junk, outgoing, overview,
+        password, power, programs, shield, wizard,
     };
     Router::new()
         .route("/", get(front::front::<A>))
@@ -135,6 +137,11 @@ fn routes<A: Appliance>() -> Router<Site<A>> {
         .route("/blocked/put", post(blocked::put::<A>))
         .route("/blocked/remove", post(blocked::remove::<A>))
         .route("/blocked/rules", post(blocked::set::<A>))
+        .route("/junk", get(junk::overview::<A>))
+        .route("/junk/senders", post(junk::put::<A>))
+        .route("/junk/senders/remove", post(junk::remove::<A>))
+        .route("/junk/rules", post(junk::set::<A>))
+        .route("/junk/forget", post(junk::forget::<A>))
         .route("/shield", get(shield::table::<A>))
         .route("/shield/set", post(shield::set::<A>))
         .route("/shield/remove", post(shield::remove::<A>))

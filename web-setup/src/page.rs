@@ -28,6 +28,7 @@ pub(crate) enum Tab {
     Accounts,
     FailedLogins,
     Blocked,
+    Junk,
     Outgoing,
     Dns,
     Programs,
@@ -69,12 +70,13 @@ impl Frame {
     }
 
     /// Tabs with path and name, and whether each is lit.
-    pub(crate) fn tabs(&self) -> [(&'static str, &'static str, bool); 7] {
+    pub(crate) fn tabs(&self) -> [(&'static str, &'static str, bool); 8] {
         [
             ("/overview", "Overview", self.lit(Tab::Overview)),
             ("/accounts", "Accounts", self.lit(Tab::Accounts)),
             ("/failed-logins", "Failed logins", self.lit(Tab::FailedLogins)),
             ("/blocked", "Blocked", self.lit(Tab::Blocked)),
+            ("/junk", "Junk mail", self.lit(Tab::Junk)),
             ("/outgoing", "Outgoing mail", self.lit(Tab::Outgoing)),
             ("/dns", "DNS records", self.lit(Tab::Dns)),
             ("/mail-programs", "Mail programs", self.lit(Tab::Programs)),

@@ -46,6 +46,7 @@ pub(super) async fn carry_out(house: &Arc<House>, request: &Request) -> Result<V
         }
         Request::Guard { ask } => super::guard::carry_out(house, ask).await,
         Request::Device { ask } => super::device::carry_out(house, ask).await,
+        Request::Filter { ask } => super::filtering::carry_out(house, ask).await,
         Request::Screening(wish) => super::screening::carry_out(house, wish, BY).await,
         Request::Check => {
             let store = house.store.clone();

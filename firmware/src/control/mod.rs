@@ -4,6 +4,7 @@
 mod ask;
 mod carry_out;
 mod device;
+mod filtering;
 mod guard;
 mod screening;
 mod shield;
@@ -11,6 +12,7 @@ mod shield;
 pub use ask::{AskError, ask};
 pub use carry_out::report_shown;
 pub use device::DeviceRequest;
+pub use filtering::FilterRequest;
 pub use guard::GuardRequest;
 pub use screening::Screening;
 pub use shield::ShieldRequest;
@@ -78,6 +80,11 @@ pub enum Request {
     Device {
         /// What.
         ask: DeviceRequest,
+    },
+    /// Something about the filter, the greylist or the lists of senders.
+    Filter {
+        /// What.
+        ask: FilterRequest,
     },
     /// What the wizard does, in one go.
     Setup {

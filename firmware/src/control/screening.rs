@@ -189,7 +189,7 @@ fn row(row: &FailedLogin) -> Value {
     })
 }
 
-fn moment(at: Timestamp) -> String {
+pub(super) fn moment(at: Timestamp) -> String {
     jiff::Timestamp::from_second(at.0)
         .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
         .to_string()

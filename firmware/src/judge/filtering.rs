@@ -21,6 +21,28 @@ pub enum Greylisting {
     Strangers,
 }
 
+impl Greylisting {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Suspicious => "suspicious",
+            Self::Strangers => "strangers",
+        }
+    }
+}
+
+impl std::str::FromStr for Greylisting {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = [Self::Off, Self::Suspicious, Self::Strangers];
+        let named = all.into_iter().find(|one| one.as_str() == text);
+        named.ok_or_else(|| "Say off, suspicious or strangers.".to_owned())
+    }
+}
+
 /// The setting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -1,5 +1,6 @@
 //! Judging mail from elsewhere.
 
+pub mod admin;
 pub mod bayes;
 pub mod filtering;
 pub mod grey;

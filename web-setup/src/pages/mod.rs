@@ -8,6 +8,7 @@ pub(crate) mod dns;
 pub(crate) mod failed_logins;
 pub(crate) mod front;
 pub(crate) mod guard;
+pub(crate) mod junk;
 pub(crate) mod outgoing;
 pub(crate) mod overview;
 pub(crate) mod password;

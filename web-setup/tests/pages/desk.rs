@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tower::ServiceExt;
 use web_setup::{
     Account, AccountState, Appliance, Choice, Count, Device, Devices, DkimRecord, Facts, FailedLogin,
-    FailedLogins, Fault, Glance, Left, ListWish, Login, LoginFilter, LoginMail, Office, Outgoing, Panel,
-    Pass, Peer, Ports, Power, Progress, Screening, ShieldRow, Smarthost, Waiting, Watch,
+    FailedLogins, Fault, FilterWish, Glance, JunkMail, Left, ListWish, Login, LoginFilter, LoginMail, Office,
+    Outgoing, Panel, Pass, Peer, Ports, Power, Progress, Screening, SenderRow, SenderWish, ShieldRow,
+    Smarthost, Waiting, Watch,
 };
 
 pub const CODE: &str = "K7QM-2WXZ";
@@ -27,6 +28,7 @@ pub struct Inner {
     pub failed: Vec<FailedLogin>,
     pub screening: Screening,
     pub shield: Vec<ShieldRow>,
+    pub junk: JunkMail,
     pub outgoing: Vec<Waiting>,
     pub smarthost: Option<(Smarthost, Option<Secret>)>,
     pub simulated: bool,
@@ -312,6 +314,49 @@ impl Appliance for Desk {
 
     async fn remove_shield(&self, domain: String) -> Result<(), Fault> {
         self.change("unshield").shield.retain(|row| row.domain != domain);
+        Ok(())
+    }
+
+    async fn junk_mail(&self) -> Result<JunkMail, Fault> {
+        Ok(self.lock().junk.clone())
+    }
+
+    async fn set_filtering(&self, wish: FilterWish) -> Result<(), Fault> {
+        if wish.minutes == "999" {
+            return Err(Fault::Refused(
+                "Let nobody wait for more than 6 hours.".to_owned(),
+            ));
+        }
+        self.change("filtering").junk.set = wish;
+        Ok(())
+    }
+
+    async fn forget_learnt(&self) -> Result<(), Fault> {
+        let junk = &mut self.change("forget").junk;
+        (junk.spam, junk.ham) = (0, 0);
+        Ok(())
+    }
+
+    async fn put_sender(&self, wish: SenderWish) -> Result<(), Fault> {
+        if wish.who == "nonsense" {
+            return Err(Fault::Refused("Name an address or a domain.".to_owned()));
+        }
+        self.change("put_sender").junk.senders.push(SenderRow {
+            allow: wish.allow,
+            who: wish.who,
+            note: wish.note,
+            until: wish
+                .days
+                .map(|days| Timestamp(2_000_000_000 + i64::from(days) * 86_400)),
+        });
+        Ok(())
+    }
+
+    async fn remove_sender(&self, who: String) -> Result<(), Fault> {
+        self.change("remove_sender")
+            .junk
+            .senders
+            .retain(|row| row.who != who);
         Ok(())
     }
 

@@ -13,6 +13,7 @@ mod access;
 mod admin;
 mod desk;
 mod devices;
+mod junk;
 mod outgoing;
 mod setup;
 mod shield;
