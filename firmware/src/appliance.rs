@@ -3,6 +3,7 @@
 mod devices;
 mod draft;
 mod filtering;
+mod links;
 mod outgoing;
 mod picture;
 mod screening;
@@ -36,7 +37,7 @@ use tokio::time::sleep;
 use tracing::{error, info};
 use web_setup::{
     Account, AccountState, Choice, DkimRecord, Facts, FailedLogins, Fault, Glance, Login, LoginFilter,
-    LoginMail, Outgoing, Panel, Pass, Peer, Ports, Power, Progress, Smarthost, Watch,
+    LoginMail, Octets, Outgoing, Panel, Pass, Peer, Piece, Ports, Power, Progress, Shared, Smarthost, Watch,
 };
 
 /// How long a browser has for the last page before the board goes down.
@@ -344,6 +345,23 @@ impl web_setup::Appliance for Appliance {
 
     async fn take_off_list(&self, allow: bool, network: String) -> Result<(), Fault> {
         screening::remove(self.house(), allow, &network).await
+    }
+
+    async fn shared_link(&self, peer: Peer, token: String, key: Option<String>) -> Result<Shared, Fault> {
+        links::shared(self.house(), peer.0, &token, key.as_deref()).await
+    }
+
+    async fn unlock_link(
+        &self,
+        peer: Peer,
+        token: String,
+        password: Secret,
+    ) -> Result<Option<String>, Fault> {
+        links::unlock(self.house(), peer.0, &token, &password).await
+    }
+
+    async fn read_link(&self, peer: Peer, link: u64, piece: Piece) -> Result<Octets, Fault> {
+        links::read(self.house(), peer.0, link, piece).await
     }
 
     async fn shield(&self) -> Result<Vec<web_setup::ShieldRow>, Fault> {

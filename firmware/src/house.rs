@@ -8,6 +8,7 @@ use crate::guard::{Callers, DevicePasswords, Guard, Logins, Sessions, notice, re
 use crate::judge::bayes::trainer::Trainer;
 use crate::ledger::{Ledger, Writer};
 use crate::limits;
+use crate::links::Links;
 use crate::settings::{self, Limits, Office};
 use crate::spool::Spool;
 use crate::tls::Tls;
@@ -60,6 +61,8 @@ pub struct House {
     pub notices: notice::Seen,
     /// How many replies to that came lately.
     pub replies: reply::Rates,
+    /// Attachments that stayed here.
+    pub links: Links,
     /// Which inboxes are locked by POP3.
     pub maildrops: Maildrops,
     /// Largest message in octets, where the command line says so.
@@ -96,8 +99,10 @@ impl House {
             clock.clone(),
             Box::new(move || own.addresses()),
         )?;
+        let links = Links::open(data, store.clone(), ledger.clone(), clock.clone())?;
         let house = Self {
             guard,
+            links,
             data: data.to_owned(),
             tls: Tls::open(&data.join("tls"), &names(), &certified(&board))?,
             board,

@@ -161,3 +161,27 @@ pub mod dns {
     /// Answers kept in memory.
     pub const CACHED: u64 = 256;
 }
+
+/// Attachments that become links.
+pub mod links {
+    /// Smallest and largest size, in octets, over which parts may be made to leave.
+    pub const LEAST_SIZE: u64 = 100_000;
+    /// See [`LEAST_SIZE`].
+    pub const MOST_SIZE: u64 = 1_000_000_000;
+    /// Longest life of a link in days.
+    pub const MOST_DAYS: u32 = 365;
+    /// Least octets that the attachments may be given.
+    pub const LEAST_BUDGET: u64 = 50_000_000;
+    /// Types that stay in the mail.
+    pub const EXEMPT: usize = 100;
+    /// Octets of all the messages that one message becomes; where it would be more, it stays as it is.
+    pub const COPIES: u64 = 256 * 1024 * 1024;
+    /// Octets that stay free on the card.
+    pub const RESERVE: u64 = 128 * 1024 * 1024;
+    /// How long the file of a link that works no more is kept, in seconds: the link can be extended.
+    pub const GRACE: i64 = 7 * 86_400;
+    /// How long a link is remembered after its file went, in days.
+    pub const REMEMBERED_DAYS: i64 = 90;
+    /// Links let go in one commit.
+    pub const AT_ONCE: usize = 1000;
+}

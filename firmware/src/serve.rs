@@ -93,6 +93,7 @@ async fn open_and_serve(options: &Options) -> Result<()> {
             .clone()
             .run(house.store.clone(), house.clock.clone()),
     );
+    tokio::spawn(house.links.clone().keep_order());
     tokio::spawn(notice::watch(Arc::clone(&house)));
     tokio::spawn(reports::watch(Arc::clone(&house)));
     tokio::spawn(control::serve(Arc::clone(&house), control));
@@ -170,6 +171,7 @@ fn post(house: &House, options: &Options) -> Post {
         relay_port: options.relay_port,
         ledger: house.ledger.clone(),
         guard: house.guard.clone(),
+        links: house.links.clone(),
     }
 }
 

@@ -89,6 +89,18 @@ impl Spool {
         SpoolReader { spool: self, at: 0 }
     }
 
+    /// Reads it from that octet on.
+    #[must_use]
+    pub const fn reader_at(&self, at: u64) -> SpoolReader<'_> {
+        SpoolReader { spool: self, at }
+    }
+
+    /// An empty spool beside this one.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self::new(Arc::clone(&self.folder))
+    }
+
     /// The message for the store: `prefix`, then all but the first `skip` octets. Nothing is copied
     /// but what is in memory anyway. Reads the file: may block.
     ///

@@ -72,6 +72,7 @@ impl Trial {
             relay_port: SMTP_PORT,
             ledger: house.ledger.clone(),
             guard: house.guard.clone(),
+            links: house.links.clone(),
         };
         Self {
             house: Arc::new(house),

@@ -23,6 +23,8 @@ pub enum Access {
     SignIn,
     /// The admin, once the setup is finished.
     Admin,
+    /// Whoever has a link, once the setup is finished. Shows what that link leads to and no more.
+    Link,
     /// The owner of the moment: [`Access::Setup`] before, [`Access::Admin`] after.
     Owner,
     /// The admin; or, when the panel is a simulated one, a browser on this very machine. The
@@ -35,7 +37,7 @@ pub enum Access {
 pub struct Route {
     /// `GET` (HEAD goes with it) or `POST`.
     pub method: &'static str,
-    /// The path; `{id}` stands for an account's number.
+    /// The path; `{id}` stands for an account's number, `{token}` for a link's secret.
     pub path: &'static str,
     /// Who.
     pub access: Access,
@@ -62,6 +64,9 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/setup/finish", Access::Setup),
     route("GET", "/login", Access::SignIn),
     route("POST", "/login", Access::SignIn),
+    route("GET", "/l/{token}", Access::Link),
+    route("POST", "/l/{token}", Access::Link),
+    route("GET", "/l/{token}/file", Access::Link),
     route("POST", "/logout", Access::Admin),
     route("GET", "/overview", Access::Admin),
     route("GET", "/overview/live", Access::Admin),
@@ -234,7 +239,7 @@ fn allowed(access: Access, visit: Visit) -> bool {
     match access {
         Access::Open => true,
         Access::Claim => !visit.finished,
-        Access::SignIn => visit.finished,
+        Access::SignIn | Access::Link => visit.finished,
         Access::Setup => visit.role == Some(Role::Setup),
         Access::Admin => matches!(visit.role, Some(Role::Admin(_))),
         Access::Owner => visit.role.is_some(),

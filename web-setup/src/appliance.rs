@@ -3,6 +3,7 @@
 
 use crate::devices::Devices;
 use crate::filtering::{FilterWish, JunkMail, SenderWish};
+use crate::links::{Octets, Piece, Shared};
 use crate::watch::{Choice, Watch};
 use proto::types::{AccountId, Address, Domain, Mechanism, Protocol, Secret, Timestamp};
 use std::collections::BTreeMap;
@@ -464,6 +465,31 @@ pub trait Appliance: Clone + Send + Sync + 'static {
 
     /// Takes a network off a list.
     fn take_off_list(&self, allow: bool, network: String) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// What a stranger finds under a link's token; `key` says that its password was given. Whoever finds
+    /// nothing is counted and waits.
+    fn shared_link(
+        &self,
+        peer: Peer,
+        token: String,
+        key: Option<String>,
+    ) -> impl Future<Output = Result<Shared, Fault>> + Send;
+
+    /// Compares a link's password; the key, if it is right.
+    fn unlock_link(
+        &self,
+        peer: Peer,
+        token: String,
+        password: Secret,
+    ) -> impl Future<Output = Result<Option<String>, Fault>> + Send;
+
+    /// Octets of a link's file, which was found just before.
+    fn read_link(
+        &self,
+        peer: Peer,
+        link: u64,
+        piece: Piece,
+    ) -> impl Future<Output = Result<Octets, Fault>> + Send;
 
     /// From where mail may claim a domain without a login; the office's own first.
     fn shield(&self) -> impl Future<Output = Result<Vec<ShieldRow>, Fault>> + Send;

@@ -9,6 +9,7 @@ mod claim;
 mod devices;
 mod dns_plan;
 mod filtering;
+mod links;
 mod page;
 mod pages;
 mod rules;
@@ -24,6 +25,9 @@ pub use appliance::{
 
 pub use devices::{Device, Devices};
 pub use filtering::{FilterWish, GreyRow, JunkMail, SenderRow, SenderWish};
+pub use links::{
+    AccountLinks, LinkDesk, LinkRow, LinkRules, LinkState, LinkWish, Octets, Piece, Shared, SharedFile,
+};
 pub use page::blocked;
 pub use watch::{Choice, Count, Finding, Left, Watch};
 
@@ -83,7 +87,7 @@ pub fn router<A: Appliance>(appliance: A) -> Router {
 fn routes<A: Appliance>() -> Router<Site<A>> {
     use pages::{
         accounts, assets, blocked, devices, dns, failed_logins, front, guard, junk, outgoing, overview,
-        password, power, programs, shield, wizard,
+        password, power, programs, shared, shield, wizard,
     };
     Router::new()
         .route("/", get(front::front::<A>))
@@ -106,6 +110,8 @@ fn routes<A: Appliance>() -> Router<Site<A>> {
         .route("/setup/dns", get(wizard::dns::<A>))
         .route("/setup/finish", post(wizard::finish::<A>))
         .route("/login", get(front::login_form).post(front::login::<A>))
+        .route("/l/{token}", get(shared::page::<A>).post(shared::unlock::<A>))
+        .route("/l/{token}/file", get(shared::file::<A>))
         .route("/logout", post(front::logout::<A>))
         .route("/overview", get(overview::overview::<A>))
         .route("/overview/live", get(overview::live::<A>))

@@ -151,6 +151,10 @@ impl Failure {
                 "That is too much",
                 "The form was larger than anything this box asks for.",
             ),
+            416 => (
+                "There is no such part",
+                "The file is shorter than that. Please fetch it from the start.",
+            ),
             400 | 415 | 422 => ("The form could not be read", "Please go back and send it again."),
             403 => (
                 "That came from another site",
@@ -217,7 +221,8 @@ pub(crate) async fn dress(response: Response) -> Response {
     };
     let headers = response.headers_mut();
     for (name, value) in STRICT {
-        headers.insert(name.clone(), HeaderValue::from_static(value));
+        // A file for a stranger has stricter ones of its own.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }

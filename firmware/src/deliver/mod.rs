@@ -31,6 +31,7 @@ use crate::dns::Dns;
 use crate::facts::ConnectionFacts;
 use crate::guard::Guard;
 use crate::ledger::Ledger;
+use crate::links::Links;
 use proto::ask::Envelope;
 use proto::refusal::Refusal;
 use proto::types::{Address, ReversePath, Timestamp};
@@ -49,6 +50,8 @@ pub struct Post {
     pub ledger: Ledger,
     /// Who may send how much.
     pub guard: Guard,
+    /// Attachments that stay here.
+    pub links: Links,
     /// The port of other domains' mail servers: 25 everywhere but in tests.
     pub relay_port: u16,
 }

@@ -7,6 +7,7 @@ use crate::blocking::blocking;
 use crate::dkim::{Keys, Signer};
 use crate::facts::ConnectionFacts;
 use crate::guard::Sending;
+use crate::links::{Leaves, Linked};
 use crate::settings::{self, Office};
 use crate::spool::Spool;
 use proto::ask::{Envelope, Identity};
@@ -46,8 +47,8 @@ pub async fn submit(
         recipients: &envelope.to,
         elsewhere: &[],
     };
-    let (delivery, author) = match prepared {
-        Ok(prepared) => prepared,
+    let ready = match prepared {
+        Ok(ready) => ready,
         Err(Unfit::Stranger(author)) => {
             sending.author = Some(&author);
             let refusal = post.guard.strange_sender(&sending).await;
@@ -59,11 +60,10 @@ pub async fn submit(
             return Err(refusal);
         }
     };
-    let elsewhere: Vec<Address> = delivery.outgoing.iter().map(|out| out.to.clone()).collect();
-    sending.author = author.as_ref();
-    sending.elsewhere = &elsewhere;
+    sending.author = ready.author.as_ref();
+    sending.elsewhere = &ready.elsewhere;
     let mut permit = post.guard.allow(&sending).await.inspect_err(refused)?;
-    let size = delivery.body.size();
+    let size = ready.size;
     let event = post.ledger.event(EventKind::Sent {
         id: id.clone(),
         ip: facts.ip(),
@@ -72,26 +72,38 @@ pub async fn submit(
         to: envelope.to.clone(),
         size,
         source: Some(permit.source),
-        author,
+        author: ready.author.clone(),
         first_time: permit.first_time,
     });
+    let mut events = vec![event];
+    let (mut links, mut files) = (Vec::new(), None);
+    if let Some(mut linked) = ready.linked {
+        events.push(post.ledger.event(linked.event.clone()));
+        links = std::mem::take(&mut linked.links);
+        files = Some(linked); // they may not go before their links are committed
+    }
     let met = std::mem::take(&mut permit.met);
     let taken = post
         .store
         .submit(Submission {
             account: identity.account,
-            at: event.at,
-            deliveries: vec![delivery],
-            events: vec![event.clone()],
+            at: post.now(),
+            deliveries: ready.deliveries,
+            events: events.clone(),
             met,
-            links: Vec::new(),
+            links,
         })
         .await;
+    if files.take().is_some() {
+        post.links.touch();
+    }
     if let Err(error) = taken {
         post.guard.give_back(&permit);
         return Err(refusal(&error));
     }
-    post.ledger.count(&event);
+    for event in &events {
+        post.ledger.count(event);
+    }
     tracing::info!(
         connection = facts.number,
         id,
@@ -128,6 +140,24 @@ fn may_send(state: &AccountState, now: Timestamp) -> Result<(), Refusal> {
         }),
         AccountState::Disabled => Err(Refusal::Disabled),
     }
+}
+
+// A message that is ready to be taken over.
+struct Ready {
+    deliveries: Vec<Delivery>,
+    // Attachments that stay here.
+    linked: Option<Linked>,
+    // Its recipients elsewhere.
+    elsewhere: Vec<Address>,
+    author: Option<Address>,
+    // Octets as it came.
+    size: u64,
+}
+
+struct Message<'a> {
+    spool: Spool,
+    id: &'a str,
+    now: Timestamp,
 }
 
 // What is on the desk of the one who makes a message ready: one state of the store.
@@ -169,7 +199,7 @@ impl Desk {
         spool: Spool,
         id: &str,
         now: Timestamp,
-    ) -> Result<(Delivery, Option<Address>), Unfit> {
+    ) -> Result<Ready, Unfit> {
         may_send(&self.account.state, now)?;
         let original = pieces::header_of(&spool).map_err(|error| unreadable(&error))?;
         if original.len() >= HEADER {
@@ -181,29 +211,99 @@ impl Desk {
         if let Some(stranger) = claimed.into_iter().find(foreign) {
             return Err(Unfit::Stranger(stranger));
         }
+        let fixed = fixed::header(&original, None, id, self.office.hostname.as_str());
+        let (copies, outgoing) = self.address(envelope, fixed.is_ascii(), now)?;
+        let size = spool.size();
+        let elsewhere: Vec<Address> = outgoing.iter().map(|out| out.to.clone()).collect();
+        let make = || {
+            let leaves = Leaves {
+                account: self.account.id,
+                spool: &spool,
+                id,
+                to: &elsewhere,
+                now,
+            };
+            let mut linked = post.links.link(&self.snapshot, &leaves)?;
+            let messages = linked.as_mut().map(|linked| std::mem::take(&mut linked.messages));
+            let whole = Message { spool, id, now };
+            let deliveries = self.deliveries(post, facts, envelope, whole, messages, (copies, outgoing))?;
+            Ok((deliveries, linked))
+        };
+        let (deliveries, linked) = make().map_err(|error| unreadable(&error))?;
+        Ok(Ready {
+            deliveries,
+            linked,
+            elsewhere,
+            author: authors.into_iter().next(),
+            size,
+        })
+    }
+
+    // One message for all; where attachments were linked, people here get it whole, and everybody
+    // elsewhere one of his own.
+    fn deliveries(
+        &self,
+        post: &Post,
+        facts: &ConnectionFacts,
+        envelope: &Envelope,
+        whole: Message<'_>,
+        linked: Option<Vec<Spool>>,
+        (copies, outgoing): (Vec<MailCopy>, Vec<Outgoing>),
+    ) -> io::Result<Vec<Delivery>> {
+        let (id, now) = (whole.id, whole.now);
+        let finish = |spool, copies, outgoing| {
+            self.finish(
+                post,
+                facts,
+                envelope,
+                Message { spool, id, now },
+                copies,
+                outgoing,
+            )
+        };
+        let Some(linked) = linked else {
+            return Ok(vec![finish(whole.spool, copies, outgoing)?]);
+        };
+        let mut deliveries = Vec::with_capacity(linked.len() + 1);
+        if !copies.is_empty() {
+            deliveries.push(finish(whole.spool, copies, Vec::new())?);
+        }
+        for (message, out) in linked.into_iter().zip(outgoing) {
+            deliveries.push(finish(message, Vec::new(), vec![out])?);
+        }
+        Ok(deliveries)
+    }
+
+    // A message as it leaves: its header completed, signed, with our trace field before it.
+    fn finish(
+        &self,
+        post: &Post,
+        facts: &ConnectionFacts,
+        envelope: &Envelope,
+        message: Message<'_>,
+        copies: Vec<MailCopy>,
+        outgoing: Vec<Outgoing>,
+    ) -> io::Result<Delivery> {
+        let Message { spool, id, now } = message;
+        let original = pieces::header_of(&spool)?;
         // A Date that we are not sure of is worse than none.
         let date = post.clock.is_known().then_some(now);
         let header = fixed::header(&original, date, id, self.office.hostname.as_str());
-        let (copies, outgoing) = self.address(envelope, header.is_ascii(), now)?;
         let skip = original.len() as u64;
-        let finish = || -> io::Result<Delivery> {
-            let mut prefix = self.received(facts, envelope, id, now).into_bytes();
-            if let Some(signer) = &self.signer {
-                let body = pieces::skip(spool.reader(), skip)?;
-                prefix.extend(signer.sign(&header, body).map_err(io::Error::other)?);
-            }
-            prefix.extend_from_slice(&header);
-            let structure = pieces::structure(&prefix, pieces::skip(spool.reader(), skip)?)?;
-            Ok(Delivery {
-                body: spool.into_body(prefix, skip)?,
-                structure,
-                copies,
-                outgoing,
-                received_at: now,
-            })
-        };
-        let delivery = finish().map_err(|error| unreadable(&error))?;
-        Ok((delivery, authors.into_iter().next()))
+        let mut prefix = self.received(facts, envelope, id, now).into_bytes();
+        if let Some(signer) = &self.signer {
+            let body = pieces::skip(spool.reader(), skip)?;
+            prefix.extend(signer.sign(&header, body).map_err(io::Error::other)?);
+        }
+        prefix.extend_from_slice(&header);
+        let structure = pieces::structure(&prefix, pieces::skip(spool.reader(), skip)?)?;
+        Ok(Delivery {
+            body: spool.into_body(prefix, skip)?,
+            structure,
+            copies,
+            outgoing,
+            received_at: now,
+        })
     }
 
     // Where it goes: one copy for each account here, one queue row for each address elsewhere.

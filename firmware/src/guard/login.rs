@@ -176,6 +176,20 @@ impl Logins {
         compared.await.ok_or(Refusal::Throttled)
     }
 
+    /// Whether this is the password with that hash, which is no account's; takes as long where there
+    /// is none.
+    pub async fn compare_other(
+        &self,
+        ip: IpAddr,
+        target: &Target,
+        hash: Option<&str>,
+        password: &Secret,
+    ) -> bool {
+        let familiar = self.screen.is_familiar(ip, target);
+        let compared = self.verifier.verify(hash, password, self.clock.now(), familiar);
+        compared.await == Some(true)
+    }
+
     // One guess too many is told so at once.
     fn wrong(&self, attempt: &Attempt<'_>, target: &Target) -> Refusal {
         let blocked = self.screen.wrong(attempt.ip, target, attempt.password);

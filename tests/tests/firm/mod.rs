@@ -80,6 +80,7 @@ impl Firm {
             relay_port: SMTP_PORT,
             ledger: house.ledger.clone(),
             guard: house.guard.clone(),
+            links: house.links.clone(),
         };
         Ok(Self {
             house: Arc::new(house),

@@ -8,6 +8,7 @@ use firmware::dns::{Dns, NameServers};
 use firmware::facts::{ConnectionFacts, TlsFacts};
 use firmware::guard::{Guard, LAN, Lan};
 use firmware::ledger::Ledger;
+use firmware::links::Links;
 use firmware::settings::{self, Smarthost};
 use firmware::spool::Spool;
 use proto::ask::{Envelope, Identity, Row, Want};
@@ -66,7 +67,9 @@ impl Office {
         }
         let (ledger, writer) = Ledger::open(clock.clone(), &store.snapshot()?)?;
         tokio::spawn(writer.run(store.clone()));
+        let links = Links::open(folder.path(), store.clone(), ledger.clone(), clock.clone())?;
         let post = Post {
+            links,
             store: store.clone(),
             dns: Dns::new(NameServers::Fixed(vec![dns.address()])),
             clock: clock.clone(),
@@ -205,6 +208,11 @@ impl Office {
             .account_by_address(&Address::parse(account)?)?;
         let account = account.context("no such account")?;
         Ok(self.store.set_account_state(account.id, state).await?)
+    }
+
+    /// The data folder.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     fn spool(&self, message: &[u8]) -> Spool {

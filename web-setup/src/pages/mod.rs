@@ -15,5 +15,6 @@ pub(crate) mod password;
 pub(crate) mod plain;
 pub(crate) mod power;
 pub(crate) mod programs;
+pub(crate) mod shared;
 pub(crate) mod shield;
 pub(crate) mod wizard;

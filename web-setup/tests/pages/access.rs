@@ -49,10 +49,12 @@ async fn without_code_or_login_no_route_shows_or_changes_anything() {
             Some("__Host-pillarbox=0000"),
             Some("pillarbox=1"),
         ] {
-            for route in ROUTES
-                .iter()
-                .filter(|r| !matches!(r.access, Access::Open | Access::Claim | Access::SignIn))
-            {
+            for route in ROUTES.iter().filter(|r| {
+                !matches!(
+                    r.access,
+                    Access::Open | Access::Claim | Access::SignIn | Access::Link
+                )
+            }) {
                 let mut browser = Browser::new(&desk);
                 browser.cookie = cookie.map(str::to_owned);
                 let (status, to) = ask(&mut browser, route.method, route.path).await;
@@ -69,11 +71,11 @@ async fn without_code_or_login_no_route_shows_or_changes_anything() {
 }
 
 #[tokio::test]
-async fn every_post_but_the_two_doors_asks_for_a_session() {
+async fn every_post_but_the_doors_asks_for_a_session() {
     for route in ROUTES.iter().filter(|r| r.method == "POST") {
         let door = matches!(
             (route.path, route.access),
-            ("/claim", Access::Claim) | ("/login", Access::SignIn)
+            ("/claim", Access::Claim) | ("/login", Access::SignIn) | ("/l/{token}", Access::Link)
         );
         let closed = matches!(route.access, Access::Setup | Access::Admin | Access::Owner);
         assert!(door || closed, "{route:?}");
@@ -91,7 +93,7 @@ async fn the_admin_reaches_every_route_and_setup_is_over() {
                 assert_eq!(status, StatusCode::FORBIDDEN, "{route:?}")
             }
             Access::Setup | Access::Claim => assert_eq!(status, StatusCode::SEE_OTHER, "{route:?}"),
-            _ if route.path == "/login" => {}
+            _ if route.path == "/login" || route.access == Access::Link => {}
             _ => assert!(
                 status.is_success() || status.is_redirection(),
                 "{route:?}: {status}"

@@ -10,13 +10,28 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tower::ServiceExt;
 use web_setup::{
     Account, AccountState, Appliance, Choice, Count, Device, Devices, DkimRecord, Facts, FailedLogin,
-    FailedLogins, Fault, FilterWish, Glance, JunkMail, Left, ListWish, Login, LoginFilter, LoginMail, Office,
-    Outgoing, Panel, Pass, Peer, Ports, Power, Progress, Screening, SenderRow, SenderWish, ShieldRow,
-    Smarthost, Waiting, Watch,
+    FailedLogins, Fault, FilterWish, Glance, JunkMail, Left, ListWish, Login, LoginFilter, LoginMail, Octets,
+    Office, Outgoing, Panel, Pass, Peer, Piece, Ports, Power, Progress, Screening, SenderRow, SenderWish,
+    Shared, SharedFile, ShieldRow, Smarthost, Waiting, Watch,
 };
 
 pub const CODE: &str = "K7QM-2WXZ";
 pub const ADMIN_PASSWORD: &str = "correct horse battery";
+
+/// What a link leads to.
+pub const SHARED: &[u8] = b"0123456789";
+
+pub fn shared_file() -> SharedFile {
+    SharedFile {
+        link: 1,
+        office: "example.com".to_owned(),
+        name: "Pl\u{e4}ne <1>.pdf".to_owned(),
+        media_type: "application/pdf".to_owned(),
+        size: SHARED.len() as u64,
+        sha256: "ab".repeat(32),
+        until: Timestamp(1_798_070_400),
+    }
+}
 
 #[derive(Default)]
 pub struct Inner {
@@ -29,6 +44,8 @@ pub struct Inner {
     pub screening: Screening,
     pub shield: Vec<ShieldRow>,
     pub junk: JunkMail,
+    pub shared: BTreeMap<String, Shared>,
+    pub pieces: Vec<Piece>,
     pub outgoing: Vec<Waiting>,
     pub smarthost: Option<(Smarthost, Option<Secret>)>,
     pub simulated: bool,
@@ -294,6 +311,31 @@ impl Appliance for Desk {
     async fn take_off_list(&self, _: bool, _: String) -> Result<(), Fault> {
         drop(self.change("unlist"));
         Ok(())
+    }
+
+    async fn shared_link(&self, _peer: Peer, token: String, key: Option<String>) -> Result<Shared, Fault> {
+        let inner = self.lock();
+        Ok(match (inner.shared.get(&token), key.as_deref()) {
+            (None, _) => Shared::Nothing,
+            (Some(Shared::Locked), Some("key")) => Shared::File(shared_file()),
+            (Some(shared), _) => shared.clone(),
+        })
+    }
+
+    async fn unlock_link(
+        &self,
+        _peer: Peer,
+        token: String,
+        password: Secret,
+    ) -> Result<Option<String>, Fault> {
+        let locked = self.lock().shared.get(&token) == Some(&Shared::Locked);
+        Ok((locked && password == Secret::new(b"sesame".to_vec())).then(|| "key".to_owned()))
+    }
+
+    async fn read_link(&self, _peer: Peer, _link: u64, piece: Piece) -> Result<Octets, Fault> {
+        self.lock().pieces.push(piece);
+        let (start, length) = (piece.start as usize, piece.length as usize);
+        Ok(Body::from(SHARED[start..start + length].to_vec()))
     }
 
     async fn shield(&self) -> Result<Vec<ShieldRow>, Fault> {

@@ -16,4 +16,5 @@ mod devices;
 mod junk;
 mod outgoing;
 mod setup;
+mod shared;
 mod shield;

@@ -361,6 +361,7 @@ impl Screen {
             Offence::Reset => (rules.resets, "RSET commands"),
             Offence::Garbage => (rules.garbage, "lines that are no command"),
             Offence::Error => (rules.errors, "refused commands"),
+            Offence::Link => (rules.failed_recipients, "links that do not work"),
         };
         let blocked = (count > most * state.patience(ip, now)).then(|| {
             state.sources.forget(&key);

@@ -37,6 +37,8 @@ pub enum Offence {
     Garbage,
     /// A command that was refused.
     Error,
+    /// A link that does not work.
+    Link,
 }
 
 /// A wrong password, as a fingerprint.
@@ -68,7 +70,7 @@ impl Tally {
 struct Source {
     guesses: Vec<Guess>,
     connections: Tally,
-    offences: [Tally; 4],
+    offences: [Tally; 5],
     bad_manners: Tally,
     last: Timestamp,
 }
@@ -119,12 +121,13 @@ impl Sources {
     pub(super) fn offence(&mut self, key: Key, offence: Offence, now: Timestamp, window: i64) -> (u32, u32) {
         let source = self.of(key, now);
         let all = source.bad_manners.count(now, window);
-        let [recipients, resets, garbage, errors] = &mut source.offences;
+        let [recipients, resets, garbage, errors, links] = &mut source.offences;
         let tally = match offence {
             Offence::Recipient => recipients,
             Offence::Reset => resets,
             Offence::Garbage => garbage,
             Offence::Error => errors,
+            Offence::Link => links,
         };
         (tally.count(now, window), all)
     }

@@ -1,0 +1,112 @@
+//! Attachments that stay here while a link travels: at submission a large part becomes a file in the
+//! attachment folder, and each recipient elsewhere gets a link of his own in its place.
+//!
+//! | at this moment | a crash leaves |
+//! |---|---|
+//! | file half written | an unfinished file; swept away at the start |
+//! | file synced, message not committed | a file without a link; swept away at the start |
+//! | committed | message, queue rows and links to files that are there |
+//! | links let go, file not removed | a file without a link; swept away |
+
+mod folder;
+mod outgoing;
+mod settings;
+mod token;
+mod upkeep;
+mod visit;
+
+pub use outgoing::{Leaves, Linked};
+pub use settings::{LINKS, Rules};
+pub use visit::Found;
+
+use crate::clock::Clock;
+use crate::house::private_folder;
+use crate::ledger::Ledger;
+use anyhow::{Context, Result, anyhow};
+use folder::Folder;
+use std::path::Path;
+use std::sync::Arc;
+use store::{Store, StoreError};
+use tokio::sync::Notify;
+
+/// The folder's name in the data folder.
+const FOLDER: &str = "attachments";
+
+/// Links and their files. Clones share them.
+#[derive(Clone)]
+pub struct Links {
+    store: Store,
+    ledger: Ledger,
+    clock: Clock,
+    folder: Folder,
+    touched: Arc<Notify>,
+    /// Signs what says that a password was given.
+    key: Arc<[u8; 32]>,
+}
+
+/// What the attachments take of the card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// How many files.
+    pub files: u64,
+    /// Octets of them.
+    pub used: u64,
+    /// Octets that they may have.
+    pub budget: u64,
+}
+
+impl Room {
+    /// Whether the oldest attachments will soon have to go.
+    #[must_use]
+    pub const fn is_scarce(&self) -> bool {
+        self.used / 4 > self.budget / 5
+    }
+}
+
+impl Links {
+    /// Opens the attachment folder of this data folder, made where it is missing.
+    ///
+    /// # Errors
+    /// It can neither be made nor used.
+    pub fn open(data: &Path, store: Store, ledger: Ledger, clock: Clock) -> Result<Self> {
+        let path = data.join(FOLDER);
+        private_folder(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(|error| anyhow!("no random numbers: {error}"))?;
+        Ok(Self {
+            key: Arc::new(key),
+            store,
+            ledger,
+            clock,
+            folder: Folder::new(path),
+            touched: Arc::default(),
+        })
+    }
+
+    /// Links were committed: the budget may be passed.
+    pub fn touch(&self) {
+        self.touched.notify_one();
+    }
+
+    /// What the attachments take.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn room(&self) -> Result<Room, StoreError> {
+        let snapshot = self.store.snapshot()?;
+        let files = snapshot.link_files()?;
+        Ok(Room {
+            files: files.len() as u64,
+            used: files.iter().map(|(_, size)| size).sum(),
+            budget: Rules::read(&snapshot)?.budget,
+        })
+    }
+}
+
+impl std::fmt::Debug for Links {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Links")
+            .field("folder", &self.folder.path())
+            .finish_non_exhaustive()
+    }
+}

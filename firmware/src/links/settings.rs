@@ -1,0 +1,223 @@
+//! What an admin may set about links.
+
+use crate::limits::links as limits;
+use crate::settings;
+use proto::types::{AccountId, Domain};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use store::{Snapshot, StoreError};
+
+/// Key of [`Rules`] among the settings.
+pub const LINKS: &str = "links";
+
+/// When attachments become links, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Rules {
+    /// Whether any do. Needs `address`.
+    pub on: bool,
+    /// Where the world reaches the pages of this box: `https://mail.example.com`, a port behind it
+    /// where it is not 443.
+    pub address: Option<String>,
+    /// A part over this size leaves, in octets.
+    pub part: u64,
+    /// Over this size of the message, in octets, its largest parts leave.
+    pub message: u64,
+    /// How long a link works, in days.
+    pub days: u32,
+    /// Octets that the attachments may take of the card.
+    pub budget: u64,
+    /// Media types and ends of names that never leave.
+    pub exempt: Vec<String>,
+    /// Accounts for which it was decided otherwise.
+    pub accounts: BTreeMap<AccountId, bool>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            on: false,
+            address: None,
+            part: 5_000_000,
+            message: 10_000_000,
+            days: 30,
+            budget: 2_000_000_000,
+            exempt: Vec::new(),
+            accounts: BTreeMap::new(),
+        }
+    }
+}
+
+impl Rules {
+    /// Those that are set, or the defaults.
+    ///
+    /// # Errors
+    /// The file failed, or the setting cannot be read.
+    pub fn read(snapshot: &Snapshot) -> Result<Self, StoreError> {
+        Ok(settings::read(snapshot, LINKS)?.unwrap_or_default())
+    }
+
+    /// Where links of this account's attachments lead; `None`: they stay in its mail.
+    #[must_use]
+    pub fn address_for(&self, account: AccountId) -> Option<&str> {
+        let wanted = self.on && self.accounts.get(&account).copied().unwrap_or(true);
+        self.address.as_deref().filter(|_| wanted)
+    }
+
+    /// The same, checked and put into one form.
+    ///
+    /// # Errors
+    /// What is wrong, for a person.
+    pub fn checked(mut self) -> Result<Self, String> {
+        self.address = match self
+            .address
+            .as_deref()
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+        {
+            Some(text) => Some(address(text)?),
+            None => None,
+        };
+        if self.on && self.address.is_none() {
+            return Err("Say first at which address the world reaches this box.".to_owned());
+        }
+        let sizes = limits::LEAST_SIZE..=limits::MOST_SIZE;
+        if !sizes.contains(&self.part) || !sizes.contains(&self.message) {
+            return Err("A size is between 0.1 and 1000 MB.".to_owned());
+        }
+        if !(1..=limits::MOST_DAYS).contains(&self.days) {
+            return Err(format!("A link works for 1 to {} days.", limits::MOST_DAYS));
+        }
+        if self.budget < limits::LEAST_BUDGET {
+            return Err("The room for attachments is at least 50 MB.".to_owned());
+        }
+        self.exempt = self
+            .exempt
+            .iter()
+            .map(|text| text.trim().to_lowercase())
+            .filter(|text| !text.is_empty())
+            .collect();
+        if self.exempt.len() > limits::EXEMPT {
+            return Err(format!("At most {} types stay in the mail.", limits::EXEMPT));
+        }
+        if let Some(odd) = self.exempt.iter().find(|text| !is_type(text)) {
+            return Err(format!(
+                "“{odd}” is no type: write image/*, application/pdf or .dwg."
+            ));
+        }
+        Ok(self)
+    }
+}
+
+fn is_type(text: &str) -> bool {
+    let clean = |text: &str| {
+        !text.is_empty()
+            && text.len() <= 100
+            && text.chars().all(|c| c.is_alphanumeric() || "-+._*".contains(c))
+    };
+    match text.split_once('/') {
+        Some((kind, subtype)) => clean(kind) && clean(subtype) && !subtype.contains('/'),
+        None => text.starts_with('.') && clean(text),
+    }
+}
+
+// https://host[:port], nothing behind it
+fn address(text: &str) -> Result<String, String> {
+    let wrong =
+        || "Write the address as https://mail.example.com, with a port behind it if needed.".to_owned();
+    let rest = text.trim_end_matches('/');
+    let rest = match rest.split_once("://") {
+        Some(("https", rest)) => rest,
+        Some(_) => return Err(wrong()),
+        None => rest,
+    };
+    let (host, port) = match rest.split_once(':') {
+        Some((host, port)) => (host, Some(port.parse::<u16>().map_err(|_| wrong())?)),
+        None => (rest, None),
+    };
+    let host = Domain::parse(host).map_err(|_| wrong())?;
+    Ok(match port.filter(|port| *port != 443) {
+        Some(port) => format!("https://{host}:{port}"),
+        None => format!("https://{host}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_put_into_one_form_or_refused_in_words() {
+        let with = |address: &str| Rules {
+            on: true,
+            address: Some(address.to_owned()),
+            ..Rules::default()
+        };
+        for (typed, kept) in [
+            ("mail.example.com", "https://mail.example.com"),
+            (" https://Mail.Example.com/ ", "https://mail.example.com"),
+            ("https://mail.example.com:443", "https://mail.example.com"),
+            ("https://mail.example.com:8443", "https://mail.example.com:8443"),
+        ] {
+            assert_eq!(with(typed).checked().unwrap().address.as_deref(), Some(kept));
+        }
+        for typed in [
+            "",
+            "http://mail.example.com",
+            "https://a b",
+            "https://x.example/path",
+            "x.example:99999",
+        ] {
+            assert!(with(typed).checked().is_err(), "{typed}");
+        }
+        let good = with("mail.example.com");
+        let odd = |text: &str| Rules {
+            exempt: vec![text.to_owned()],
+            ..good.clone()
+        };
+        for text in ["image/*", "application/vnd.ms-excel", ".DWG"] {
+            assert!(odd(text).checked().is_ok(), "{text}");
+        }
+        for text in ["dwg", "a/b/c", "/", "a b/c", "."] {
+            assert_eq!(odd(text).checked().is_err(), text != ".", "{text}");
+        }
+        for bad in [
+            Rules {
+                part: 1,
+                ..good.clone()
+            },
+            Rules {
+                days: 0,
+                ..good.clone()
+            },
+            Rules {
+                days: 1000,
+                ..good.clone()
+            },
+            Rules {
+                budget: 1,
+                ..good.clone()
+            },
+        ] {
+            assert!(bad.checked().is_err());
+        }
+    }
+
+    #[test]
+    fn an_account_is_asked_before_the_office() {
+        let ann = AccountId(1);
+        let mut rules = Rules {
+            on: true,
+            address: Some("https://x.example".to_owned()),
+            ..Rules::default()
+        };
+        assert!(rules.address_for(ann).is_some());
+        rules.accounts.insert(ann, false);
+        assert!(rules.address_for(ann).is_none() && rules.address_for(AccountId(2)).is_some());
+        rules.on = false;
+        rules.accounts.insert(ann, true);
+        assert!(rules.address_for(ann).is_none());
+        let stored = serde_json::to_value(&rules).unwrap();
+        assert_eq!(serde_json::from_value::<Rules>(stored).unwrap(), rules);
+    }
+}

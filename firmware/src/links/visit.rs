@@ -1,0 +1,199 @@
+//! Strangers at a link's address. A link that expired, one that was withdrawn, one that was guessed
+//! and a wrong password get the same answer, after the same work.
+
+use super::{Links, token};
+use crate::guard::Logins;
+use crate::guard::screen::{Offence, Screen};
+use crate::limits::PIECE;
+use axum::body::{Body, Bytes};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::stream;
+use proto::types::{Secret, Timestamp};
+use std::fs::File;
+use std::io;
+use std::net::IpAddr;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use store::{AccountState, EventKind, Link, LinkId, StoreError};
+use tracing::warn;
+
+/// How long a password that was given opens the page, in seconds.
+const OPEN_FOR: i64 = 3600;
+
+/// What is found at a link's address.
+#[derive(Debug)]
+pub enum Found {
+    /// The link, open.
+    Open(Box<Link>),
+    /// A link that asks for a password.
+    Locked,
+    /// A link whose sender is stopped, and why.
+    Stopped(String),
+    /// No link that works.
+    Nothing,
+}
+
+impl Links {
+    /// Looks at a link; `key` is what [`Links::unlock`] gave. Who finds nothing is counted.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn find(
+        &self,
+        screen: &Screen,
+        ip: IpAddr,
+        shown: &str,
+        key: Option<&str>,
+    ) -> Result<Found, StoreError> {
+        let Some(link) = self.working(shown)? else {
+            miss(screen, ip).await;
+            return Ok(Found::Nothing);
+        };
+        if let Some(reason) = self.stopped(&link)? {
+            return Ok(Found::Stopped(reason));
+        }
+        let open = match &link.password_hash {
+            None => true,
+            Some(hash) => key.is_some_and(|key| self.opens(key, link.id, hash)),
+        };
+        Ok(if open {
+            Found::Open(Box::new(link))
+        } else {
+            Found::Locked
+        })
+    }
+
+    /// Compares the password of a link; the key that opens it for a while, if it is the right one.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn unlock(
+        &self,
+        screen: &Screen,
+        logins: &Logins,
+        ip: IpAddr,
+        shown: &str,
+        password: &Secret,
+    ) -> Result<Option<String>, StoreError> {
+        let link = self.working(shown)?;
+        let hash = link.as_ref().and_then(|link| link.password_hash.as_deref());
+        // Counted by link, or by what was guessed.
+        let target = screen.target(None, &format!("link {shown}"));
+        let right =
+            screen.may_try(ip, &target).is_ok() && logins.compare_other(ip, &target, hash, password).await;
+        match (link.as_ref(), hash) {
+            (Some(link), Some(hash)) if right => Ok(Some(self.key(link.id, hash))),
+            _ => {
+                let _ = screen.wrong(ip, &target, password); // the next request hears of a penalty
+                miss(screen, ip).await;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Octets of a link's file. `counts`: it is a download, to be counted.
+    ///
+    /// # Errors
+    /// The link or its file is gone.
+    pub async fn octets(
+        &self,
+        ip: IpAddr,
+        id: LinkId,
+        (start, length): (u64, u64),
+        counts: bool,
+    ) -> io::Result<Body> {
+        let failed = |error: StoreError| io::Error::other(error.to_string());
+        let link = self.store.snapshot().and_then(|snapshot| snapshot.link(id));
+        let link = link.map_err(failed)?.ok_or(io::ErrorKind::NotFound)?;
+        let file = self.folder.open(&link.file)?;
+        if counts {
+            let event = self.ledger.event(EventKind::LinkDownloaded {
+                link: id.0,
+                account: link.account,
+                recipient: link.recipient,
+                ip,
+            });
+            match self.store.count_download(id, event.clone()).await {
+                Ok(()) => self.ledger.count(&event),
+                Err(error) => warn!(%error, "a download was not counted"),
+            }
+        }
+        Ok(stream_of(file, start, length))
+    }
+
+    fn working(&self, shown: &str) -> Result<Option<Link>, StoreError> {
+        // What is no token is looked for all the same: it takes as long.
+        let hash = token::read(shown).map_or([0; 32], |token| token.hash());
+        let link = self.store.snapshot()?.link_by_token(&hash)?;
+        Ok(link.filter(|link| link.works(self.clock.now())))
+    }
+
+    fn stopped(&self, link: &Link) -> Result<Option<String>, StoreError> {
+        let account = self.store.snapshot()?.account(link.account)?;
+        Ok(match account.map(|account| account.state) {
+            Some(AccountState::Frozen { reason, .. }) => Some(reason),
+            Some(AccountState::Disabled) | None => Some("it was switched off".to_owned()),
+            Some(AccountState::Active | AccountState::Limited { .. }) => None,
+        })
+    }
+
+    // until "." code: ends with the hour, with the box, and with another password.
+    fn key(&self, id: LinkId, hash: &str) -> String {
+        let until = self.clock.now().plus(OPEN_FOR);
+        format!("{}.{}", until.0, self.code(id, hash, until))
+    }
+
+    fn code(&self, id: LinkId, hash: &str, until: Timestamp) -> String {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        hasher.update(&id.0.to_le_bytes());
+        hasher.update(&until.0.to_le_bytes());
+        hasher.update(hash.as_bytes());
+        URL_SAFE_NO_PAD.encode(hasher.finalize().as_bytes())
+    }
+
+    fn opens(&self, key: &str, id: LinkId, hash: &str) -> bool {
+        use subtle::ConstantTimeEq;
+        let Some((until, code)) = key.split_once('.') else {
+            return false;
+        };
+        let Ok(until) = until.parse().map(Timestamp) else {
+            return false;
+        };
+        let right = self.code(id, hash, until);
+        until > self.clock.now() && bool::from(right.as_bytes().ct_eq(code.as_bytes()))
+    }
+}
+
+async fn miss(screen: &Screen, ip: IpAddr) {
+    // Whoever misses too often is shut out; the next connection is told so.
+    let (wait, _) = screen.offence(ip, Offence::Link);
+    tokio::time::sleep(wait).await;
+}
+
+// In pieces, each read off the async threads.
+fn stream_of(file: File, start: u64, length: u64) -> Body {
+    let state = (Arc::new(file), start, length);
+    Body::from_stream(stream::try_unfold(state, |(file, at, left)| async move {
+        if left == 0 {
+            return Ok(None);
+        }
+        let room = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+        let reading = Arc::clone(&file);
+        let read = tokio::task::spawn_blocking(move || {
+            let mut piece = vec![0; room];
+            let count = reading.read_at(&mut piece, at)?;
+            piece.truncate(count);
+            Ok::<_, io::Error>(piece)
+        });
+        let piece = read.await.map_err(io::Error::other)??;
+        let count = piece.len() as u64;
+        if count == 0 {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+        }
+        Ok(Some((
+            Bytes::from(piece),
+            (file, at + count, left.saturating_sub(count)),
+        )))
+    }))
+}

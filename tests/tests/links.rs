@@ -1,0 +1,242 @@
+//! Attachments that stay here while links travel.
+
+#[allow(dead_code)] // the other half is for delivery
+mod office;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use firmware::links::{LINKS, Rules};
+use firmware::settings;
+use office::Office;
+use std::fs;
+use std::path::PathBuf;
+use store::{EventKind, Link};
+
+type Outcome = anyhow::Result<()>;
+
+const ANN: &str = "ann@example.com";
+
+/// An office whose large attachments become links.
+async fn linking() -> anyhow::Result<Office> {
+    let office = Office::open(25).await?;
+    set(&office, rules()).await?;
+    Ok(office)
+}
+
+fn rules() -> Rules {
+    Rules {
+        on: true,
+        address: Some("https://mail.example.com:8443".to_owned()),
+        part: 100_000,
+        ..Rules::default()
+    }
+}
+
+async fn set(office: &Office, rules: Rules) -> Outcome {
+    let rules = rules.checked().map_err(anyhow::Error::msg)?;
+    Ok(settings::write(&office.store, LINKS, &rules).await?)
+}
+
+/// A message with one attachment of so many octets.
+fn with_attachment(octets: &[u8]) -> Vec<u8> {
+    let mut message = format!(
+        "From: {ANN}\r\nTo: x@example.net\r\nSubject: Plans\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\n\r\nSee the plans.\r\n--B\r\n\
+         Content-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\
+         Content-Disposition: attachment; filename*=utf-8''Pl%C3%A4ne.pdf\r\n\r\n"
+    )
+    .into_bytes();
+    for line in octets.chunks(57) {
+        message.extend(STANDARD.encode(line).into_bytes());
+        message.extend_from_slice(b"\r\n");
+    }
+    message.extend_from_slice(b"--B--\r\n");
+    message
+}
+
+fn content(size: u32) -> Vec<u8> {
+    (0..size)
+        .map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[3])
+        .collect()
+}
+
+fn links(office: &Office) -> anyhow::Result<Vec<Link>> {
+    Ok(office.store.snapshot()?.links(None, 100, |_| true)?)
+}
+
+fn files(office: &Office) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(office.folder().join("attachments"))?;
+    Ok(entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?)
+}
+
+#[tokio::test]
+async fn people_here_get_the_message_whole_and_others_links_of_their_own() -> Outcome {
+    let office = linking().await?;
+    let content = content(300_000);
+    let sent = with_attachment(&content);
+    office
+        .submit(ANN, &["ben@example.com", "x@example.net", "y@example.org"], &sent)
+        .await
+        .unwrap();
+    let whole = office.body(office.inbox("ben@example.com")?[0].blob)?;
+    assert!(whole.ends_with(&sent[sent.len() - 300_000..]));
+
+    let queue = office.queue()?;
+    assert_eq!(queue.len(), 2);
+    let mut found = Vec::new();
+    for row in &queue {
+        let text = String::from_utf8(office.body(row.blob)?)?;
+        assert!(text.len() < 10_000 && text.contains("DKIM-Signature"), "{text}");
+        assert!(
+            text.contains("Pl=C3=A4ne.pdf (300.0 kB), until 31 January 2026"),
+            "{text}"
+        );
+        let (_, link) = text.split_once("https://mail.example.com:8443/l/").unwrap();
+        found.push(link[..22].to_owned());
+    }
+    assert_ne!(found[0], found[1]);
+    let links = links(&office)?;
+    let recipients: Vec<String> = links.iter().map(|link| link.recipient.to_string()).collect();
+    assert_eq!(recipients, ["y@example.org", "x@example.net"]);
+    assert!(
+        links
+            .iter()
+            .all(|link| link.name == "Pläne.pdf" && link.size == 300_000)
+    );
+    let files = files(&office)?;
+    assert_eq!(files.len(), 1);
+    assert_eq!(fs::read(&files[0])?, content);
+    let events = office.events().await?;
+    assert!(events.iter().any(|event| matches!(
+        event,
+        EventKind::AttachmentsLinked { files: 1, size: 300_000, to, .. } if to.len() == 2
+    )));
+    assert_eq!(office.store.check()?.faults, [""; 0]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_signature_fits_what_each_recipient_gets() -> Outcome {
+    let office = linking().await?;
+    office
+        .submit(ANN, &["x@example.net"], &with_attachment(&content(200_000)))
+        .await
+        .unwrap();
+    let text = office.body(office.queue()?[0].blob)?;
+    let message = mail_auth::AuthenticatedMessage::parse(&text).unwrap();
+    let library = mail_auth::MessageAuthenticator(tests::fake_dns::resolver(&office.dns)?);
+    let results = library.verify_dkim(&message).await;
+    assert_eq!(results.len(), 2);
+    assert!(
+        results
+            .iter()
+            .all(|one| *one.result() == mail_auth::DkimResult::Pass)
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn attachments_stay_in_the_mail_where_they_must() -> Outcome {
+    let sent = with_attachment(&content(200_000));
+    for (rules, to) in [
+        (Rules { on: false, ..rules() }, "x@example.net"),
+        (
+            Rules {
+                part: 300_000,
+                ..rules()
+            },
+            "x@example.net",
+        ),
+        (
+            Rules {
+                exempt: vec![".pdf".to_owned()],
+                ..rules()
+            },
+            "x@example.net",
+        ),
+        (
+            Rules {
+                accounts: [(proto::types::AccountId(1), false)].into(),
+                ..rules()
+            },
+            "x@example.net",
+        ),
+        (rules(), "ben@example.com"),
+    ] {
+        let office = Office::open(25).await?;
+        set(&office, rules).await?;
+        office.submit(ANN, &[to], &sent).await.unwrap();
+        let blob = match office.queue()?.first() {
+            Some(row) => row.blob,
+            None => office.inbox("ben@example.com")?[0].blob,
+        };
+        assert!(office.body(blob)?.ends_with(&sent[sent.len() - 250_000..]));
+        assert!(links(&office)?.is_empty() && files(&office)?.is_empty());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_expired_or_is_too_much_goes_and_what_nobody_needs_is_swept_away() -> Outcome {
+    let office = linking().await?;
+    for size in [200_000, 210_000] {
+        office
+            .submit(ANN, &["x@example.net"], &with_attachment(&content(size)))
+            .await
+            .unwrap();
+        office.wait(86_400);
+    }
+    let tidy = || office.post.links.tidy(true);
+    fs::write(office.folder().join("attachments").join("0".repeat(64)), "orphan")?;
+    tidy().await?;
+    assert_eq!(files(&office)?.len(), 2);
+    // Over 30 days and the week in which it could have been extended.
+    office.wait(35 * 86_400 + 10);
+    tidy().await?;
+    assert_eq!(files(&office)?.len(), 1);
+    let left = links(&office)?;
+    assert!(left[1].gone.is_some() && left[0].gone.is_none());
+    assert_eq!(office.store.check()?.faults, [""; 0]);
+    office.wait(91 * 86_400);
+    tidy().await?;
+    assert!(files(&office)?.is_empty());
+    assert_eq!(links(&office)?.len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_oldest_goes_first_when_the_room_is_used_up() -> Outcome {
+    let office = linking().await?;
+    set(
+        &office,
+        Rules {
+            budget: 50_000_000,
+            ..rules()
+        },
+    )
+    .await?;
+    for size in [20_000_000, 20_000_001, 20_000_002] {
+        office
+            .submit(ANN, &["x@example.net"], &with_attachment(&content(size)))
+            .await
+            .unwrap();
+    }
+    assert_eq!(files(&office)?.len(), 3);
+    office.post.links.tidy(false).await?;
+    assert_eq!(files(&office)?.len(), 2);
+    let gone: Vec<u64> = links(&office)?
+        .iter()
+        .filter(|link| link.gone.is_some())
+        .map(|link| link.size)
+        .collect();
+    assert_eq!(gone, [20_000_000]);
+    let room = office.post.links.room()?;
+    assert_eq!((room.files, room.used), (2, 40_000_003));
+    assert!(office.events().await?.iter().any(|event| matches!(
+        event,
+        EventKind::AttachmentsRemoved { links: 1, why } if why.contains("room")
+    )));
+    Ok(())
+}

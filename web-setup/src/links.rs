@@ -1,0 +1,142 @@
+//! Links to attachments, as strangers, senders and admins see them.
+
+use axum::body::Body;
+use proto::types::{AccountId, Address, Timestamp};
+
+/// What somebody finds at a link's address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shared {
+    /// The file.
+    File(SharedFile),
+    /// A password is asked for first. Nothing else is told.
+    Locked,
+    /// The sender's account is stopped, for this reason.
+    Stopped(String),
+    /// Nothing: no such link, or it expired, or it was withdrawn. Nobody is told which.
+    Nothing,
+}
+
+/// A file that may be fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedFile {
+    /// The link's number.
+    pub link: u64,
+    /// Whose mail it came with: the office's domain.
+    pub office: String,
+    /// Its name, in any script.
+    pub name: String,
+    /// Such as `application/pdf`.
+    pub media_type: String,
+    /// In octets.
+    pub size: u64,
+    /// SHA-256, 64 hex digits.
+    pub sha256: String,
+    /// Until when the link works.
+    pub until: Timestamp,
+}
+
+/// Octets of a file that are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece {
+    /// The first.
+    pub start: u64,
+    /// How many.
+    pub length: u64,
+    /// Whether this is a download of its own, not the rest of one.
+    pub counts: bool,
+}
+
+/// The octets, as they are read.
+pub type Octets = Body;
+
+/// A link, as its sender and the admins see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkRow {
+    /// Its number.
+    pub id: u64,
+    /// The file's name.
+    pub name: String,
+    /// The file's octets.
+    pub size: u64,
+    /// Who got it.
+    pub recipient: Address,
+    /// When.
+    pub created: Timestamp,
+    /// Until when it works.
+    pub expires: Timestamp,
+    /// What it is worth now.
+    pub state: LinkState,
+    /// Whether it asks for a password.
+    pub locked: bool,
+    /// How often it was fetched.
+    pub downloads: u64,
+    /// When last.
+    pub last_download: Option<Timestamp>,
+}
+
+/// What a link is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkState {
+    /// It works.
+    Works,
+    /// Its time is over; it may be given more.
+    Expired,
+    /// It was withdrawn; it may be given back.
+    Withdrawn,
+    /// Its file is gone.
+    Gone,
+}
+
+/// What may be done to a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkWish {
+    /// It works for so many days from now.
+    Extend(u32),
+    /// It works no more.
+    Revoke,
+    /// It asks for this password; `None`: for none.
+    Password(Option<proto::types::Secret>),
+}
+
+/// The links of one account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountLinks {
+    /// Whose.
+    pub address: Address,
+    /// Whether its attachments become links.
+    pub on: bool,
+    /// The newest first.
+    pub rows: Vec<LinkRow>,
+}
+
+/// When attachments become links, as typed: numbers in MB and days.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(missing_docs)] // the names say it
+pub struct LinkRules {
+    pub on: bool,
+    /// Where the world reaches this box.
+    pub address: String,
+    pub part_mb: String,
+    pub message_mb: String,
+    pub days: String,
+    pub budget_mb: String,
+    /// Types that stay in the mail, one a line.
+    pub exempt: String,
+}
+
+/// Everything about links, for the admin.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LinkDesk {
+    /// What is set.
+    pub rules: LinkRules,
+    /// Files on the card.
+    pub files: u64,
+    /// Octets of them.
+    pub used: u64,
+    /// Octets that they may have.
+    pub budget: u64,
+    /// Octets that are free on the card.
+    pub free: u64,
+    /// Each account, and whether its attachments become links.
+    pub accounts: Vec<(AccountId, Address, bool)>,
+}

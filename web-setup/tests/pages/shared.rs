@@ -1,0 +1,175 @@
+//! What a stranger with a link sees.
+
+use crate::desk::{Browser, Desk, SHARED, Seen, shared_file};
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use web_setup::{Piece, Shared};
+
+fn desk() -> Desk {
+    let desk = Desk::finished();
+    {
+        let mut inner = desk.lock();
+        inner
+            .shared
+            .insert("good".to_owned(), Shared::File(shared_file()));
+        inner.shared.insert("locked".to_owned(), Shared::Locked);
+        let stopped = Shared::Stopped("sent too much".to_owned());
+        inner.shared.insert("stopped".to_owned(), stopped);
+    }
+    desk
+}
+
+async fn fetch(browser: &mut Browser, headers: &[(header::HeaderName, &str)]) -> Seen {
+    let mut request = Request::get("/l/good/file");
+    for (name, value) in headers {
+        request = request.header(name, *value);
+    }
+    browser.send(request, Body::empty()).await
+}
+
+fn head<'a>(seen: &'a Seen, name: &str) -> &'a str {
+    seen.headers.get(name).map_or("", |value| value.to_str().unwrap())
+}
+
+#[tokio::test]
+async fn the_page_tells_what_the_file_is_and_has_no_script() {
+    let desk = desk();
+    let mut browser = Browser::new(&desk);
+    let seen = browser.get("/l/good").await;
+    assert_eq!(seen.status, StatusCode::OK);
+    for words in [
+        "Pl\u{e4}ne &#60;1&#62;.pdf",
+        "example.com sent you this file",
+        "10 bytes, to be fetched until 24 December 2026",
+        &"ab".repeat(32),
+        "href=\"/l/good/file\"",
+    ] {
+        assert!(seen.text.contains(words), "{words}: {}", seen.text);
+    }
+    assert!(!seen.text.contains("<script"));
+    assert_eq!(head(&seen, "x-robots-tag"), "noindex");
+    assert_eq!(head(&seen, "referrer-policy"), "same-origin");
+    assert!(desk.lock().pieces.is_empty(), "looking is not downloading");
+}
+
+#[tokio::test]
+async fn the_file_is_an_attachment_that_may_do_nothing_in_a_browser() {
+    let seen = fetch(&mut Browser::new(&desk()), &[]).await;
+    assert_eq!((seen.status, seen.text.as_bytes()), (StatusCode::OK, SHARED));
+    for (name, value) in [
+        ("content-type", "application/pdf"),
+        ("content-length", "10"),
+        (
+            "content-disposition",
+            "attachment; filename=\"Pl_ne <1>.pdf\"; filename*=UTF-8''Pl%C3%A4ne%20%3C1%3E.pdf",
+        ),
+        ("accept-ranges", "bytes"),
+        ("x-content-type-options", "nosniff"),
+        ("x-robots-tag", "noindex"),
+        ("cache-control", "private, no-cache"),
+    ] {
+        assert_eq!(head(&seen, name), value);
+    }
+    assert!(head(&seen, "content-security-policy").starts_with("sandbox;"));
+}
+
+#[tokio::test]
+async fn a_download_is_resumed_where_it_stopped_unless_the_file_is_another() {
+    let desk = desk();
+    let mut browser = Browser::new(&desk);
+    let tag = head(&fetch(&mut browser, &[]).await, "etag").to_owned();
+    let part = fetch(
+        &mut browser,
+        &[(header::RANGE, "bytes=4-"), (header::IF_RANGE, &tag)],
+    )
+    .await;
+    assert_eq!(part.status, StatusCode::PARTIAL_CONTENT);
+    assert_eq!(
+        (part.text.as_str(), head(&part, "content-range")),
+        ("456789", "bytes 4-9/10")
+    );
+    assert_eq!(head(&part, "content-length"), "6");
+    let other = fetch(
+        &mut browser,
+        &[(header::RANGE, "bytes=4-"), (header::IF_RANGE, "\"x\"")],
+    )
+    .await;
+    assert_eq!((other.status, other.text.as_bytes()), (StatusCode::OK, SHARED));
+    let beyond = fetch(&mut browser, &[(header::RANGE, "bytes=10-")]).await;
+    assert_eq!(beyond.status, StatusCode::RANGE_NOT_SATISFIABLE);
+    assert_eq!(head(&beyond, "content-range"), "bytes */10");
+    let piece = |start, length, counts| Piece {
+        start,
+        length,
+        counts,
+    };
+    let pieces = [piece(0, 10, true), piece(4, 6, false), piece(0, 10, true)];
+    assert_eq!(desk.lock().pieces, pieces);
+    let seen = browser.send(Request::head("/l/good/file"), Body::empty()).await;
+    assert_eq!(
+        (seen.status, head(&seen, "content-length")),
+        (StatusCode::OK, "10")
+    );
+    assert_eq!(
+        desk.lock().pieces.len(),
+        3,
+        "asking for the size is not downloading"
+    );
+}
+
+#[tokio::test]
+async fn a_locked_link_tells_nothing_before_its_password() {
+    let desk = desk();
+    let mut browser = Browser::new(&desk);
+    let page = browser.get("/l/locked").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(
+        page.text.contains("password") && !page.text.contains(".pdf"),
+        "{}",
+        page.text
+    );
+    assert_eq!(browser.get("/l/locked/file").await.to(), "/l/locked");
+    let opened = browser.post("/l/locked", &[("password", "sesame")]).await;
+    assert_eq!((opened.status, opened.to()), (StatusCode::SEE_OTHER, "/l/locked"));
+    let cookie = head(&opened, "set-cookie");
+    assert_eq!(
+        cookie,
+        "pillarbox-link=key; Path=/l/locked; Max-Age=3600; HttpOnly; Secure; SameSite=Strict"
+    );
+    assert!(browser.get("/l/locked").await.text.contains(".pdf"));
+    assert_eq!(browser.get("/l/locked/file").await.text.as_bytes(), SHARED);
+}
+
+#[tokio::test]
+async fn whatever_is_wrong_with_a_link_the_answer_is_the_same() {
+    let desk = desk();
+    let mut browser = Browser::new(&desk);
+    let nothing = browser.get("/l/other").await;
+    assert_eq!(nothing.status, StatusCode::NOT_FOUND);
+    for seen in [
+        browser.get("/l/other/file").await,
+        browser.get("/l/%2e%2e%2f%2e%2e").await,
+        browser.post("/l/other", &[("password", "x")]).await,
+        browser.post("/l/locked", &[("password", "x")]).await,
+        browser.post("/l/good", &[("password", "x")]).await,
+    ] {
+        assert_eq!((seen.status, &seen.text), (nothing.status, &nothing.text));
+        let names = |seen: &Seen| {
+            seen.headers
+                .keys()
+                .map(|name| name.to_string())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(names(&seen), names(&nothing));
+    }
+    let stopped = browser.get("/l/stopped").await;
+    assert_eq!(stopped.status, StatusCode::FORBIDDEN);
+    assert!(stopped.text.contains("is stopped: sent too much"));
+    assert_eq!(
+        browser.get("/l").await.status,
+        StatusCode::NOT_FOUND,
+        "nothing is listed"
+    );
+    let unclaimed = Browser::new(&Desk::default()).get("/l/good").await;
+    assert_eq!(unclaimed.to(), "/");
+}
