@@ -247,9 +247,8 @@ impl web_setup::Appliance for Appliance {
             tls: true,
             mechanism: Mechanism::Form,
             login: &name,
-            password: &password,
         };
-        match self.house().logins.login_admin(&attempt).await {
+        match self.house().logins.login_admin(&attempt, &password).await {
             Ok(None) => Ok(Login::Welcome(self.admins_pass()?)),
             Ok(Some(account)) => {
                 newcomer::tell(&self.0.house, &account, ip, Protocol::Web);
@@ -451,7 +450,7 @@ impl web_setup::Appliance for Appliance {
         password: Secret,
         admin: bool,
     ) -> Result<AccountId, Fault> {
-        let password_hash = hashed(password).await?;
+        let password_hash = hashed(password.clone()).await?;
         let created = self.house().clock.now();
         let account = NewAccount {
             address,
@@ -459,15 +458,19 @@ impl web_setup::Appliance for Appliance {
             admin,
             created,
         };
-        match self.house().store.create_account(account).await {
-            Err(StoreError::Exists) => Err(Fault::Refused("There is such an account already.".to_owned())),
-            made => made.map_err(fault),
-        }
+        let id = match self.house().store.create_account(account).await {
+            Err(StoreError::Exists) => {
+                return Err(Fault::Refused("There is such an account already.".to_owned()));
+            }
+            made => made.map_err(fault)?,
+        };
+        self.house().devices.learn_main(id, &password).await;
+        Ok(id)
     }
 
     async fn set_account_password(&self, id: AccountId, password: Secret) -> Result<(), Fault> {
-        let hash = hashed(password).await?;
-        guard::change_password(&self.house().store, &self.house().sessions, id, hash)
+        let hash = hashed(password.clone()).await?;
+        guard::change_password(self.house(), id, hash, &password)
             .await
             .map_err(fault)
     }

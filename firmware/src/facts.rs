@@ -1,7 +1,7 @@
 //! What is known about a connection, for the doors it knocks at: delivery, guard, ledger.
 
 use proto::ask::Identity;
-use proto::types::Protocol;
+use proto::types::{Protocol, Secret};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// A connection, as far as it has come.
@@ -28,6 +28,9 @@ pub struct TlsFacts {
     pub version: &'static str,
     /// The cipher suite, such as `TLS13_AES_128_GCM_SHA256`.
     pub cipher: String,
+    /// What a login can be bound to: both ends of this connection know it and nobody else (RFC 9266).
+    /// `None` before TLS 1.3, where it would need the extended master secret.
+    pub exporter: Option<Secret>,
 }
 
 impl ConnectionFacts {
@@ -49,6 +52,12 @@ impl ConnectionFacts {
     pub fn tls_words(&self) -> Option<String> {
         let tls = self.tls.as_ref()?;
         Some(format!("{} {}", tls.version, tls.cipher))
+    }
+
+    /// Whether a login can be bound to the connection's TLS.
+    #[must_use]
+    pub fn binding(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.exporter.is_some())
     }
 
     /// The caller's address.

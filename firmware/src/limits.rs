@@ -45,6 +45,11 @@ pub const LOGINS_PER_IP: usize = 4;
 pub const LOGIN_WAIT: Duration = Duration::from_secs(20);
 /// Longest password in octets: hashing more is work for an attacker's pleasure.
 pub const PASSWORD: usize = 1024;
+/// Wrong SCRAM proofs for one account from one place in [`SCRAM_WINDOW`]; then its main password is
+/// compared no more.
+pub const SCRAM_MISSES: u32 = 5;
+/// See [`SCRAM_MISSES`]; in seconds.
+pub const SCRAM_WINDOW: i64 = 3600;
 /// Device passwords of one account.
 pub const DEVICES: usize = 32;
 /// Longest name of a device in characters.

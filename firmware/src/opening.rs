@@ -19,6 +19,7 @@ pub struct Opening {
     domain: Domain,
     max_message: u64,
     tls: Tls,
+    binding: bool,
     submission: bool,
     hold_until: Option<Timestamp>,
 }
@@ -42,6 +43,7 @@ impl Opening {
             } else {
                 Tls::Offered
             },
+            binding: facts.binding(),
             submission: facts.protocol == Protocol::Submission,
             hold_until: None,
         })
@@ -55,6 +57,7 @@ impl Opening {
             domain: self.domain,
             submission: self.submission,
             tls: self.tls,
+            binding: self.binding,
             max_size: self.max_message,
             max_recipients: limits::RECIPIENTS,
             hold_until: self.hold_until,
@@ -67,6 +70,7 @@ impl Opening {
         Imap::new(imap::Config {
             hostname: self.hostname,
             tls_active: self.tls == Tls::Active,
+            binding: self.binding,
             tls_available: true,
             max_append: self.max_message,
             id_fields: vec![
@@ -82,6 +86,7 @@ impl Opening {
         Pop3::new(pop3::Config {
             hostname: self.hostname,
             tls: self.tls,
+            binding: self.binding,
         })
     }
 }

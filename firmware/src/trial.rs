@@ -102,6 +102,7 @@ impl Trial {
         facts.tls = (protocol != Protocol::Smtp).then(|| TlsFacts {
             version: "TLS1.3",
             cipher: "none".to_owned(),
+            exporter: None,
         });
         let session = open(Opening::new(&self.house, &facts).unwrap());
         let world = World::new(Arc::clone(&self.house), self.post.clone(), facts, ticket);

@@ -5,6 +5,7 @@
 //! every change that the session itself asked for, so that it reads what it wrote.
 
 use crate::refusal::Refusal;
+use crate::sasl::scram::{Proof, Salt, Signature};
 use crate::types::{
     AccountId, Address, BlobId, Flags, MailboxId, Mechanism, ModSeq, RecipientWishes, ReversePath, Secret,
     Span, Structure, SystemFlag, Timestamp, Uid, UidValidity, Wishes,
@@ -23,6 +24,14 @@ pub enum Question {
         /// The password.
         password: Secret,
     },
+    /// With which salt does this person prove his password (SCRAM)? -> `Salt`, whether or not there
+    /// is such a person, or `Refused`.
+    Salt {
+        /// The name as typed.
+        login: String,
+    },
+    /// Does this proof show that its client knows the password? -> `Proven` or `Refused`.
+    Prove(Box<Proof>),
     /// May this session send as `from`? -> `Done` or `Refused`.
     Sender {
         /// MAIL FROM.
@@ -167,6 +176,12 @@ pub enum Answer {
     Done,
     Refused(Refusal),
     Authenticated(Identity),
+    Salt(Salt),
+    /// `signature`: our own proof.
+    Proven {
+        identity: Identity,
+        signature: Signature,
+    },
     /// The message is committed. `id` names it in the reply, the log and the Received header.
     Accepted {
         id: String,

@@ -28,6 +28,8 @@ pub mod sasl {
     pub const LOGIN: usize = 320;
     /// Octets of a password.
     pub const PASSWORD: usize = 1024;
+    /// Octets of a client's nonce in SCRAM.
+    pub const NONCE: usize = 512;
     /// Octets of a line in an exchange, CRLF included: RFC 4954 4 asks for 12288.
     pub const LINE: usize = 12_288;
 }

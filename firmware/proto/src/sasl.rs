@@ -1,35 +1,42 @@
-//! SASL PLAIN (RFC 4616) and LOGIN on the server's side, shared by SMTP, IMAP and POP3. The
-//! protocol carries the lines; here is what they mean.
+//! SASL on the server's side, shared by SMTP, IMAP and POP3: PLAIN (RFC 4616), LOGIN and SCRAM.
+//! The protocol carries the lines; here is what they mean.
 
+pub mod scram;
+
+use crate::ask::{Answer, Identity, Question};
 use crate::limits::sasl::{LOGIN, PASSWORD};
+use crate::refusal::Refusal;
 use crate::types::{Mechanism, Secret};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use scram::{First, Salt};
+use std::borrow::Cow;
 use zeroize::Zeroizing;
 
-/// The mechanisms offered, as capability lists name them.
-pub const OFFERED: [&str; 2] = ["PLAIN", "LOGIN"];
-
-/// What comes next.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Send this challenge, base64 already, and give the client's line to [`Exchange::answer`].
-    Challenge(&'static str),
-    /// The client has said who it is; whether that is true the world decides.
-    Done(Login),
-    /// The exchange is over without a login.
-    Failed(Fault),
+/// The mechanisms offered, the best first, as capability lists name them. `binding`: whether the
+/// connection has something to bind to.
+#[must_use]
+pub const fn offered(binding: bool) -> &'static [&'static str] {
+    const ALL: &[&str] = &["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"];
+    match ALL {
+        [_, rest @ ..] if !binding => rest,
+        all => all,
+    }
 }
 
-/// A claim to be somebody.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Login {
-    /// How it came.
-    pub mechanism: Mechanism,
-    /// The name.
-    pub login: String,
-    /// The password.
-    pub password: Secret,
+/// What comes next.
+#[derive(Debug)]
+pub enum Step {
+    /// Send this challenge, base64 already, and give the client's line to [`Exchange::answer`].
+    Challenge(Cow<'static, str>),
+    /// Ask the world, and give what it says to [`Exchange::answered`].
+    Ask(Question),
+    /// The client is this one.
+    Welcome(Identity),
+    /// The world said no.
+    Refused(Refusal),
+    /// The exchange is over without a login.
+    Failed(Fault),
 }
 
 /// Why an exchange failed.
@@ -44,12 +51,19 @@ pub enum Fault {
     /// Not base64, or not what the mechanism wants, or over the limits.
     #[error("the login could not be read")]
     Malformed,
-    /// A PLAIN login that wants to act as somebody else.
+    /// A login that wants to act as somebody else.
     #[error("nobody acts for somebody else here")]
     OtherIdentity,
+    /// A channel binding that is not offered.
+    #[error("that channel binding is not offered, tls-exporter is")]
+    Binding,
+    /// The client does not believe that we know its password. The world believes that it is logged
+    /// in: the connection has to end.
+    #[error("the server's proof was not accepted")]
+    NotTrusted,
 }
 
-/// An exchange that waits for the client's next line.
+/// An exchange that waits for the client's next line, or for the world.
 #[derive(Debug)]
 pub enum Exchange {
     /// PLAIN waits for its one message.
@@ -61,55 +75,150 @@ pub enum Exchange {
         /// The name that came before.
         login: String,
     },
+    /// The world compares a password.
+    Judged,
+    /// SCRAM and its rounds.
+    Scram(Box<Round>),
     /// Over.
     Over,
 }
 
+/// What SCRAM waits for.
+#[derive(Debug)]
+#[allow(private_interfaces)] // begun and carried on here alone
+pub enum Round {
+    /// The client's first message.
+    First {
+        /// Which of the two.
+        mechanism: Mechanism,
+        /// Whether -PLUS is offered.
+        offered: bool,
+    },
+    /// The salt, from the world.
+    Salt(First),
+    /// The client's last message.
+    Last(First, Salt),
+    /// What the world says to the proof.
+    Proof,
+    /// That the client believes ours.
+    Trust(Identity),
+}
+
 impl Exchange {
     /// Starts a mechanism, with the initial response where the client sent one along (`=` is an
-    /// empty one, RFC 4954 4).
+    /// empty one, RFC 4954 4). `binding`: whether -PLUS was offered.
     #[must_use]
-    pub fn start(mechanism: &[u8], initial: Option<&[u8]>) -> (Self, Step) {
+    pub fn start(mechanism: &[u8], initial: Option<&[u8]>, binding: bool) -> (Self, Step) {
+        let scram = |mechanism| {
+            Self::Scram(Box::new(Round::First {
+                mechanism,
+                offered: binding,
+            }))
+        };
         let (mut exchange, challenge) = match mechanism.to_ascii_uppercase().as_slice() {
             b"PLAIN" => (Self::Plain, ""),
             b"LOGIN" => (Self::LoginName, "VXNlcm5hbWU6"), // Username:
+            b"SCRAM-SHA-256" => (scram(Mechanism::ScramSha256), ""),
+            b"SCRAM-SHA-256-PLUS" if binding => (scram(Mechanism::ScramSha256Plus), ""),
             _ => return (Self::Over, Step::Failed(Fault::Unknown)),
         };
         let step = match initial {
-            None => Step::Challenge(challenge),
+            None => Step::Challenge(Cow::Borrowed(challenge)),
             Some(b"=") => exchange.take(b""),
             Some(line) => exchange.answer(line),
         };
         (exchange, step)
     }
 
+    /// A login by the protocol's own command.
+    #[must_use]
+    pub fn command(login: String, password: &[u8]) -> (Self, Step) {
+        let step = judge(Mechanism::Command, Some(login), password);
+        (Self::Judged, step)
+    }
+
     /// Takes the client's line.
     pub fn answer(&mut self, line: &[u8]) -> Step {
         if line == b"*" {
-            *self = Self::Over;
-            return Step::Failed(Fault::Cancelled);
+            return Step::Failed(self.give_up(Fault::Cancelled));
         }
         match STANDARD.decode(line.trim_ascii_end()) {
             Ok(octets) => self.take(&Zeroizing::new(octets)),
-            Err(_) => {
-                *self = Self::Over;
-                Step::Failed(Fault::Malformed)
-            }
+            Err(_) => Step::Failed(self.give_up(Fault::Malformed)),
+        }
+    }
+
+    /// Takes what the world said to [`Step::Ask`].
+    pub fn answered(&mut self, answer: Answer) -> Step {
+        match (std::mem::replace(self, Self::Over), answer) {
+            (_, Answer::Refused(refusal)) => Step::Refused(refusal),
+            (Self::Judged, Answer::Authenticated(identity)) => Step::Welcome(identity),
+            (Self::Scram(round), answer) => match (*round, answer) {
+                (Round::Salt(first), Answer::Salt(salt)) => {
+                    let challenge = STANDARD.encode(first.reply(&salt));
+                    *self = Self::Scram(Box::new(Round::Last(first, salt)));
+                    Step::Challenge(Cow::Owned(challenge))
+                }
+                (Round::Proof, Answer::Proven { identity, signature }) => {
+                    *self = Self::Scram(Box::new(Round::Trust(identity)));
+                    Step::Challenge(Cow::Owned(STANDARD.encode(signature.message())))
+                }
+                _ => Step::Refused(Refusal::Temporary),
+            },
+            // An answer that fits no question is our own fault.
+            _ => Step::Refused(Refusal::Temporary),
+        }
+    }
+
+    fn give_up(&mut self, fault: Fault) -> Fault {
+        match std::mem::replace(self, Self::Over) {
+            Self::Scram(round) if matches!(*round, Round::Trust(_)) => Fault::NotTrusted,
+            _ => fault,
         }
     }
 
     fn take(&mut self, octets: &[u8]) -> Step {
         match std::mem::replace(self, Self::Over) {
-            Self::Plain => plain(octets),
+            Self::Plain => {
+                *self = Self::Judged;
+                plain(octets)
+            }
             Self::LoginName => match name(octets) {
                 Some(login) => {
                     *self = Self::LoginPassword { login };
-                    Step::Challenge("UGFzc3dvcmQ6") // Password:
+                    Step::Challenge(Cow::Borrowed("UGFzc3dvcmQ6")) // Password:
                 }
                 None => Step::Failed(Fault::Malformed),
             },
-            Self::LoginPassword { login } => done(Mechanism::Login, Some(login), octets),
-            Self::Over => Step::Failed(Fault::Malformed),
+            Self::LoginPassword { login } => {
+                *self = Self::Judged;
+                judge(Mechanism::Login, Some(login), octets)
+            }
+            Self::Scram(round) => self.take_scram(*round, octets),
+            Self::Judged | Self::Over => Step::Failed(Fault::Malformed),
+        }
+    }
+
+    fn take_scram(&mut self, round: Round, octets: &[u8]) -> Step {
+        let taken = match round {
+            Round::First { mechanism, offered } => First::parse(octets, mechanism, offered).map(|first| {
+                let login = first.login.clone();
+                (Round::Salt(first), Step::Ask(Question::Salt { login }))
+            }),
+            Round::Last(first, salt) => first
+                .last(octets, &salt)
+                .map(|proof| (Round::Proof, Step::Ask(Question::Prove(Box::new(proof))))),
+            // The client's answer to our proof is empty (RFC 5802 5).
+            Round::Trust(identity) if octets.is_empty() => return Step::Welcome(identity),
+            Round::Trust(_) => Err(Fault::NotTrusted),
+            Round::Salt(_) | Round::Proof => Err(Fault::Malformed),
+        };
+        match taken {
+            Ok((round, step)) => {
+                *self = Self::Scram(Box::new(round));
+                step
+            }
+            Err(fault) => Step::Failed(fault),
         }
     }
 }
@@ -123,19 +232,16 @@ fn plain(message: &[u8]) -> Step {
     if !acts_as.is_empty() && !acts_as.eq_ignore_ascii_case(login) {
         return Step::Failed(Fault::OtherIdentity);
     }
-    done(Mechanism::Plain, name(login), password)
+    judge(Mechanism::Plain, name(login), password)
 }
 
-fn done(mechanism: Mechanism, login: Option<String>, password: &[u8]) -> Step {
+fn judge(mechanism: Mechanism, login: Option<String>, password: &[u8]) -> Step {
     match login {
-        Some(login) if is_password(password) => {
-            let password = Secret::new(password.to_vec());
-            Step::Done(Login {
-                mechanism,
-                login,
-                password,
-            })
-        }
+        Some(login) if is_password(password) => Step::Ask(Question::Authenticate {
+            mechanism,
+            login,
+            password: Secret::new(password.to_vec()),
+        }),
         _ => Step::Failed(Fault::Malformed),
     }
 }
@@ -155,98 +261,4 @@ pub fn is_password(octets: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn claim(mechanism: Mechanism, login: &str, password: &str) -> Step {
-        let (login, password) = (login.to_owned(), Secret::new(password.into()));
-        Step::Done(Login {
-            mechanism,
-            login,
-            password,
-        })
-    }
-
-    fn b64(octets: &[u8]) -> String {
-        STANDARD.encode(octets)
-    }
-
-    #[test]
-    fn plain_takes_one_message_now_or_later() {
-        let tim = claim(Mechanism::Plain, "tim", "tanstaaftanstaaf"); // RFC 4616 4
-        let message = b64(b"\0tim\0tanstaaftanstaaf");
-        assert_eq!(Exchange::start(b"PLAIN", Some(message.as_bytes())).1, tim);
-        let (mut exchange, step) = Exchange::start(b"plain", None);
-        assert_eq!(step, Step::Challenge(""));
-        assert_eq!(exchange.answer(message.as_bytes()), tim);
-        assert_eq!(
-            exchange.answer(message.as_bytes()),
-            Step::Failed(Fault::Malformed)
-        );
-    }
-
-    #[test]
-    fn login_asks_for_name_and_password() {
-        let (mut exchange, step) = Exchange::start(b"LOGIN", None);
-        assert_eq!(step, Step::Challenge("VXNlcm5hbWU6"));
-        assert_eq!(
-            exchange.answer(b64(b"tim").as_bytes()),
-            Step::Challenge("UGFzc3dvcmQ6")
-        );
-        assert_eq!(
-            exchange.answer(b64(b"secret").as_bytes()),
-            claim(Mechanism::Login, "tim", "secret")
-        );
-        let (mut exchange, step) = Exchange::start(b"LOGIN", Some(b64(b"tim").as_bytes()));
-        assert_eq!(step, Step::Challenge("UGFzc3dvcmQ6"));
-        assert_eq!(exchange.answer(b"*"), Step::Failed(Fault::Cancelled));
-    }
-
-    #[test]
-    fn what_is_no_login_fails() {
-        let long = b64(&[b"\0tim\0", &[b'x'; PASSWORD + 1][..]].concat());
-        let name = b64(&[b"\0", &[b'x'; LOGIN + 1][..], b"\0p"].concat());
-        let cases: &[(&[u8], Fault)] = &[
-            (b"*", Fault::Cancelled),
-            (b"=", Fault::Malformed),
-            (b"", Fault::Malformed),
-            (b"!!!", Fault::Malformed),
-            (b"dGlt", Fault::Malformed),         // tim
-            (b"AHRpbQA=", Fault::Malformed),     // no password
-            (b"AABw", Fault::Malformed),         // no name
-            (b"AHQKbQBw", Fault::Malformed),     // a line end in the name
-            (b"AP8AcA==", Fault::Malformed),     // not UTF-8
-            (b"AHRpbQBwAHA=", Fault::Malformed), // NUL in the password
-            (b"b3RoZXIAdGltAHA=", Fault::OtherIdentity),
-            (long.as_bytes(), Fault::Malformed),
-            (name.as_bytes(), Fault::Malformed),
-        ];
-        for (line, fault) in cases {
-            let step = Exchange::start(b"PLAIN", Some(line)).1;
-            assert_eq!(step, Step::Failed(*fault), "{:?}", String::from_utf8_lossy(line));
-        }
-        assert_eq!(Exchange::start(b"CRAM-MD5", None).1, Step::Failed(Fault::Unknown));
-        let same = b64(b"Tim\0tim\0p");
-        assert_eq!(
-            Exchange::start(b"PLAIN", Some(same.as_bytes())).1,
-            claim(Mechanism::Plain, "tim", "p")
-        );
-    }
-
-    #[test]
-    fn nothing_printable_holds_the_password() {
-        let step = Exchange::start(b"PLAIN", Some(b64(b"\0tim\0hunter2").as_bytes())).1;
-        assert!(!format!("{step:?}").contains("hunter2"));
-    }
-
-    proptest! {
-        #[test]
-        fn any_lines_are_taken_without_panic(lines in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..4), login: bool) {
-            let (mut exchange, _) = Exchange::start(if login { b"LOGIN" } else { b"PLAIN" }, None);
-            for line in lines {
-                let _ = exchange.answer(&line);
-            }
-        }
-    }
-}
+mod tests;

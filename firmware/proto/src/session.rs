@@ -81,7 +81,10 @@ pub enum Input<'a> {
     /// The answer to the last question.
     Answer(Answer),
     /// The handshake is done; everything read before it has been thrown away.
-    TlsUp,
+    TlsUp {
+        /// Whether a login can be bound to this connection (RFC 9266).
+        binding: bool,
+    },
     /// The peer was silent too long.
     Timeout,
     /// Something changed in the world (only while `watch` was set).

@@ -30,7 +30,8 @@ pub(super) async fn carry_out(house: &Arc<House>, request: &Request) -> Result<V
         Request::SetPassword { address, password } => {
             let account = find(house, address)?;
             let hash = hashed(password).await?;
-            guard::change_password(&house.store, &house.sessions, account.id, hash).await?;
+            let password = Secret::new(password.as_bytes().to_vec());
+            guard::change_password(house, account.id, hash, &password).await?;
             Ok(json!({ "address": address }))
         }
         Request::Freeze { address, reason } => {
@@ -96,6 +97,8 @@ async fn create(house: &House, address: &Address, password: &str, admin: bool) -
         Err(StoreError::Exists) => anyhow::bail!("{address} exists already"),
         created => created?,
     };
+    let password = Secret::new(password.as_bytes().to_vec());
+    house.devices.learn_main(id, &password).await;
     Ok(json!({ "id": id, "address": address }))
 }
 

@@ -141,7 +141,8 @@ where
                 }
                 Output::StartTls => {
                     self.start_tls().await?;
-                    next = Some(Input::TlsUp);
+                    let binding = self.world.facts().binding();
+                    next = Some(Input::TlsUp { binding });
                 }
                 Output::DropSpool => self.spool = None,
                 Output::Close => return Err(self.close().await),

@@ -1,7 +1,8 @@
 //! A stream that may turn into TLS halfway.
 
 use crate::facts::TlsFacts;
-use rustls::ProtocolVersion;
+use proto::types::Secret;
+use rustls::{ProtocolVersion, ServerConnection};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -41,10 +42,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
                 .and_then(|suite| suite.suite().as_str())
                 .unwrap_or_default()
                 .to_owned(),
+            exporter: exporter(connection),
         };
         *self = Self::Tls(Box::new(stream));
         Ok(facts)
     }
+}
+
+// RFC 9266 2; with an empty context, which in TLS 1.3 is as none.
+fn exporter(connection: &ServerConnection) -> Option<Secret> {
+    if connection.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
+        return None;
+    }
+    let exported = connection.export_keying_material(vec![0; 32], b"EXPORTER-Channel-Binding", Some(b""));
+    exported.ok().map(Secret::new)
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<T> {

@@ -4,17 +4,19 @@
 //! program with ten connections costs nothing.
 
 use super::networks::Network;
+use super::scram::Salts;
 use super::sessions::Sessions;
 use crate::clock::Clock;
 use crate::limits;
 use crate::settings;
 use proto::refusal::Refusal;
+use proto::sasl::scram::Keys;
 use proto::types::{AccountId, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
-use store::{Snapshot, Store, StoreError};
+use store::{Account, Snapshot, Store, StoreError};
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 use zeroize::Zeroizing;
@@ -47,6 +49,25 @@ pub struct Device {
     pub used: Option<(Timestamp, Network)>,
     /// Hexadecimal BLAKE3 of its letters.
     hash: String,
+    // For SCRAM, with hyphens and without; none of a password that is older than that.
+    #[serde(default)]
+    scram: Vec<Keys>,
+}
+
+impl Device {
+    /// What SCRAM knows its password by.
+    pub(super) fn keys(&self) -> &[Keys] {
+        &self.scram
+    }
+}
+
+/// What SCRAM knows a main password by.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct MainKeys {
+    // Hexadecimal BLAKE3 of the hash that the account had with it: a changed password leaves these
+    // behind, whatever was written when the plug was pulled.
+    of: String,
+    keys: Vec<Keys>,
 }
 
 /// An account's.
@@ -58,6 +79,8 @@ pub struct Devices {
     /// Oldest first.
     pub list: Vec<Device>,
     last: DeviceId,
+    // Only while the main password opens mail programs.
+    main: Option<MainKeys>,
 }
 
 impl Devices {
@@ -79,6 +102,12 @@ impl Devices {
         self.list.iter().find(is_it)
     }
 
+    /// What SCRAM knows the main password with this hash by, if it opens mail programs.
+    pub(super) fn main_keys(&self, password_hash: &str) -> Option<&Keys> {
+        let main = self.main.as_ref().filter(|main| main.of == mark(password_hash))?;
+        main.keys.first().filter(|_| !self.web_only)
+    }
+
     /// Whether a session that came in with this device's password, or with the main one, may stay.
     #[must_use]
     pub fn admit(&self, device: Option<DeviceId>) -> bool {
@@ -95,6 +124,7 @@ pub struct DevicePasswords {
     store: Store,
     clock: Clock,
     sessions: Sessions,
+    salts: Salts,
     turn: Arc<Mutex<()>>,
 }
 
@@ -103,11 +133,75 @@ impl DevicePasswords {
     #[must_use]
     pub fn new(store: Store, clock: Clock, sessions: Sessions) -> Self {
         Self {
+            salts: Salts::new(store.clone()),
             store,
             clock,
             sessions,
             turn: Arc::default(),
         }
+    }
+
+    pub(super) const fn salts(&self) -> &Salts {
+        &self.salts
+    }
+
+    /// Keeps what SCRAM needs of a password that was just proven or set, where it is missing and
+    /// the password opens mail programs. What cannot be kept is not worth a refusal: PLAIN works.
+    pub(super) async fn learn(&self, account: &Account, device: Option<&Device>, password: &Secret) {
+        if let Err(error) = self.try_to_learn(account, device, password).await {
+            warn!(account = %account.id, %error, "SCRAM will not know a password");
+        }
+    }
+
+    /// The same for a main password that was just set.
+    pub async fn learn_main(&self, account: AccountId, password: &Secret) {
+        let found = self
+            .store
+            .snapshot()
+            .and_then(|snapshot| snapshot.account(account));
+        if let Ok(Some(account)) = found {
+            self.learn(&account, None, password).await;
+        }
+    }
+
+    async fn try_to_learn(
+        &self,
+        account: &Account,
+        device: Option<&Device>,
+        password: &Secret,
+    ) -> Result<(), StoreError> {
+        let known = match device {
+            Some(device) => !device.scram.is_empty(),
+            None => {
+                let devices = self.of(account.id)?;
+                devices.web_only || devices.main_keys(&account.password_hash).is_some()
+            }
+        };
+        let ways = match device {
+            Some(_) => letters_of(password).map(|letters| ways(&letters)),
+            None => std::str::from_utf8(password.expose())
+                .ok()
+                .map(|text| vec![Zeroizing::new(text.to_owned())]),
+        };
+        let Some(ways) = ways.filter(|_| !known) else {
+            return Ok(());
+        };
+        let keys = self.salts.keys(&account.address, ways).await?;
+        self.change(account.id, |devices| {
+            match device {
+                None if devices.web_only => {}
+                None => {
+                    let of = mark(&account.password_hash);
+                    devices.main = Some(MainKeys { of, keys });
+                }
+                Some(device) => {
+                    let found = devices.list.iter_mut().find(|other| other.id == device.id);
+                    found.ok_or(StoreError::NotFound)?.scram = keys;
+                }
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// An account's.
@@ -133,6 +227,12 @@ impl DevicePasswords {
         }
         let letters = letters().map_err(|error| StoreError::Internal(error.to_string()))?;
         let hash = blake3::derive_key(CONTEXT, letters.as_bytes());
+        let owner = self
+            .store
+            .snapshot()?
+            .account(account)?
+            .ok_or(StoreError::NotFound)?;
+        let scram = self.salts.keys(&owner.address, ways(&letters)).await?;
         let device = self
             .change(account, |devices| {
                 if devices.list.len() >= limits::DEVICES {
@@ -152,9 +252,11 @@ impl DevicePasswords {
                     created: self.clock.now(),
                     used: None,
                     hash: blake3::Hash::from_bytes(hash).to_hex().to_string(),
+                    scram,
                 };
                 if devices.last == 1 {
                     devices.web_only = true;
+                    devices.main = None;
                 }
                 devices.list.push(device.clone());
                 Ok(device)
@@ -191,6 +293,7 @@ impl DevicePasswords {
     pub async fn set_web_only(&self, account: AccountId, web_only: bool) -> Result<(), StoreError> {
         self.change(account, |devices| {
             devices.web_only = web_only;
+            devices.main = devices.main.take().filter(|_| !web_only);
             Ok(())
         })
         .await?;
@@ -245,8 +348,21 @@ fn key(account: AccountId) -> String {
     format!("devices/{account}")
 }
 
-// Of what was typed: groups, spaces and large letters are the typist's. `None`: no device's.
+// Changes with every password that is set.
+fn mark(password_hash: &str) -> String {
+    blake3::hash(password_hash.as_bytes()).to_hex().to_string()
+}
+
 fn hash(password: &Secret) -> Option<blake3::Hash> {
+    let letters = letters_of(password)?;
+    Some(blake3::Hash::from_bytes(blake3::derive_key(
+        CONTEXT,
+        letters.as_bytes(),
+    )))
+}
+
+// Of what was typed: groups, spaces and large letters are the typist's. `None`: no device's.
+fn letters_of(password: &Secret) -> Option<Zeroizing<String>> {
     let text = std::str::from_utf8(password.expose()).ok()?;
     let mut letters = Zeroizing::new(String::with_capacity(LENGTH));
     for c in text.chars().filter(|c| *c != '-' && !c.is_whitespace()) {
@@ -256,8 +372,13 @@ fn hash(password: &Secret) -> Option<blake3::Hash> {
         }
         letters.push(c);
     }
-    let whole = letters.len() == LENGTH;
-    whole.then(|| blake3::Hash::from_bytes(blake3::derive_key(CONTEXT, letters.as_bytes())))
+    (letters.len() == LENGTH).then_some(letters)
+}
+
+// SCRAM compares what was typed letter by letter: as it is shown, and without the hyphens.
+fn ways(letters: &str) -> Vec<Zeroizing<String>> {
+    let shown = String::from_utf8_lossy(grouped(letters).expose()).into_owned();
+    vec![Zeroizing::new(shown), Zeroizing::new(letters.to_owned())]
 }
 
 fn letters() -> Result<Zeroizing<String>, getrandom::Error> {

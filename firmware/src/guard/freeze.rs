@@ -2,25 +2,27 @@
 
 use super::login::shut;
 use super::sessions::Sessions;
+use crate::house::House;
 use proto::refusal::Refusal;
-use proto::types::AccountId;
+use proto::types::{AccountId, Secret};
 use store::{Change, Store, StoreError};
 use tokio::sync::broadcast::error::RecvError;
 use tracing::{error, info};
 
-/// Changes an account's password (its hash); its sessions, opened with the old one, end.
+/// Changes an account's password ; its sessions, opened with the old one, end.
 ///
 /// # Errors
 /// `NotFound`: no such account.
 pub async fn change_password(
-    store: &Store,
-    sessions: &Sessions,
+    house: &House,
     account: AccountId,
     hash: String,
+    password: &Secret,
 ) -> Result<(), StoreError> {
-    store.set_password(account, hash).await?;
+    house.store.set_password(account, hash).await?;
     info!(%account, "password changed");
-    sessions.cut(account, &Refusal::BadCredentials);
+    house.sessions.cut(account, &Refusal::BadCredentials);
+    house.devices.learn_main(account, password).await;
     Ok(())
 }
 

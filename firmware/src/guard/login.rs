@@ -1,5 +1,7 @@
 //! One door for every password, whatever protocol it came through.
 
+mod proof;
+
 use super::allowance::household;
 use super::device::{Device, DeviceId, DevicePasswords, Devices};
 use super::password::Verifier;
@@ -9,12 +11,14 @@ use crate::clock::Clock;
 use crate::ledger::Ledger;
 use crate::limits;
 use crate::settings::{self, Admin, Office};
+use proof::Misses;
 use proto::refusal::Refusal;
 use proto::types::{AccountId, Address, Mechanism, Protocol, Secret, Timestamp};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use store::{Account, AccountState, Acquaintance, EventKind, Store, StoreError};
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::{error, info, warn};
 
 /// The name of the login that is no mail account and opens the admin's pages.
@@ -35,8 +39,14 @@ pub struct Attempt<'a> {
     pub mechanism: Mechanism,
     /// The name as typed.
     pub login: &'a str,
-    /// The password.
-    pub password: &'a Secret,
+}
+
+/// Somebody who may try.
+struct Visitor {
+    account: Option<Account>,
+    target: Target,
+    // Nobody else from there tries as long as this one does.
+    _turn: OwnedSemaphorePermit,
 }
 
 /// Who came in, and with which device's password; `None`: with the main one.
@@ -56,6 +66,7 @@ pub struct Logins {
     screen: Screen,
     devices: DevicePasswords,
     turns: Turns,
+    misses: Misses,
     seen: Mutex<HashMap<(AccountId, IpAddr, Protocol), Timestamp>>,
 }
 
@@ -79,6 +90,7 @@ impl Logins {
             screen,
             devices,
             turns: Turns::default(),
+            misses: Misses::default(),
             seen: Mutex::new(HashMap::new()),
         })
     }
@@ -88,8 +100,47 @@ impl Logins {
     /// # Errors
     /// `BadCredentials`, whether name or password is wrong; with the right password, why the
     /// account is shut, or `DevicePassword`; `Throttled`; `Temporary` when the store fails.
-    pub async fn login(&self, attempt: &Attempt<'_>) -> Result<Entered, Refusal> {
-        let Some(_turn) = self.turns.take(attempt.ip).await else {
+    pub async fn login(&self, attempt: &Attempt<'_>, password: &Secret) -> Result<Entered, Refusal> {
+        let Visitor {
+            account,
+            target,
+            _turn,
+        } = self.approach(attempt).await?;
+        let id = account.as_ref().map(|account| account.id);
+        let devices = self.devices_for(attempt, id).map_err(|error| temporary(&error))?;
+        let device = devices.find(password);
+        let hash = account.as_ref().map(|account| account.password_hash.as_str());
+        let right = match device {
+            Some(_) => true,
+            None => match self.compare(attempt, password, &target, hash).await {
+                Ok(right) => right,
+                Err(busy) => return Err(self.refuse(attempt, id, "too many attempts", busy).await),
+            },
+        };
+        let (reason, refusal) = match account {
+            Some(account) if right => match shut(&account.state) {
+                // Right, but not here: whoever sent it is no guesser.
+                None if device.is_none() && devices.web_only => {
+                    ("main password is for the web", Refusal::DevicePassword)
+                }
+                None => {
+                    self.screen.right(attempt.ip, &target);
+                    if attempt.protocol != Protocol::Web {
+                        self.devices.learn(&account, device, password).await;
+                    }
+                    return Ok(self.enter(attempt, account, device).await);
+                }
+                Some(why) => why,
+            },
+            Some(_) => ("wrong password", self.wrong(attempt, &target, password)),
+            None => ("unknown account", self.wrong(attempt, &target, password)),
+        };
+        Err(self.refuse(attempt, id, reason, refusal).await)
+    }
+
+    // Who it is, and whether he may try at all.
+    async fn approach(&self, attempt: &Attempt<'_>) -> Result<Visitor, Refusal> {
+        let Some(turn) = self.turns.take(attempt.ip).await else {
             return Err(self
                 .refuse(attempt, None, "too many attempts", Refusal::Throttled)
                 .await);
@@ -107,32 +158,11 @@ impl Logins {
         if let Err(blocked) = self.screen.may_try(attempt.ip, &target) {
             return Err(self.refuse(attempt, id, "blocked", blocked.into()).await);
         }
-        let devices = self.devices_for(attempt, id).map_err(|error| temporary(&error))?;
-        let device = devices.find(attempt.password);
-        let hash = account.as_ref().map(|account| account.password_hash.as_str());
-        let right = match device {
-            Some(_) => true,
-            None => match self.compare(attempt, &target, hash).await {
-                Ok(right) => right,
-                Err(busy) => return Err(self.refuse(attempt, id, "too many attempts", busy).await),
-            },
-        };
-        let (reason, refusal) = match account {
-            Some(account) if right => match shut(&account.state) {
-                // Right, but not here: whoever sent it is no guesser.
-                None if device.is_none() && devices.web_only => {
-                    ("main password is for the web", Refusal::DevicePassword)
-                }
-                None => {
-                    self.screen.right(attempt.ip, &target);
-                    return Ok(self.enter(attempt, account, device).await);
-                }
-                Some(why) => why,
-            },
-            Some(_) => ("wrong password", self.wrong(attempt, &target)),
-            None => ("unknown account", self.wrong(attempt, &target)),
-        };
-        Err(self.refuse(attempt, id, reason, refusal).await)
+        Ok(Visitor {
+            account,
+            target,
+            _turn: turn,
+        })
     }
 
     // The store knows where the account was used, also before the box was started.
@@ -167,12 +197,13 @@ impl Logins {
     async fn compare(
         &self,
         attempt: &Attempt<'_>,
+        password: &Secret,
         target: &Target,
         hash: Option<&str>,
     ) -> Result<bool, Refusal> {
         let familiar = self.screen.is_familiar(attempt.ip, target);
         let now = self.clock.now();
-        let compared = self.verifier.verify(hash, attempt.password, now, familiar);
+        let compared = self.verifier.verify(hash, password, now, familiar);
         compared.await.ok_or(Refusal::Throttled)
     }
 
@@ -191,8 +222,8 @@ impl Logins {
     }
 
     // One guess too many is told so at once.
-    fn wrong(&self, attempt: &Attempt<'_>, target: &Target) -> Refusal {
-        let blocked = self.screen.wrong(attempt.ip, target, attempt.password);
+    fn wrong(&self, attempt: &Attempt<'_>, target: &Target, guess: &Secret) -> Refusal {
+        let blocked = self.screen.wrong(attempt.ip, target, guess);
         blocked.map_or(Refusal::BadCredentials, Refusal::from)
     }
 
@@ -219,9 +250,13 @@ impl Logins {
     ///
     /// # Errors
     /// As [`Logins::login`]; an account that is no admin's is refused like a wrong password.
-    pub async fn login_admin(&self, attempt: &Attempt<'_>) -> Result<Option<Account>, Refusal> {
+    pub async fn login_admin(
+        &self,
+        attempt: &Attempt<'_>,
+        password: &Secret,
+    ) -> Result<Option<Account>, Refusal> {
         if !attempt.login.trim().eq_ignore_ascii_case(ADMIN) {
-            let account = self.login(attempt).await?.account;
+            let account = self.login(attempt, password).await?.account;
             if account.admin {
                 return Ok(Some(account));
             }
@@ -245,30 +280,33 @@ impl Logins {
         if let Err(blocked) = self.screen.may_try(attempt.ip, &target) {
             return Err(self.refuse(attempt, None, "blocked", blocked.into()).await);
         }
-        let (reason, refusal) = match self.compare(attempt, &target, hash).await {
+        let (reason, refusal) = match self.compare(attempt, password, &target, hash).await {
             Ok(true) => {
                 self.screen.right(attempt.ip, &target);
                 info!(ip = %attempt.ip, "the admin logged in");
                 return Ok(None);
             }
-            Ok(false) => ("wrong password", self.wrong(attempt, &target)),
+            Ok(false) => ("wrong password", self.wrong(attempt, &target, password)),
             Err(busy) => ("too many attempts", busy),
         };
         Err(self.refuse(attempt, None, reason, refusal).await)
     }
 
-    // A name without a domain belongs to the office's.
     fn find(&self, login: &str) -> Result<Option<Account>, StoreError> {
-        let snapshot = self.store.snapshot()?;
-        let address = if login.contains('@') {
-            Address::parse(login)
-        } else {
-            let Some(office) = settings::read::<Office>(&snapshot, settings::OFFICE)? else {
-                return Ok(None);
-            };
-            Address::parse(&format!("{login}@{}", office.domain))
-        };
-        address.map_or(Ok(None), |address| snapshot.account_by_address(&address))
+        let address = Address::parse(&self.full(login)?);
+        address.map_or(Ok(None), |address| {
+            self.store.snapshot()?.account_by_address(&address)
+        })
+    }
+
+    // A name without a domain belongs to the office's.
+    fn full(&self, login: &str) -> Result<String, StoreError> {
+        if login.contains('@') {
+            return Ok(Address::parse(login).map_or_else(|_| login.to_lowercase(), |address| address.key()));
+        }
+        let office: Option<Office> = settings::read(&self.store.snapshot()?, settings::OFFICE)?;
+        let full = office.map_or_else(|| login.to_owned(), |office| format!("{login}@{}", office.domain));
+        Ok(Address::parse(&full).map_or_else(|_| full.to_lowercase(), |address| address.key()))
     }
 
     fn welcome(&self, attempt: &Attempt<'_>, account: AccountId, now: Timestamp) {

@@ -14,6 +14,7 @@ mod password;
 pub mod reply;
 pub mod report;
 pub mod rules;
+mod scram;
 pub mod screen;
 mod sessions;
 pub mod shield;

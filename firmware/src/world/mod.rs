@@ -17,6 +17,7 @@ use crate::spool::Spool;
 use maildrop::Lock;
 use proto::ask::{Answer, Identity, Question};
 use proto::refusal::Refusal;
+use proto::sasl::scram::Proof;
 use proto::types::{AccountId, BlobId, Mechanism, Protocol, Secret, Span};
 use std::io;
 use std::sync::Arc;
@@ -108,6 +109,8 @@ impl World {
                 login,
                 password,
             } => self.authenticate(mechanism, &login, &password).await,
+            Question::Salt { login } => self.salt(&login).await,
+            Question::Prove(proof) => self.prove(&proof).await,
             Question::Sender { from } => self.sender(&from).await,
             Question::Recipient { address } => {
                 let answer = self.recipient(&address);
@@ -179,23 +182,44 @@ impl World {
         login: &str,
         password: &Secret,
     ) -> Result<Answer, Refusal> {
-        let attempt = Attempt {
+        let attempt = self.attempt(mechanism, login);
+        let judged = self.house.logins.login(&attempt, password).await;
+        let entered = judged.map_err(|refusal| self.turned_away(refusal))?;
+        Ok(Answer::Authenticated(self.come_in(entered)?))
+    }
+
+    async fn salt(&self, login: &str) -> Result<Answer, Refusal> {
+        let exporter = self.facts.tls.as_ref().and_then(|tls| tls.exporter.as_ref());
+        let exporter = exporter.map(|exporter| exporter.expose().to_vec());
+        Ok(Answer::Salt(self.house.logins.salt(login, exporter).await?))
+    }
+
+    async fn prove(&mut self, proof: &Proof) -> Result<Answer, Refusal> {
+        let attempt = self.attempt(proof.mechanism, &proof.login);
+        let judged = self.house.logins.prove(&attempt, proof).await;
+        let (entered, signature) = judged.map_err(|refusal| self.turned_away(refusal))?;
+        let identity = self.come_in(entered)?;
+        Ok(Answer::Proven { identity, signature })
+    }
+
+    fn attempt<'a>(&self, mechanism: Mechanism, login: &'a str) -> Attempt<'a> {
+        Attempt {
             ip: self.facts.ip(),
             protocol: self.facts.protocol,
             tls: self.facts.tls.is_some(),
             mechanism,
             login,
-            password,
-        };
-        let Entered { account, device } = match self.house.logins.login(&attempt).await {
-            Ok(entered) => entered,
-            Err(refusal) => {
-                if matches!(refusal, Refusal::Blocked { .. }) {
-                    self.ticket.turn_away(refusal.clone());
-                }
-                return Err(refusal);
-            }
-        };
+        }
+    }
+
+    fn turned_away(&self, refusal: Refusal) -> Refusal {
+        if matches!(refusal, Refusal::Blocked { .. }) {
+            self.ticket.turn_away(refusal.clone());
+        }
+        refusal
+    }
+
+    fn come_in(&mut self, Entered { account, device }: Entered) -> Result<Identity, Refusal> {
         // First known as the account's session, then looked at again: a freeze in between finds it.
         self.ticket.belongs_to(Some(account.id), device);
         self.rest();
@@ -210,7 +234,7 @@ impl World {
             address: account.address,
         };
         self.facts.identity = Some(identity.clone());
-        Ok(Answer::Authenticated(identity))
+        Ok(identity)
     }
 }
 

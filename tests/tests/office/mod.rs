@@ -124,6 +124,7 @@ impl Office {
         facts.tls = Some(TlsFacts {
             version: "TLS1.3",
             cipher: "TLS13_AES_128_GCM_SHA256".to_owned(),
+            exporter: None,
         });
         submit(
             &self.post,

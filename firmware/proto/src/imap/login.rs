@@ -3,11 +3,11 @@
 use super::reply::{Reply, refusal_text};
 use super::script::Script;
 use super::wire::Heard;
-use crate::ask::{Answer, Question};
+use crate::ask::Answer;
 use crate::limits::imap as limits;
 use crate::refusal::Refusal;
-use crate::sasl::{self, Exchange, Fault, Login, Step};
-use crate::types::{Mechanism, Secret};
+use crate::sasl::{self, Exchange, Fault, Step};
+use crate::types::Secret;
 
 /// In every state; IDLE because some clients look only once.
 const ALWAYS: &str = "IMAP4rev1 IMAP4rev2 LITERAL- ID ENABLE IDLE";
@@ -25,9 +25,12 @@ impl Script {
             );
         }
         let way_in = match (self.tls, self.config.tls_available) {
-            (true, _) => "SASL-IR AUTH=PLAIN AUTH=LOGIN",
-            (false, true) => "STARTTLS LOGINDISABLED",
-            (false, false) => "LOGINDISABLED",
+            (true, _) => format!(
+                "SASL-IR AUTH={}",
+                sasl::offered(self.config.binding).join(" AUTH=")
+            ),
+            (false, true) => "STARTTLS LOGINDISABLED".to_owned(),
+            (false, false) => "LOGINDISABLED".to_owned(),
         };
         format!("CAPABILITY {ALWAYS} {way_in}")
     }
@@ -46,12 +49,8 @@ impl Script {
         }
         match sasl::name(login) {
             Some(login) if sasl::is_password(password.expose()) => {
-                self.check(Login {
-                    mechanism: Mechanism::Command,
-                    login,
-                    password,
-                })
-                .await
+                let (exchange, step) = Exchange::command(login, password.expose());
+                self.exchange(exchange, step).await
             }
             _ => self.failed_login(&Answer::Refused(Refusal::BadCredentials)),
         }
@@ -63,7 +62,11 @@ impl Script {
             return Reply::no(refusal_text(&Refusal::TlsRequired));
         }
         let initial = initial.as_ref().map(Secret::expose);
-        let (mut exchange, mut step) = Exchange::start(mechanism.as_bytes(), initial);
+        let (exchange, step) = Exchange::start(mechanism.as_bytes(), initial, self.config.binding);
+        self.exchange(exchange, step).await
+    }
+
+    async fn exchange(&mut self, mut exchange: Exchange, mut step: Step) -> Reply {
         loop {
             step = match step {
                 Step::Challenge(challenge) => {
@@ -77,40 +80,26 @@ impl Script {
                         _ => return Reply::bad("That line cannot be read."),
                     }
                 }
-                Step::Done(login) => return self.check(login).await,
-                Step::Failed(Fault::Unknown) => {
-                    return Reply::no("[CANNOT] That mechanism is not offered; PLAIN and LOGIN are.");
+                Step::Ask(question) => exchange.answered(self.wire.ask(question).await),
+                Step::Welcome(identity) => {
+                    self.identity = Some(identity);
+                    return Reply::ok(format!("[{}] Welcome.", self.capabilities()));
                 }
-                Step::Failed(fault @ (Fault::Cancelled | Fault::Malformed)) => {
+                Step::Refused(refusal) => return self.failed_login(&Answer::Refused(refusal)),
+                Step::Failed(Fault::Unknown) => {
+                    return Reply::no("[CANNOT] That mechanism is not offered.");
+                }
+                Step::Failed(fault @ (Fault::Cancelled | Fault::Malformed | Fault::Binding)) => {
                     return Reply::bad(format!("Not done: {fault}."));
+                }
+                Step::Failed(fault @ Fault::NotTrusted) => {
+                    self.say_bye("The proof of a password was not accepted.");
+                    return Reply::no(format!("Not done: {fault}."));
                 }
                 Step::Failed(fault @ Fault::OtherIdentity) => {
                     return Reply::no(format!("[AUTHORIZATIONFAILED] Not done: {fault}."));
                 }
             }
-        }
-    }
-
-    async fn check(&mut self, login: Login) -> Reply {
-        let Login {
-            mechanism,
-            login,
-            password,
-        } = login;
-        match self
-            .wire
-            .ask(Question::Authenticate {
-                mechanism,
-                login,
-                password,
-            })
-            .await
-        {
-            Answer::Authenticated(identity) => {
-                self.identity = Some(identity);
-                Reply::ok(format!("[{}] Welcome.", self.capabilities()))
-            }
-            answer => self.failed_login(&answer),
         }
     }
 

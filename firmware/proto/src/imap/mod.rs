@@ -11,6 +11,7 @@
 //! | 4315, 6851 | UIDPLUS, MOVE | yes |
 //! | 4731, 5182 | ESEARCH, SEARCHRES | yes |
 //! | 4959, 7888 | SASL-IR, LITERAL- | yes |
+//! | 4616, 7677 | SASL PLAIN, LOGIN, SCRAM-SHA-256 and -PLUS | yes |
 //! | 5258, 5819, 6154, 8438 | LIST-EXTENDED, LIST-STATUS, SPECIAL-USE, STATUS=SIZE | yes |
 //! | 6855 | UTF8=ACCEPT | yes |
 //! | 7162 | CONDSTORE, QRESYNC | yes |
@@ -56,6 +57,8 @@ pub struct Config {
     pub hostname: String,
     /// Whether the connection began in TLS (port 993).
     pub tls_active: bool,
+    /// Whether a login can be bound to that TLS (RFC 9266).
+    pub binding: bool,
     /// Whether STARTTLS can be offered.
     pub tls_available: bool,
     /// Most octets of an appended message.
@@ -120,7 +123,7 @@ impl Session for Imap {
             Input::Octets(octets) => self.go_on(Event::Octets(Zeroizing::new(octets.to_vec()))),
             Input::Spooled(spooled) => self.go_on(Event::Spooled(spooled)),
             Input::Answer(answer) => self.go_on(Event::Answer(answer)),
-            Input::TlsUp => self.go_on(Event::TlsUp),
+            Input::TlsUp { binding } => self.go_on(Event::TlsUp { binding }),
             Input::News => self.go_on(Event::News),
             Input::Timeout => self.bye("You were silent too long, come back any time."),
             Input::Cut(refusal) => self.bye(&reply::refusal_text(&refusal)),

@@ -120,7 +120,7 @@ impl Script {
         };
         let kind = self.tagged(tag, &reply);
         if std::mem::take(&mut self.tls_next) {
-            self.wire.start_tls().await;
+            self.config.binding = self.wire.start_tls().await;
             self.tls = true;
         }
         kind

@@ -23,7 +23,7 @@ pub(super) enum Event {
     Octets(Zeroizing<Vec<u8>>),
     Spooled(Spooled),
     Answer(Answer),
-    TlsUp,
+    TlsUp { binding: bool },
     News,
 }
 
@@ -168,9 +168,14 @@ impl Wire {
         }
     }
 
-    pub async fn start_tls(&self) {
+    /// Whether a login can be bound to it.
+    pub async fn start_tls(&self) -> bool {
         self.slot().push(Output::StartTls);
-        while !matches!(self.next(Expect::Tls).await, Event::TlsUp) {}
+        loop {
+            if let Event::TlsUp { binding } = self.next(Expect::Tls).await {
+                return binding;
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 //! | 2449 | CAPA, RESP-CODES, PIPELINING, EXPIRE | yes |
 //! | 2595 | STLS | yes; no password without it |
 //! | 3206 | AUTH-RESP-CODE | yes |
-//! | 5034 | SASL | PLAIN and LOGIN |
+//! | 5034 | SASL | PLAIN, LOGIN, SCRAM-SHA-256 and -PLUS |
 //! | 6856 | UTF8 | no |
 
 mod command;
@@ -16,9 +16,8 @@ mod transaction;
 use crate::ask::{Answer, Question};
 use crate::limits::{pop3 as limits, sasl as sasl_limits};
 use crate::refusal::Refusal;
-use crate::sasl::{self, Exchange, Step};
+use crate::sasl::{self, Exchange, Fault, Step};
 use crate::session::{Expect, Input, Output, Session, Tls};
-use crate::types::{Mechanism, Secret};
 use command::Command;
 use maildrop::{Maildrop, Top};
 use std::fmt::Display;
@@ -30,6 +29,8 @@ pub struct Config {
     pub hostname: String,
     /// TLS on this connection; no password is taken without it.
     pub tls: Tls,
+    /// Whether a login can be bound to that TLS (RFC 9266).
+    pub binding: bool,
 }
 
 /// One connection's POP3 session.
@@ -60,7 +61,7 @@ enum State {
 /// Which question.
 #[derive(Debug)]
 enum Asked {
-    Login,
+    Login(Exchange),
     Maildrop,
     Top(Top),
     Update,
@@ -113,9 +114,10 @@ impl Session for Pop3 {
                 );
             }
             (State::Asking(asked), Input::Answer(answer)) => self.answered(asked, answer, out),
-            (State::Tls, Input::TlsUp) => {
+            (State::Tls, Input::TlsUp { binding }) => {
                 // RFC 2595 4: what was said before does not count.
                 self.config.tls = Tls::Active;
+                self.config.binding = binding;
                 self.user = None;
                 self.state = State::Command;
             }
@@ -201,11 +203,11 @@ impl Pop3 {
             },
             Command::Pass(password) => self.pass(password, out),
             Command::Auth { mechanism, initial } => {
-                let (exchange, step) = Exchange::start(mechanism, initial);
+                let (exchange, step) = Exchange::start(mechanism, initial, self.config.binding);
                 self.step(exchange, step, out);
             }
             Command::Mechanisms => {
-                let list = sasl::OFFERED.join("\r\n");
+                let list = sasl::offered(self.config.binding).join("\r\n");
                 self.send(format!("+OK\r\n{list}\r\n.\r\n"), State::Command, out);
             }
             _ => self.refuse("Log in first.", out),
@@ -222,7 +224,7 @@ impl Pop3 {
             Tls::Offered => list.push_str("STLS\r\n"),
             Tls::Active => {
                 list.push_str("USER\r\nSASL ");
-                list.push_str(&sasl::OFFERED.join(" "));
+                list.push_str(&sasl::offered(self.config.binding).join(" "));
                 list.push_str("\r\n");
             }
         }
@@ -237,26 +239,24 @@ impl Pop3 {
         if !sasl::is_password(password) {
             return self.refuse(Refusal::BadCredentials.pop3(), out);
         }
-        let password = Secret::new(password.to_vec());
-        let question = Question::Authenticate {
-            mechanism: Mechanism::Command,
-            login,
-            password,
-        };
-        self.ask(question, Asked::Login, out);
+        let (exchange, step) = Exchange::command(login, password);
+        self.step(exchange, step, out);
     }
 
     fn step(&mut self, exchange: Exchange, step: Step, out: &mut Vec<Output>) {
         match step {
             Step::Challenge(text) => self.send(format!("+ {text}\r\n"), State::Login(exchange), out),
-            Step::Done(login) => {
-                let (mechanism, password) = (login.mechanism, login.password);
-                let question = Question::Authenticate {
-                    mechanism,
-                    login: login.login,
-                    password,
-                };
-                self.ask(question, Asked::Login, out);
+            Step::Ask(question) => self.ask(question, Asked::Login(exchange), out),
+            Step::Welcome(_) => self.ask(Question::OpenMaildrop, Asked::Maildrop, out),
+            Step::Refused(refusal) => {
+                self.wrong_logins += 1;
+                if self.wrong_logins >= limits::LOGINS {
+                    return self.close(false, refusal.pop3(), out);
+                }
+                self.refuse(refusal.pop3(), out);
+            }
+            Step::Failed(fault @ Fault::NotTrusted) => {
+                self.close(false, format_args!("Sorry, {fault}."), out);
             }
             Step::Failed(fault) => self.refuse(format_args!("Sorry, {fault}."), out),
         }
@@ -264,16 +264,9 @@ impl Pop3 {
 
     fn answered(&mut self, asked: Asked, answer: Answer, out: &mut Vec<Output>) {
         match (asked, answer) {
-            (Asked::Login, Answer::Authenticated(_)) => {
-                self.ask(Question::OpenMaildrop, Asked::Maildrop, out)
-            }
-            (Asked::Login, answer) => {
-                self.wrong_logins += 1;
-                let text = refusal_in(answer).pop3();
-                if self.wrong_logins >= limits::LOGINS {
-                    return self.close(false, text, out);
-                }
-                self.refuse(text, out);
+            (Asked::Login(mut exchange), answer) => {
+                let step = exchange.answered(answer);
+                self.step(exchange, step, out);
             }
             (Asked::Maildrop, Answer::Maildrop(messages)) => {
                 let maildrop = Maildrop::new(messages);

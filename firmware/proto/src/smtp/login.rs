@@ -1,7 +1,7 @@
 //! AUTH (RFC 4954): only on submission, only under TLS.
 
-use super::{Asked, Smtp, State, Tls, refusal_in};
-use crate::ask::{Answer, Question};
+use super::{Asked, Smtp, State, Tls};
+use crate::ask::Answer;
 use crate::limits::smtp::LOGINS;
 use crate::refusal::Refusal;
 use crate::sasl::{Exchange, Fault, Step};
@@ -26,7 +26,7 @@ impl Smtp {
         if !self.client.as_ref().is_some_and(|client| client.esmtp) {
             return self.refuse(503, "5.5.1", "Say EHLO first.", out);
         }
-        let (exchange, step) = Exchange::start(mechanism, initial);
+        let (exchange, step) = Exchange::start(mechanism, initial, self.config.binding);
         self.step(exchange, step, out);
     }
 
@@ -38,34 +38,36 @@ impl Smtp {
     fn step(&mut self, exchange: Exchange, step: Step, out: &mut Vec<Output>) {
         match step {
             Step::Challenge(text) => self.ask_client(&format!("334 {text}"), State::Login(exchange), out),
-            Step::Done(login) => {
-                let question = Question::Authenticate {
-                    mechanism: login.mechanism,
-                    login: login.login,
-                    password: login.password,
-                };
-                self.ask(question, Asked::Login, out);
+            Step::Ask(question) => self.ask(question, Asked::Login(exchange), out),
+            Step::Welcome(identity) => {
+                self.identity = Some(identity);
+                self.errors = 0;
+                self.say(235, "2.7.0", "Welcome.", out);
+            }
+            Step::Refused(refusal) => self.wrong_login(&refusal, out),
+            Step::Failed(fault @ Fault::NotTrusted) => {
+                self.close(421, "4.7.0", &format!("Sorry, {fault}."), out);
             }
             Step::Failed(fault) => {
                 let (code, status) = match fault {
                     Fault::Unknown => (504, "5.5.4"),
                     Fault::Cancelled => (501, "5.7.0"),
-                    Fault::Malformed => (501, "5.5.2"),
-                    Fault::OtherIdentity => (535, "5.7.8"),
+                    Fault::Malformed | Fault::Binding => (501, "5.5.2"),
+                    Fault::OtherIdentity | Fault::NotTrusted => (535, "5.7.8"),
                 };
                 self.refuse(code, status, &format!("Sorry, {fault}."), out);
             }
         }
     }
 
-    pub(super) fn login_answered(&mut self, answer: Answer, out: &mut Vec<Output>) {
-        if let Answer::Authenticated(identity) = answer {
-            self.identity = Some(identity);
-            self.errors = 0;
-            return self.say(235, "2.7.0", "Welcome.", out);
-        }
+    pub(super) fn login_answered(&mut self, mut exchange: Exchange, answer: Answer, out: &mut Vec<Output>) {
+        let step = exchange.answered(answer);
+        self.step(exchange, step, out);
+    }
+
+    fn wrong_login(&mut self, refusal: &Refusal, out: &mut Vec<Output>) {
         self.wrong_logins += 1;
-        let mut reply = refusal_in(answer).smtp();
+        let mut reply = refusal.smtp();
         if self.wrong_logins >= LOGINS {
             return self.close(421, "4.7.0", &reply.text, out);
         }

@@ -7,7 +7,7 @@
 //! | 2034, 3463 | ENHANCEDSTATUSCODES | yes |
 //! | 2920 | PIPELINING | yes |
 //! | 3207 | STARTTLS | yes |
-//! | 4954, 4616 | AUTH | PLAIN and LOGIN, on submission, under TLS; MAIL's AUTH= is read and dropped |
+//! | 4954, 4616, 7677 | AUTH | PLAIN, LOGIN, SCRAM-SHA-256 and -PLUS, on submission, under TLS; MAIL's AUTH= is read and dropped |
 //! | 6152 | 8BITMIME | yes |
 //! | 6409, 8314 | submission on 587 and 465 | yes |
 //! | 3030 | CHUNKING, BINARYMIME | yes |
@@ -48,6 +48,8 @@ pub struct Config {
     pub submission: bool,
     /// TLS on this connection.
     pub tls: Tls,
+    /// Whether a login can be bound to that TLS (RFC 9266).
+    pub binding: bool,
     /// Octets of the largest message taken.
     pub max_size: u64,
     /// Recipients of one message; at least [`limits::RECIPIENTS`] hold in any case.
@@ -94,7 +96,7 @@ enum State {
 /// Which question, with what its answer needs.
 #[derive(Debug)]
 enum Asked {
-    Login,
+    Login(Exchange),
     Sender(Transaction),
     Recipient(Address, RecipientWishes),
     Accept,
@@ -148,7 +150,7 @@ impl Session for Smtp {
             (State::Data, Input::Spooled(spooled)) => self.spooled(spooled, out),
             (State::Chunk(chunk), Input::Spooled(spooled)) => self.chunk_spooled(chunk, spooled, out),
             (State::Asking(asked), Input::Answer(answer)) => self.answered(asked, answer, out),
-            (State::Tls, Input::TlsUp) => self.start_over(),
+            (State::Tls, Input::TlsUp { binding }) => self.start_over(binding),
             // Not what was expected: the driver's mistake, which costs nobody anything.
             (state, _) => self.state = state,
         }
@@ -244,8 +246,9 @@ impl Smtp {
     }
 
     /// After the handshake everything is as at the beginning (RFC 3207 4.2), but for the greeting.
-    fn start_over(&mut self) {
+    fn start_over(&mut self, binding: bool) {
         self.config.tls = Tls::Active;
+        self.config.binding = binding;
         self.client = None;
         self.identity = None;
         self.transaction = None;
@@ -329,7 +332,8 @@ impl Smtp {
             Tls::Active => offer("REQUIRETLS"), // RFC 8689 2: only under TLS
         }
         if self.may_login() {
-            offer(&format!("AUTH {}", crate::sasl::OFFERED.join(" ")));
+            let offered = crate::sasl::offered(self.config.binding);
+            offer(&format!("AUTH {}", offered.join(" ")));
         }
         if let Some(latest) = self.config.hold_until.filter(|_| self.config.submission) {
             offer(&format!(
@@ -363,7 +367,7 @@ impl Smtp {
 
     fn answered(&mut self, asked: Asked, answer: Answer, out: &mut Vec<Output>) {
         match asked {
-            Asked::Login => self.login_answered(answer, out),
+            Asked::Login(exchange) => self.login_answered(exchange, answer, out),
             Asked::Sender(transaction) => self.sender_answered(transaction, answer, out),
             Asked::Recipient(address, wishes) => self.recipient_answered(address, wishes, answer, out),
             Asked::Accept => self.accept_answered(answer, out),

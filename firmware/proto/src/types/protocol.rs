@@ -46,6 +46,12 @@ pub enum Mechanism {
     Plain,
     /// SASL LOGIN, obsolete but what Outlook sends.
     Login,
+    /// SCRAM-SHA-256 (RFC 7677).
+    #[serde(rename = "scram-sha-256")]
+    ScramSha256,
+    /// The same, bound to the TLS connection.
+    #[serde(rename = "scram-sha-256-plus")]
+    ScramSha256Plus,
     /// IMAP LOGIN, POP3 USER/PASS: the protocol's own command.
     Command,
     /// The web form.
@@ -59,6 +65,8 @@ impl Mechanism {
         match self {
             Self::Plain => "plain",
             Self::Login => "login",
+            Self::ScramSha256 => "scram-sha-256",
+            Self::ScramSha256Plus => "scram-sha-256-plus",
             Self::Command => "command",
             Self::Form => "form",
         }

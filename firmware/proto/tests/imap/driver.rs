@@ -12,6 +12,7 @@ pub fn imap(tls: bool) -> Imap {
     Imap::new(Config {
         hostname: "box.example.org".to_owned(),
         tls_active: tls,
+        binding: false,
         tls_available: true,
         max_append: MAX_APPEND,
         id_fields: vec![("name".to_owned(), "Pillarbox".to_owned())],
@@ -89,7 +90,7 @@ impl Connection {
                     Output::StartTls => {
                         assert_eq!(self.session.expects(), Expect::Tls);
                         self.framer.clear();
-                        self.session.handle(Input::TlsUp, &mut next);
+                        self.session.handle(Input::TlsUp { binding: false }, &mut next);
                     }
                     Output::DropSpool => self.spool = None,
                     Output::Close => assert!(self.is_closed()),

@@ -131,7 +131,7 @@ fn play(kind: &str, moves: &[Move]) {
             (_, Move::Timeout) => session.handle(Input::Timeout, &mut out),
             (_, Move::Cut) => session.handle(Input::Cut(Refusal::Shutdown), &mut out),
             (Expect::Tls, _) => {
-                session.handle(Input::TlsUp, &mut out);
+                session.handle(Input::TlsUp { binding: false }, &mut out);
                 accepted_recipients = 0;
                 assert!(out.is_empty());
                 continue;

@@ -13,9 +13,8 @@ async fn login(trial: &Trial, protocol: Protocol, password: &[u8]) -> Result<Opt
         tls: true,
         mechanism: Mechanism::Plain,
         login: ANNA,
-        password: &password,
     };
-    let entered = trial.house.logins.login(&attempt).await;
+    let entered = trial.house.logins.login(&attempt, &password).await;
     entered.map(|Entered { device, .. }| device)
 }
 

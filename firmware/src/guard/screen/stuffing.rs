@@ -19,9 +19,8 @@ async fn try_login(house: &crate::house::House, ip: IpAddr, login: &str, passwor
         tls: true,
         mechanism: Mechanism::Plain,
         login,
-        password: &password,
     };
-    house.logins.login(&attempt).await.is_ok()
+    house.logins.login(&attempt, &password).await.is_ok()
 }
 
 #[tokio::test(start_paused = true)]
