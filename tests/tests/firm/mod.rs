@@ -108,6 +108,7 @@ impl Firm {
         facts.tls = Some(TlsFacts {
             version: "TLS1.3",
             cipher: "none".to_owned(),
+            exporter: None,
         });
         facts.identity = Some(Identity {
             account: account.id,
