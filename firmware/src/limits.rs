@@ -121,6 +121,9 @@ pub mod queue {
     pub const SETTLE: Duration = Duration::from_secs(60);
     /// Octets of an undelivered message in which the header for its notice is looked for.
     pub const RETURNED_HEADER: u64 = 64 * 1024;
+    /// Octets of an undelivered message that goes back whole where the sender asked for that; of a
+    /// larger one the header does.
+    pub const RETURNED: u64 = 256 * 1024;
 }
 
 /// Patience with other servers.

@@ -4,6 +4,7 @@ use crate::facts::ConnectionFacts;
 use crate::house::House;
 use crate::limits;
 use proto::imap::{self, Imap};
+use proto::limits::smtp::HOLD;
 use proto::pop3::{self, Pop3};
 use proto::session::Tls;
 use proto::smtp::{self, Smtp};
@@ -45,7 +46,11 @@ impl Opening {
             },
             binding: facts.binding(),
             submission: facts.protocol == Protocol::Submission,
-            hold_until: None,
+            // Who does not know the time cannot keep a message back until a time.
+            hold_until: house
+                .clock
+                .is_known()
+                .then(|| house.clock.now().plus(HOLD.into())),
         })
     }
 

@@ -17,6 +17,8 @@ pub enum Behaviour {
     Accept,
     /// Takes everything, knows no TLS and no ESMTP at all.
     AcceptOldStyle,
+    /// As `Accept`, and offers DSN, SMTPUTF8 and REQUIRETLS; takes two recipients at once.
+    Modern,
     /// TLS from the first octet, then as `Accept`.
     AcceptImplicitTls,
     /// Refuses every recipient for now, until it has done so this often.
@@ -302,8 +304,14 @@ impl Talk<'_> {
             "EHLO" => {
                 command[5..].clone_into(&mut self.helo);
                 let tls = if self.tls { "" } else { "250-STARTTLS\r\n" };
+                let modern = match self.behaviour {
+                    Behaviour::Modern => {
+                        "250-DSN\r\n250-SMTPUTF8\r\n250-REQUIRETLS\r\n250-LIMITS RCPTMAX=2\r\n"
+                    }
+                    _ => "",
+                };
                 self.say(&format!(
-                    "250-sink.example\r\n{tls}250-PIPELINING\r\n250-8BITMIME\r\n250-AUTH PLAIN\r\n250 SIZE 30000000"
+                    "250-sink.example\r\n{tls}{modern}250-PIPELINING\r\n250-8BITMIME\r\n250-AUTH PLAIN\r\n250 SIZE 30000000"
                 ))?;
             }
             "HELO" => {
@@ -352,6 +360,7 @@ impl Talk<'_> {
         let refused = self.shared.refused.load(Ordering::Relaxed);
         let no = match self.behaviour {
             Behaviour::Greylist(times) if refused < times => "450 4.7.1 greylisted, come back",
+            Behaviour::Modern if self.to.len() >= 2 => "452 4.5.3 two at once, we said",
             Behaviour::Reject => "550 5.1.1 no such user here",
             Behaviour::RejectSome if path.starts_with("<no") => "550 5.1.1 no such user here",
             _ => {

@@ -223,7 +223,7 @@ async fn after_five_days_of_silence_the_sender_is_told() -> Outcome {
     }
     assert!(office.clock.now().0 - start.0 >= 5 * DAY);
     assert!((20..30).contains(&tries), "{tries} tries");
-    let notice = office.notice("ann@example.com")?;
+    let notice = office.last_notice("ann@example.com")?;
     for part in [
         "Return-Path",
         "multipart/report; report-type=delivery-status",

@@ -3,15 +3,18 @@
 //! What a crash leaves: the rows stay as they are until `settle` commits. Between the other side's
 //! 250 and that commit lies the one moment in which a crash makes us send a second time.
 
+use super::notice::{self, About, Content, Fate};
+use super::people::{Recipient, recipient};
 use super::relay::{self, End, Errand, Outcome, Pieces, Way};
-use super::{Post, backoff, notice};
+use super::{Post, backoff};
 use crate::blocking::blocking;
 use crate::limits::queue::SETTLE;
 use crate::settings::Office;
+use proto::message::dsn::Action;
 use proto::types::{AccountId, Timestamp};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use store::{EventKind, QueueItem, Settlement, Snapshot, StoreError};
+use store::{Delivery, EventKind, Place, QueueItem, Settlement, Snapshot, StoreError};
 
 /// Sends one message to the recipients in `items` (same body, same sender, same way) and settles
 /// them. Returns only when the store knows: a row that was delivered must never be due again.
@@ -19,6 +22,10 @@ use store::{EventKind, QueueItem, Settlement, Snapshot, StoreError};
 pub async fn attempt(post: &Post, office: &Office, way: Way, mut items: Vec<QueueItem>) -> Option<Outcome> {
     // Between the look at the queue and this moment its owner may have been frozen.
     blocking(|| drop_held(post, &mut items));
+    let here = blocking(|| take_local(post, office, &mut items));
+    if !here.is_empty() {
+        settle(post, office, &here).await;
+    }
     let first = items.first()?;
     let outcomes = match blocking(|| Pieces::open(post.store.clone(), first.blob)) {
         Ok(Some(body)) => {
@@ -57,6 +64,25 @@ fn drop_held(post: &Post, items: &mut Vec<QueueItem>) {
     items.retain(|item| matches!(snapshot.queue_item(item.id), Ok(Some(item)) if !item.held));
 }
 
+// Mail that was kept back (RFC 4865) may be for people here. It needs no server.
+fn take_local(post: &Post, office: &Office, items: &mut Vec<QueueItem>) -> Vec<(QueueItem, Outcome)> {
+    let Ok(snapshot) = post.store.snapshot() else {
+        return Vec::new();
+    };
+    let is_local =
+        |item: &mut QueueItem| matches!(recipient(&snapshot, office, &item.to), Ok(Recipient::Here(_)));
+    let here = items.extract_if(.., is_local);
+    here.map(|item| {
+        let outcome = Outcome {
+            end: End::Here,
+            host: None,
+            words: String::new(),
+        };
+        (item, outcome)
+    })
+    .collect()
+}
+
 /// Settles `items` with what another message that way has just met.
 pub async fn put_off(post: &Post, office: &Office, items: Vec<QueueItem>, outcome: Outcome) {
     let ended: Vec<(QueueItem, Outcome)> = items.into_iter().map(|item| (item, outcome.clone())).collect();
@@ -79,7 +105,7 @@ async fn settle(post: &Post, office: &Office, ended: &[(QueueItem, Outcome)]) {
     loop {
         match try_settle(post, office, ended).await {
             Ok(settled) => {
-                report(post, ended, &settled);
+                report(post, office, ended, &settled);
                 return tell_guard(post, ended).await;
             }
             // All rows are gone: the admin discarded them meanwhile.
@@ -105,23 +131,86 @@ async fn try_settle(
     ended: &[(QueueItem, Outcome)],
 ) -> Result<Vec<Settlement>, StoreError> {
     let now = post.now();
-    let settled: Vec<Settlement> = ended
-        .iter()
-        .map(|(item, outcome)| settlement(item, outcome, now))
-        .collect();
-    let failed: Vec<(&QueueItem, &Outcome)> = ended
-        .iter()
-        .zip(&settled)
-        .filter(|(_, settled)| matches!(settled, Settlement::Failed { .. }))
-        .map(|((item, outcome), _)| (item, outcome))
-        .collect();
-    let bounce = blocking(|| notice::of_failure(&post.store.snapshot()?, office, &failed, now))?;
+    let (settled, notice) = blocking(|| {
+        let snapshot = post.store.snapshot()?;
+        let mut settled = Vec::with_capacity(ended.len());
+        for (item, outcome) in ended {
+            settled.push(match outcome.end {
+                End::Here => placed(&snapshot, office, item, now)?,
+                _ => settlement(item, outcome, now),
+            });
+        }
+        let notice = tell(&snapshot, office, ended, &settled, now)?;
+        Ok::<_, StoreError>((settled, notice))
+    })?;
     let rows = ended.iter().zip(&settled);
     let rows = rows
         .map(|((item, _), settled)| (item.id, settled.clone()))
         .collect();
-    post.store.settle(rows, bounce).await?;
+    post.store.settle(rows, notice).await?;
     Ok(settled)
+}
+
+// What the sender hears of it (RFC 3461 6).
+fn tell(
+    snapshot: &Snapshot,
+    office: &Office,
+    ended: &[(QueueItem, Outcome)],
+    settled: &[Settlement],
+    now: Timestamp,
+) -> Result<Option<Delivery>, StoreError> {
+    let Some((first, _)) = ended.first() else {
+        return Ok(None);
+    };
+    let rows = ended.iter().zip(settled);
+    let fates = rows
+        .filter_map(|((item, outcome), settled)| fate(item, outcome, settled))
+        .collect();
+    let about = About {
+        from: &first.from,
+        wishes: &first.wishes,
+        arrival: first.created,
+        content: Content::Stored(first.blob),
+    };
+    notice::notice(snapshot, office, &about, fates, now)
+}
+
+fn fate<'a>(item: &'a QueueItem, outcome: &'a Outcome, settled: &Settlement) -> Option<Fate<'a>> {
+    let action = match settled {
+        Settlement::Failed { .. } => Action::Failed,
+        Settlement::Retry { told: Some(_), .. } => Action::Delayed {
+            until: backoff::ends(item.since()),
+        },
+        Settlement::Placed { .. } => Action::Delivered,
+        Settlement::Delivered { .. } if outcome.end == End::Relayed => Action::Relayed,
+        // The next server tells what becomes of it; or it goes on by itself.
+        Settlement::Delivered { .. } | Settlement::Retry { .. } => return None,
+    };
+    Some(Fate {
+        to: &item.to,
+        asked: &item.asked,
+        action,
+        host: outcome.host.as_deref(),
+        words: &outcome.words,
+    })
+}
+
+fn placed(
+    snapshot: &Snapshot,
+    office: &Office,
+    item: &QueueItem,
+    now: Timestamp,
+) -> Result<Settlement, StoreError> {
+    Ok(match recipient(snapshot, office, &item.to)? {
+        Recipient::Here(accounts) => Settlement::Placed {
+            into: accounts.into_iter().map(Place::Inbox).collect(),
+            date: now,
+        },
+        // Nobody's since a moment ago.
+        _ => Settlement::Failed {
+            words: "5.1.1 there is no such person here any more".to_owned(),
+        },
+    })
 }
 
 fn settlement(item: &QueueItem, outcome: &Outcome, now: Timestamp) -> Settlement {
@@ -131,16 +220,21 @@ fn settlement(item: &QueueItem, outcome: &Outcome, now: Timestamp) -> Settlement
     };
     let tries = item.attempts.saturating_add(1);
     match outcome.end {
-        End::Delivered | End::Relayed => Settlement::Delivered { words },
+        End::Delivered | End::Relayed | End::Here => Settlement::Delivered { words },
         End::Never => Settlement::Failed { words },
-        End::Later | End::Unreached if backoff::gives_up(item.created, now, tries) => {
+        End::Later | End::Unreached if backoff::gives_up(item.since(), now, tries) => {
             Settlement::Failed { words }
         }
-        End::Later | End::Unreached => Settlement::Retry {
-            at: backoff::next_try(now, tries, getrandom::u32().unwrap_or(0)),
-            words,
-            told: None,
-        },
+        End::Later | End::Unreached => {
+            let late = item.asked.notify.of_delay()
+                && item.from.is_some()
+                && backoff::is_late(item.since(), item.told, now, tries);
+            Settlement::Retry {
+                at: backoff::next_try(now, tries, getrandom::u32().unwrap_or(0)),
+                words,
+                told: late.then_some(now),
+            }
+        }
     }
 }
 
@@ -157,7 +251,7 @@ async fn tell_guard(post: &Post, ended: &[(QueueItem, Outcome)]) {
     }
 }
 
-fn report(post: &Post, ended: &[(QueueItem, Outcome)], settled: &[Settlement]) {
+fn report(post: &Post, office: &Office, ended: &[(QueueItem, Outcome)], settled: &[Settlement]) {
     for ((item, outcome), settled) in ended.iter().zip(settled) {
         let (queue, to) = (item.id, item.to.clone());
         let event = match settled {
@@ -167,6 +261,13 @@ fn report(post: &Post, ended: &[(QueueItem, Outcome)], settled: &[Settlement]) {
                 to,
                 host: outcome.host.clone().unwrap_or_default(),
                 words: outcome.words.clone(),
+            },
+            Settlement::Placed { .. } => EventKind::Relayed {
+                queue,
+                account: item.owner,
+                to,
+                host: office.hostname.to_string(),
+                words: "put into the mailbox here".to_owned(),
             },
             Settlement::Retry { at, words, .. } => EventKind::Deferred {
                 queue,

@@ -7,6 +7,11 @@ use proto::types::Timestamp;
 const MINUTES: [i64; 7] = [5, 15, 30, 60, 120, 240, 360];
 /// How long mail is tried: RFC 5321 4.5.4.1 asks for four to five days.
 const PATIENCE: i64 = 5 * DAY;
+/// Age at which a sender hears that his mail is late, and how long until he hears it again.
+const LATE: i64 = 4 * 3600;
+const LATE_AGAIN: i64 = DAY;
+/// Tries before that, whatever the clock says.
+const LATE_TRIES: u32 = 4;
 /// Tries before giving up, however old the mail seems: a clock that was wrong must not bounce it.
 const LEAST_TRIES: u32 = 8;
 
@@ -24,6 +29,20 @@ pub fn next_try(now: Timestamp, tries: u32, random: u32) -> Timestamp {
 #[must_use]
 pub const fn gives_up(created: Timestamp, now: Timestamp, tries: u32) -> bool {
     tries >= LEAST_TRIES && now.0.saturating_sub(created.0) >= PATIENCE
+}
+
+/// Until when mail that could go from `since` on is tried.
+#[must_use]
+pub const fn ends(since: Timestamp) -> Timestamp {
+    since.plus(PATIENCE)
+}
+
+/// Whether the sender is to be told that mail, which could go from `since` on, is late; `told` is when
+/// he last was.
+#[must_use]
+pub fn is_late(since: Timestamp, told: Option<Timestamp>, now: Timestamp, tries: u32) -> bool {
+    let age = |from: Timestamp| now.0.saturating_sub(from.0);
+    tries >= LATE_TRIES && age(since) >= LATE && told.is_none_or(|told| age(told) >= LATE_AGAIN)
 }
 
 #[cfg(test)]
@@ -54,6 +73,36 @@ mod tests {
         let fifty_years = Timestamp(50 * 365 * DAY);
         assert!(!gives_up(Timestamp(0), fifty_years, 1));
         assert!(!gives_up(Timestamp(0), fifty_years, 7));
+    }
+
+    #[test]
+    fn a_sender_is_told_after_four_hours_and_then_once_a_day() {
+        let (mut now, mut told, mut tries) = (Timestamp(0), None, 1);
+        let mut hours = Vec::new();
+        while !gives_up(Timestamp(0), now, tries) {
+            if is_late(Timestamp(0), told, now, tries) {
+                told = Some(now);
+                hours.push(now.0 / 3600);
+            }
+            now = next_try(now, tries, 0);
+            tries += 1;
+        }
+        assert!(
+            hours.first().is_some_and(|first| (4..8).contains(first)),
+            "{hours:?}"
+        );
+        assert!(
+            hours
+                .windows(2)
+                .all(|pair| (24..31).contains(&(pair[1] - pair[0]))),
+            "{hours:?}"
+        );
+        assert!(hours.len() >= 4, "{hours:?}");
+        let jump = Timestamp(50 * 365 * DAY);
+        assert!(
+            !is_late(Timestamp(0), None, jump, 1),
+            "a clock that was wrong frightens nobody"
+        );
     }
 
     proptest::proptest! {

@@ -1,7 +1,7 @@
 //! A message from another server, for people here.
 
 use super::people::{Recipient, recipient};
-use super::{Post, fresh_id, pieces, refusal, refuse};
+use super::{Post, fresh_id, notice, pieces, refusal, refuse};
 use crate::blocking::blocking;
 use crate::facts::ConnectionFacts;
 use crate::guard::shield::Doorkeeper;
@@ -37,10 +37,11 @@ pub async fn inbound(
     };
     // What the world says about the sender (SPF, DKIM, DMARC) is to be judged here, between the
     // facts and the store.
+    let told = blocking(|| notice::of_delivery(post, envelope, &spool, arrival.at))?;
     let delivery = blocking(|| arrival.prepare(post, spool))?;
     let size = delivery.body.size();
     post.store
-        .deliver(vec![delivery])
+        .deliver(std::iter::once(delivery).chain(told).collect())
         .await
         .map_err(|error| refusal(&error))?;
     let id = arrival.id;

@@ -6,7 +6,10 @@
 //! | 7505 | null MX | yes |
 //! | 6409 8, 3848 | completing what was submitted | Date, Message-ID, Bcc; From has to be the sender's own |
 //! | 6376, 8463 | DKIM | signed with RSA-2048 and Ed25519; not verified yet |
-//! | 3464, 3834 | notices | when mail is given up; no notice of delay yet |
+//! | 3461, 3464, 3834, 6533 | notices | of failure, delay and, where asked, delivery; see `notice` |
+//! | 8689 | REQUIRETLS | a verified certificate; the MX lookup itself is not secured |
+//! | 4865 | FUTURERELEASE | kept in the queue, people here included |
+//! | 9422 | LIMITS | RCPTMAX of the next server |
 //! | 3207, 7435 | STARTTLS to other servers | any certificate; a password wants a verified one |
 //! | 2920, 1870, 6152, 6531 | PIPELINING, SIZE, 8BITMIME, SMTPUTF8 | where the other server offers it |
 //! | 4954, 4616 | AUTH to a smarthost | PLAIN, else LOGIN |

@@ -1,32 +1,86 @@
-//! The letter that tells a sender what did not arrive (RFC 3464).
+//! The letter that tells a sender what became of his message (RFC 3461 6, RFC 3464).
+//!
+//! | NOTIFY | failed | late | delivered here, or passed on to a server that tells nothing |
+//! |---|---|---|---|
+//! | not said | told | told | not told |
+//! | NEVER | not told | not told | not told |
+//! | SUCCESS, FAILURE, DELAY | told where named | told where named | told where named |
 
 use super::people::{Recipient, recipient};
-use super::relay::Outcome;
-use crate::limits::queue::RETURNED_HEADER;
-use crate::settings::Office;
-use proto::message::dsn::{Action, Recipient as Failed, Report};
+use super::{Post, pieces, refusal};
+use crate::limits::queue::{RETURNED, RETURNED_HEADER};
+use crate::settings::{self, Office};
+use crate::spool::Spool;
+use proto::ask::Envelope;
+use proto::message::dsn::{Action, Recipient as Line, Report};
 use proto::message::{header, scan};
-use proto::types::{Address, Flags, RecipientWishes, Span, Timestamp, Wishes};
-use store::{Body, Delivery, MailCopy, Outgoing, Place, QueueItem, Snapshot, StoreError};
+use proto::refusal::Refusal;
+use proto::types::{Address, BlobId, Flags, RecipientWishes, Returned, ReversePath, Span, Timestamp, Wishes};
+use store::{Body, Delivery, MailCopy, Outgoing, Place, Snapshot, StoreError};
 
-/// The notice about recipients of one message that are given up, ready to be committed with their
-/// settlement. `None` where nobody is to be told: mail without a sender is never answered
+/// A message that its sender may have to hear of.
+pub struct About<'a> {
+    /// Its MAIL FROM.
+    pub from: &'a ReversePath,
+    /// What he asked for.
+    pub wishes: &'a Wishes,
+    /// When it was taken.
+    pub arrival: Timestamp,
+    /// The message.
+    pub content: Content<'a>,
+}
+
+/// Where the message is.
+pub enum Content<'a> {
+    /// In the store.
+    Stored(BlobId),
+    /// On its way there; its header.
+    Header(&'a [u8]),
+}
+
+/// What became of one recipient.
+pub struct Fate<'a> {
+    /// Who it is.
+    pub to: &'a Address,
+    /// What was asked for him.
+    pub asked: &'a RecipientWishes,
+    /// What happened.
+    pub action: Action,
+    /// The server that said so.
+    pub host: Option<&'a str>,
+    /// What it, or we, said.
+    pub words: &'a str,
+}
+
+impl Fate<'_> {
+    const fn is_wanted(&self) -> bool {
+        match self.action {
+            Action::Failed => self.asked.notify.of_failure(),
+            Action::Delayed { .. } => self.asked.notify.of_delay(),
+            Action::Delivered | Action::Relayed => self.asked.notify.of_success(),
+        }
+    }
+}
+
+/// The notice about these recipients of one message, ready to be committed with what happened to
+/// them. `None` where nobody is to be told: nobody asked, mail without a sender is never answered
 /// (RFC 5321 4.5.5), and a sender here whose account is gone reads nothing.
 ///
 /// # Errors
 /// The store's file failed.
-pub fn of_failure(
+pub fn notice(
     snapshot: &Snapshot,
     office: &Office,
-    failed: &[(&QueueItem, &Outcome)],
+    about: &About<'_>,
+    mut fates: Vec<Fate<'_>>,
     now: Timestamp,
 ) -> Result<Option<Delivery>, StoreError> {
-    let Some((first, _)) = failed.first() else {
+    fates.retain(Fate::is_wanted);
+    let Some(sender) = about.from.as_ref().filter(|_| !fates.is_empty()) else {
         return Ok(None);
     };
-    let Some(sender) = &first.from else {
-        return Ok(None);
-    };
+    let wide = |address: &Address| !address.local().is_ascii();
+    let utf8 = about.wishes.utf8 || wide(sender) || fates.iter().any(|fate| wide(fate.to));
     let (copies, outgoing) = match recipient(snapshot, office, sender)? {
         Recipient::Here(accounts) => {
             let copy = |account| MailCopy {
@@ -42,25 +96,23 @@ pub fn of_failure(
                 from: None,
                 to: sender.clone(),
                 next_attempt: now,
-                wishes: Wishes::default(),
+                wishes: Wishes {
+                    utf8,
+                    require_tls: about.wishes.require_tls, // RFC 8689 5
+                    ..Wishes::default()
+                },
                 asked: RecipientWishes::default(),
             };
             (Vec::new(), vec![outgoing])
         }
         Recipient::Unknown | Recipient::Reply => return Ok(None),
     };
-    let mut top = Vec::new();
-    if let Some(mut body) = snapshot.body(first.blob)? {
-        body.read_span(
-            Span {
-                start: 0,
-                end: RETURNED_HEADER,
-            },
-            &mut top,
-        )?;
-    }
-    top.truncate(header::len(&top));
-    let message = letter(office, sender, &top, failed, now)?;
+    // RFC 3461 4.3: the whole message goes back with a failure only; RFC 8689 5: and never what
+    // must not be read on its way. What is large is not sent about a second time.
+    let failed = fates.iter().any(|fate| fate.action == Action::Failed);
+    let full = failed && about.wishes.returned == Some(Returned::Full) && !about.wishes.require_tls;
+    let (octets, whole) = returned(snapshot, &about.content, full)?;
+    let message = letter(office, sender, about, &fates, (&octets, whole, utf8), now)?;
     Ok(Some(Delivery {
         structure: scan::structure(&message),
         body: Body::from_bytes(message),
@@ -70,37 +122,108 @@ pub fn of_failure(
     }))
 }
 
+/// The notice for those who asked to be told that their message is in a mailbox here, to be
+/// committed with the message.
+///
+/// # Errors
+/// What the peer has to hear.
+pub fn of_delivery(
+    post: &Post,
+    envelope: &Envelope,
+    spool: &Spool,
+    now: Timestamp,
+) -> Result<Option<Delivery>, Refusal> {
+    if envelope.asked.values().all(|asked| !asked.notify.of_success()) {
+        return Ok(None);
+    }
+    let top = pieces::header_of(spool).map_err(|error| super::inbound::unreadable(&error))?;
+    let find = || -> Result<_, StoreError> {
+        let snapshot = post.store.snapshot()?;
+        let Some(office) = settings::read::<Office>(&snapshot, settings::OFFICE)? else {
+            return Ok(None);
+        };
+        let mut fates = Vec::new();
+        for (to, asked) in &envelope.asked {
+            if matches!(recipient(&snapshot, &office, to)?, Recipient::Here(_)) {
+                fates.push(Fate {
+                    to,
+                    asked,
+                    action: Action::Delivered,
+                    host: None,
+                    words: "",
+                });
+            }
+        }
+        let about = About {
+            from: &envelope.from,
+            wishes: &envelope.wishes,
+            arrival: now,
+            content: Content::Header(&top),
+        };
+        notice(&snapshot, &office, &about, fates, now)
+    };
+    find().map_err(|error| refusal(&error))
+}
+
+// What goes back, and whether that is the whole message.
+fn returned(snapshot: &Snapshot, content: &Content<'_>, full: bool) -> Result<(Vec<u8>, bool), StoreError> {
+    let blob = match content {
+        Content::Stored(blob) => *blob,
+        Content::Header(top) => return Ok((top.to_vec(), false)),
+    };
+    let mut octets = Vec::new();
+    let Some(mut body) = snapshot.body(blob)? else {
+        return Ok((octets, false));
+    };
+    let whole = full && body.size() <= RETURNED;
+    let end = if whole { RETURNED } else { RETURNED_HEADER };
+    body.read_span(Span { start: 0, end }, &mut octets)?;
+    if !whole {
+        octets.truncate(header::len(&octets));
+    }
+    Ok((octets, whole))
+}
+
 fn letter(
     office: &Office,
     sender: &Address,
-    header: &[u8],
-    failed: &[(&QueueItem, &Outcome)],
+    about: &About<'_>,
+    fates: &[Fate<'_>],
+    (returned, whole, utf8): (&[u8], bool, bool),
     now: Timestamp,
 ) -> Result<Vec<u8>, StoreError> {
     let from = Address::parse(&format!("postmaster@{}", office.domain))
         .map_err(|error| StoreError::Internal(format!("postmaster: {error}")))?;
-    let recipients: Vec<Failed<'_>> = failed
-        .iter()
-        .map(|(item, outcome)| Failed {
-            address: &item.to,
-            action: Action::Failed,
-            status: status(&outcome.words),
-            remote: outcome.host.as_deref(),
-            words: &outcome.words,
-            last_attempt: Some(now),
-        })
-        .collect();
+    let recipients: Vec<Line<'_>> = fates.iter().map(|fate| fate.line(now)).collect();
     let report = Report {
         host: office.hostname.as_str(),
         from: &from,
         to: sender,
         id: &super::fresh_id(),
         at: now,
-        arrival: failed.first().map_or(now, |(item, _)| item.created),
-        header,
+        arrival: about.arrival,
+        envelope_id: about.wishes.envelope_id.as_ref(),
+        hold: about.wishes.hold,
+        utf8,
+        header: returned,
+        whole: whole.then_some(returned),
         recipients: &recipients,
     };
     Ok(report.build())
+}
+
+impl<'a> Fate<'a> {
+    fn line(&self, now: Timestamp) -> Line<'a> {
+        Line {
+            address: self.to,
+            original: self.asked.original.as_ref(),
+            action: self.action,
+            status: status(self.words),
+            remote: self.host,
+            words: self.words,
+            last_attempt: (self.action != Action::Delivered).then_some(now),
+        }
+    }
 }
 
 // The enhanced status code at the start of a server's or our words, after its reply code (RFC 2034).

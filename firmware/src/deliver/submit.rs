@@ -2,7 +2,7 @@
 
 use super::inbound::{only, unreadable};
 use super::people::{self, Recipient, recipient};
-use super::{Post, fixed, fresh_id, pieces, refusal, refuse};
+use super::{Post, fixed, fresh_id, notice, pieces, refusal, refuse};
 use crate::blocking::blocking;
 use crate::dkim::{Keys, Signer};
 use crate::facts::ConnectionFacts;
@@ -35,6 +35,11 @@ pub async fn submit(
     let id = fresh_id();
     let now = post.now();
     let refused = |refused: &Refusal| refuse(post, facts, envelope, refused);
+    // Mail that is kept back is delivered, and told of, from the queue.
+    let told = match envelope.wishes.hold {
+        Some(_) => None,
+        None => blocking(|| notice::of_delivery(post, envelope, &spool, now))?,
+    };
     let prepared = blocking(|| {
         let desk = Desk::open(post, identity)?;
         desk.prepare(post, facts, envelope, spool, &id, now)
@@ -88,7 +93,7 @@ pub async fn submit(
         .submit(Submission {
             account: identity.account,
             at: post.now(),
-            deliveries: ready.deliveries,
+            deliveries: ready.deliveries.into_iter().chain(told).collect(),
             events: events.clone(),
             met,
             links,
@@ -317,6 +322,8 @@ impl Desk {
         let mut elsewhere = Vec::new();
         for address in &envelope.to {
             match recipient(&self.snapshot, &self.office, address).map_err(|error| refusal(&error))? {
+                // RFC 4865: nobody sees it before its time.
+                Recipient::Here(_) if envelope.wishes.hold.is_some() => elsewhere.push(address.clone()),
                 Recipient::Here(found) => accounts.extend(found),
                 Recipient::Unknown => return Err(Refusal::UnknownRecipient),
                 Recipient::Elsewhere => elsewhere.push(address.clone()),

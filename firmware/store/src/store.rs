@@ -182,7 +182,7 @@ impl Store {
     /// in the same commit. Rows that are gone (the admin discarded them) are left out.
     ///
     /// # Errors
-    /// `NotFound`: none of the rows is there any more, or the bounce's place is not.
+    /// `NotFound`: none of the rows is there any more, or a place is not.
     pub async fn settle(
         &self,
         outcomes: Vec<(QueueId, Settlement)>,

@@ -1,5 +1,7 @@
 //! A small office in one process: a store, two people, delivery; no listeners.
 
+#![allow(dead_code)] // no test needs all of it
+
 use anyhow::{Context, Result};
 use firmware::clock::Clock;
 use firmware::deliver::{Post, inbound, queue, submit};
@@ -101,6 +103,11 @@ impl Office {
         inbound(&self.post, &facts, &envelope(from, to), self.spool(message)).await
     }
 
+    /// A message comes in on port 25 with this envelope.
+    pub async fn receive_envelope(&self, envelope: &Envelope, message: &[u8]) -> Result<String, Refusal> {
+        inbound(&self.post, &facts(Protocol::Smtp), envelope, self.spool(message)).await
+    }
+
     /// A message is submitted, with the account's own address as sender.
     pub async fn submit(&self, account: &str, to: &[&str], message: &[u8]) -> Result<String, Refusal> {
         self.submit_as(account, Some(account), to, message).await
@@ -112,6 +119,16 @@ impl Office {
         account: &str,
         from: Option<&str>,
         to: &[&str],
+        message: &[u8],
+    ) -> Result<String, Refusal> {
+        self.submit_envelope(account, &envelope(from, to), message).await
+    }
+
+    /// A message is submitted with this envelope.
+    pub async fn submit_envelope(
+        &self,
+        account: &str,
+        envelope: &Envelope,
         message: &[u8],
     ) -> Result<String, Refusal> {
         let address = Address::parse(account).unwrap();
@@ -126,14 +143,7 @@ impl Office {
             cipher: "TLS13_AES_128_GCM_SHA256".to_owned(),
             exporter: None,
         });
-        submit(
-            &self.post,
-            &facts,
-            &identity,
-            &envelope(from, to),
-            self.spool(message),
-        )
-        .await
+        submit(&self.post, &facts, &identity, envelope, self.spool(message)).await
     }
 
     /// Ann submits a small message.
@@ -239,7 +249,8 @@ fn facts(protocol: Protocol) -> ConnectionFacts {
     ConnectionFacts::new(1, peer, SocketAddr::from(([192, 0, 2, 1], 25)), protocol)
 }
 
-fn envelope(from: Option<&str>, to: &[&str]) -> Envelope {
+/// An envelope of which nothing is asked.
+pub fn envelope(from: Option<&str>, to: &[&str]) -> Envelope {
     Envelope {
         helo: "mx.example.net".to_owned(),
         esmtp: true,

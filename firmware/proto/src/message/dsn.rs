@@ -1,8 +1,8 @@
-//! Delivery status notifications: what a sender reads when mail is late or came back
-//! (RFC 3464, RFC 6522).
+//! Delivery status notifications: what a sender reads when mail is late or came back, or when it
+//! arrived and he asked to be told (RFC 3464, RFC 6522, RFC 6533).
 
 use super::{date, encoded_word, header};
-use crate::types::{Address, Timestamp};
+use crate::types::{Address, EnvelopeId, Hold, OriginalRecipient, Timestamp, to_unitext};
 use std::fmt::Write as _;
 
 /// What happened to a recipient (RFC 3464 2.3.3).
@@ -10,6 +10,10 @@ use std::fmt::Write as _;
 pub enum Action {
     /// Given up.
     Failed,
+    /// It is in the recipient's mailbox.
+    Delivered,
+    /// Passed on to a server that tells nothing.
+    Relayed,
     /// Not yet delivered; tried again until the given time.
     Delayed {
         /// When it is given up.
@@ -22,9 +26,12 @@ pub enum Action {
 pub struct Recipient<'a> {
     /// Whom the message was for.
     pub address: &'a Address,
+    /// Whom the sender named first, where he said so.
+    pub original: Option<&'a OriginalRecipient>,
     /// What happened.
     pub action: Action,
-    /// Enhanced status code, `5.1.1` (RFC 3463); anything else is shown as `5.0.0` or `4.0.0`.
+    /// Enhanced status code, `5.1.1` (RFC 3463); anything else is shown as `5.0.0`,
+    /// `4.0.0` or `2.0.0`.
     pub status: &'a str,
     /// Host name of the server that said so.
     pub remote: Option<&'a str>,
@@ -50,8 +57,16 @@ pub struct Report<'a> {
     pub at: Timestamp,
     /// When the message was taken over.
     pub arrival: Timestamp,
-    /// The message's header; goes back without the body (RFC 3462 2).
+    /// What the sender called his transaction (ENVID).
+    pub envelope_id: Option<&'a EnvelopeId>,
+    /// Until when he wanted it kept back.
+    pub hold: Option<Hold>,
+    /// Whether the report may go beyond ASCII in its fields: it goes to one who sent by SMTPUTF8.
+    pub utf8: bool,
+    /// The message's header; goes back without the body (RFC 6522 3).
     pub header: &'a [u8],
+    /// The whole message, where that goes back.
+    pub whole: Option<&'a [u8]>,
     /// At least one.
     pub recipients: &'a [Recipient<'a>],
 }
@@ -68,30 +83,44 @@ impl Report<'_> {
              Content-Transfer-Encoding: 8bit\r\n\r\n{}\r\n",
             self.for_people()
         );
+        // RFC 6533 4: what may hold UTF-8 has types of its own.
+        let (status, encoding) = match self.utf8 {
+            true => ("message/global-delivery-status", "8bit"),
+            false => ("message/delivery-status", "7bit"),
+        };
         let _ = write!(
             text,
-            "--{boundary}\r\nContent-Type: message/delivery-status\r\n\r\n{}\r\n",
+            "--{boundary}\r\nContent-Type: {status}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{}\r\n",
             self.for_machines()
         );
+        let returned = match (self.whole.is_some(), self.utf8) {
+            (true, false) => "message/rfc822",
+            (true, true) => "message/global",
+            (false, false) => "text/rfc822-headers",
+            (false, true) => "message/global-headers",
+        };
         let _ = write!(
             text,
-            "--{boundary}\r\nContent-Type: text/rfc822-headers\r\n\
-             Content-Transfer-Encoding: 8bit\r\n\r\n"
+            "--{boundary}\r\nContent-Type: {returned}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
         );
         let mut message = text.into_bytes();
-        let kept = self
-            .header
-            .get(..self.header.len().min(HEADER))
-            .unwrap_or_default();
-        for field in header::fields(kept) {
-            message.extend_from_slice(field.raw.trim_ascii_end());
-            message.extend_from_slice(b"\r\n");
+        match self.whole {
+            Some(whole) => message.extend_from_slice(whole),
+            None => self.returned_header(&mut message),
         }
         message.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
         message
     }
 
-    /// A boundary that the returned header does not contain.
+    fn returned_header(&self, message: &mut Vec<u8>) {
+        let kept = self.header.get(..self.header.len().min(HEADER));
+        for field in header::fields(kept.unwrap_or_default()) {
+            message.extend_from_slice(field.raw.trim_ascii_end());
+            message.extend_from_slice(b"\r\n");
+        }
+    }
+
+    /// A boundary that what goes back does not contain.
     fn boundary(&self) -> String {
         let id: String = self
             .id
@@ -100,16 +129,20 @@ impl Report<'_> {
             .take(40)
             .collect();
         let mut boundary = format!("=_{id}");
-        while memchr::memmem::find(self.header, boundary.as_bytes()).is_some() && boundary.len() < 70 {
+        let returned = self.whole.unwrap_or(self.header);
+        while memchr::memmem::find(returned, boundary.as_bytes()).is_some() && boundary.len() < 70 {
             boundary.push('_');
         }
         boundary
     }
 
-    fn delayed(&self) -> bool {
-        self.recipients
-            .iter()
-            .all(|r| matches!(r.action, Action::Delayed { .. }))
+    // The recipients with each action that there are, worst first.
+    fn groups(&self) -> impl Iterator<Item = (Words, impl Iterator<Item = &Recipient<'_>>)> {
+        WORDS_FOR.iter().filter_map(|words| {
+            let mut of_kind = self.recipients.iter().filter(|r| r.action.name() == words.action);
+            let first = of_kind.next()?;
+            Some((*words, std::iter::once(first).chain(of_kind)))
+        })
     }
 
     fn top(&self, boundary: &str) -> String {
@@ -120,11 +153,10 @@ impl Report<'_> {
             .filter(|c| !c.is_control())
             .take(200)
             .collect();
-        let what = if self.delayed() {
-            "Not delivered yet"
-        } else {
-            "Not delivered"
-        };
+        let what = self
+            .groups()
+            .next()
+            .map_or("Delivery", |(words, _)| words.subject);
         let subject = if about.is_empty() {
             what.to_owned()
         } else {
@@ -156,24 +188,12 @@ impl Report<'_> {
     }
 
     fn for_people(&self) -> String {
-        let mut text = if self.delayed() {
-            String::from(
-                "Your message has not been delivered yet. It is tried again; you need not send it again.\r\n",
-            )
-        } else {
-            String::from(
-                "Your message could not be delivered to everybody. Those named here did not get it.\r\n",
-            )
-        };
-        for recipient in self.recipients {
-            let _ = write!(text, "\r\n<{}>\r\n", recipient.address);
-            let words = one_line(recipient.words);
-            match recipient.remote {
-                Some(remote) => text += &indented(&format!("{} said: {words}", one_line(remote))),
-                None => text += &indented(&words),
-            }
-            if let Action::Delayed { until } = recipient.action {
-                let _ = write!(text, "    It is tried until {}.\r\n", date::format(until));
+        let mut text = String::new();
+        for (words, recipients) in self.groups() {
+            let blank = if text.is_empty() { "" } else { "\r\n" };
+            let _ = write!(text, "{blank}{}\r\n", words.text);
+            for recipient in recipients {
+                text += &about(recipient);
             }
         }
         let _ = write!(
@@ -186,46 +206,142 @@ impl Report<'_> {
 
     // RFC 3464 2.2 and 2.3
     fn for_machines(&self) -> String {
-        let mut status = format!(
+        let mut status = String::new();
+        if let Some(id) = self.envelope_id {
+            let _ = write!(status, "Original-Envelope-Id: {}\r\n", id.as_str());
+        }
+        let _ = write!(
+            status,
             "Reporting-MTA: dns; {}\r\nArrival-Date: {}\r\n",
             self.host,
             date::format(self.arrival)
         );
+        // RFC 4865 5.1.2
+        if let Some(hold) = self.hold {
+            let asked = match hold {
+                Hold::For(seconds) => format!("for;{seconds}"),
+                Hold::Until(then) => format!("until;{}", date::internet(then)),
+            };
+            let _ = write!(status, "Future-Release-Request: {asked}\r\n");
+        }
         for recipient in self.recipients {
-            let (action, class) = match recipient.action {
-                Action::Failed => ("failed", '5'),
-                Action::Delayed { .. } => ("delayed", '4'),
-            };
-            let kind = if recipient.address.to_string().is_ascii() {
-                "rfc822"
-            } else {
-                "utf-8"
-            };
-            let _ = write!(
-                status,
-                "\r\nFinal-Recipient: {kind}; {}\r\nAction: {action}\r\nStatus: {}\r\n",
-                recipient.address,
-                status_code(recipient.status, class)
-            );
-            let words = ascii(&one_line(recipient.words));
-            let (words_kind, remote) = match recipient.remote {
-                Some(remote) => ("smtp", Some(ascii(&one_line(remote)))),
-                None => ("X-Pillarbox", None),
-            };
-            if let Some(remote) = remote {
-                let _ = write!(status, "Remote-MTA: dns; {remote}\r\n");
-            }
-            let diagnostic = header::fold(&format!("Diagnostic-Code: {words_kind}; {words}"));
-            let _ = write!(status, "{diagnostic}\r\n");
-            if let Some(at) = recipient.last_attempt {
-                let _ = write!(status, "Last-Attempt-Date: {}\r\n", date::format(at));
-            }
-            if let Action::Delayed { until } = recipient.action {
-                let _ = write!(status, "Will-Retry-Until: {}\r\n", date::format(until));
-            }
+            status += &self.fields_of(recipient);
         }
         status
     }
+
+    fn fields_of(&self, recipient: &Recipient<'_>) -> String {
+        let mut fields = String::from("\r\n");
+        if let Some(original) = recipient.original {
+            let shown = self.typed(original.kind(), original.address());
+            let _ = write!(fields, "Original-Recipient: {shown}\r\n");
+        }
+        let address = recipient.address.to_string();
+        let kind = if address.is_ascii() { "rfc822" } else { "utf-8" };
+        let (action, class) = (recipient.action.name(), recipient.action.class());
+        let _ = write!(
+            fields,
+            "Final-Recipient: {}\r\nAction: {action}\r\nStatus: {}\r\n",
+            self.typed(kind, &address),
+            status_code(recipient.status, class)
+        );
+        if let Some(remote) = recipient.remote {
+            let _ = write!(fields, "Remote-MTA: dns; {}\r\n", ascii(&one_line(remote)));
+        }
+        // RFC 3464 2.3.6: what a server said of a failure or a delay
+        if class != '2' {
+            let kind = if recipient.remote.is_some() {
+                "smtp"
+            } else {
+                "X-Pillarbox"
+            };
+            let words = ascii(&one_line(recipient.words));
+            let diagnostic = header::fold(&format!("Diagnostic-Code: {kind}; {words}"));
+            let _ = write!(fields, "{diagnostic}\r\n");
+        }
+        if let Some(at) = recipient.last_attempt {
+            let _ = write!(fields, "Last-Attempt-Date: {}\r\n", date::format(at));
+        }
+        if let Action::Delayed { until } = recipient.action {
+            let _ = write!(fields, "Will-Retry-Until: {}\r\n", date::format(until));
+        }
+        fields
+    }
+
+    // An address with its kind; beyond ASCII only where the report may be (RFC 6533 3).
+    fn typed(&self, kind: &str, address: &str) -> String {
+        if address.is_ascii() || self.utf8 {
+            return format!("{kind}; {address}");
+        }
+        format!("{kind}; {}", to_unitext(address))
+    }
+}
+
+impl Action {
+    // action-value (RFC 3464 2.3.3)
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Delayed { .. } => "delayed",
+            Self::Delivered => "delivered",
+            Self::Relayed => "relayed",
+        }
+    }
+
+    // The first digit of its status.
+    const fn class(self) -> char {
+        match self {
+            Self::Failed => '5',
+            Self::Delayed { .. } => '4',
+            Self::Delivered | Self::Relayed => '2',
+        }
+    }
+}
+
+// What an action is called for people.
+#[derive(Clone, Copy)]
+struct Words {
+    action: &'static str,
+    subject: &'static str,
+    text: &'static str,
+}
+
+const WORDS_FOR: [Words; 4] = [
+    Words {
+        action: "failed",
+        subject: "Not delivered",
+        text: "Your message could not be delivered to everybody. Those named here did not get it.",
+    },
+    Words {
+        action: "delayed",
+        subject: "Not delivered yet",
+        text: "Your message has not been delivered yet. It is tried again; you need not send it again.",
+    },
+    Words {
+        action: "relayed",
+        subject: "Passed on",
+        text: "Your message was passed on to a mail server that will not say whether it is delivered.",
+    },
+    Words {
+        action: "delivered",
+        subject: "Delivered",
+        text: "Your message was put into the mailbox of those named here, as you asked to be told.",
+    },
+];
+
+/// One recipient, for people.
+fn about(recipient: &Recipient<'_>) -> String {
+    let mut text = format!("\r\n<{}>\r\n", recipient.address);
+    let words = one_line(recipient.words);
+    match recipient.remote {
+        Some(remote) => text += &indented(&format!("{} said: {words}", one_line(remote))),
+        None if words.is_empty() => {}
+        None => text += &indented(&words),
+    }
+    if let Action::Delayed { until } = recipient.action {
+        let _ = write!(text, "    It is tried until {}.\r\n", date::format(until));
+    }
+    text
 }
 
 /// Octets of the original header that go back.
@@ -266,131 +382,4 @@ fn status_code(status: &str, class: char) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::message::scan;
-    use crate::types::PartBody;
-
-    fn build(status: &str, action: Action, header: &[u8]) -> String {
-        build_with(status, action, header, "550 5.1.1 unknown\r\nuser: sorry")
-    }
-
-    fn build_with(status: &str, action: Action, header: &[u8], words: &str) -> String {
-        let from = Address::parse("postmaster@example.com").unwrap();
-        let to = Address::parse("anna@example.com").unwrap();
-        let address = Address::parse("louisl@larry.example").unwrap();
-        let report = Report {
-            host: "mx.example.com",
-            from: &from,
-            to: &to,
-            id: "abc123",
-            at: Timestamp(86_400),
-            arrival: Timestamp(0),
-            header,
-            recipients: &[Recipient {
-                address: &address,
-                action,
-                status,
-                remote: Some("mx.larry.example"),
-                words,
-                last_attempt: Some(Timestamp(80_000)),
-            }],
-        };
-        String::from_utf8(report.build()).unwrap()
-    }
-
-    // The shape of RFC 3464 appendix E.1.
-    #[test]
-    fn a_failure_is_a_report_of_three_parts() {
-        let text = build(
-            "5.1.1",
-            Action::Failed,
-            b"Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\nMessage-ID: <1@x>\r\n\r\nSECRET",
-        );
-        let structure = scan::structure(text.as_bytes());
-        assert_eq!(
-            (&*structure.root.media_type, &*structure.root.subtype),
-            ("multipart", "report")
-        );
-        let PartBody::Multipart(parts) = &structure.root.content else {
-            panic!("{structure:?}")
-        };
-        let types: Vec<String> = parts
-            .iter()
-            .map(|p| format!("{}/{}", p.media_type, p.subtype))
-            .collect();
-        assert_eq!(
-            types,
-            ["text/plain", "message/delivery-status", "text/rfc822-headers"]
-        );
-        for expected in [
-            "Subject: =?UTF-8?B?",
-            "In-Reply-To: <1@x>\r\n",
-            "Auto-Submitted: auto-replied\r\n",
-            "mx.larry.example said: 550 5.1.1 unknown  user: sorry\r\n",
-            "Reporting-MTA: dns; mx.example.com\r\n",
-            "Final-Recipient: rfc822; louisl@larry.example\r\nAction: failed\r\nStatus: 5.1.1\r\n",
-            "Diagnostic-Code: smtp; 550 5.1.1 unknown  user: sorry\r\n",
-            "Last-Attempt-Date: Thu, 1 Jan 1970 22:13:20 +0000\r\n",
-            "\r\n\r\nSubject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\nMessage-ID: <1@x>\r\n\r\n--=_abc123--\r\n",
-        ] {
-            assert!(text.contains(expected), "{expected}\n{text}");
-        }
-        assert!(!text.contains("SECRET"));
-        assert!(!text.replace("\r\n", "").contains(['\r', '\n']));
-    }
-
-    #[test]
-    fn a_delay_says_until_when_it_is_tried() {
-        let text = build(
-            "5.9",
-            Action::Delayed {
-                until: Timestamp(432_000),
-            },
-            b"",
-        );
-        assert!(text.contains("Subject: Not delivered yet\r\n"), "{text}");
-        assert!(text.contains("Action: delayed\r\nStatus: 4.0.0\r\n"), "{text}");
-        assert!(
-            text.contains("Will-Retry-Until: Tue, 6 Jan 1970 00:00:00 +0000\r\n"),
-            "{text}"
-        );
-        assert!(!text.contains("could not be delivered"));
-    }
-
-    #[test]
-    fn whatever_a_server_says_no_line_is_too_long() {
-        for words in [
-            "\u{20ac} ".repeat(1000),
-            "\u{20ac}".repeat(1000),
-            "a ".repeat(1000),
-            String::new(),
-        ] {
-            let text = build_with("5.0.0", Action::Failed, b"", &words);
-            assert!(text.split("\r\n").all(|line| line.len() <= 998), "{text}");
-        }
-    }
-
-    #[test]
-    fn status_codes_are_checked() {
-        for (status, class, expected) in [
-            ("5.1.1", '5', "5.1.1"),
-            ("4.4.7", '4', "4.4.7"),
-            ("5.7.509", '5', "5.7.509"),
-            ("4.4.1", '5', "5.0.0"),
-            ("5.1.1\r\nX: y", '5', "5.0.0"),
-            ("", '5', "5.0.0"),
-        ] {
-            assert_eq!(status_code(status, class), expected, "{status}");
-        }
-    }
-
-    #[test]
-    fn the_boundary_is_not_in_the_returned_header() {
-        let text = build("5.0.0", Action::Failed, b"X: --=_abc123\r\n\r\n");
-        let PartBody::Multipart(parts) = scan::structure(text.as_bytes()).root.content else {
-            panic!("{text}")
-        };
-        assert_eq!(parts.len(), 3);
-    }
-}
+mod tests;

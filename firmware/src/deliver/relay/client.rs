@@ -29,6 +29,8 @@ pub enum End {
     Delivered,
     /// The server took it and knows nothing of notices: what it did is for us to tell.
     Relayed,
+    /// It was for people here after all.
+    Here,
     /// Not now.
     Later,
     /// Not now, and not for any other message either: no server there could be spoken to.

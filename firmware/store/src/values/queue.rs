@@ -1,5 +1,6 @@
 //! Mail that waits to leave: one row for each recipient.
 
+use super::Place;
 use proto::types::{AccountId, Address, BlobId, QueueId, RecipientWishes, ReversePath, Timestamp, Wishes};
 
 /// A row of the queue.
@@ -27,6 +28,15 @@ pub struct QueueItem {
     pub told: Option<Timestamp>,
 }
 
+impl QueueItem {
+    /// Since when it may leave: since it was taken, or since the sender let it go (RFC 4865).
+    #[must_use]
+    pub fn since(&self) -> Timestamp {
+        let hold = self.wishes.hold;
+        hold.map_or(self.created, |hold| hold.ends(self.created))
+    }
+}
+
 /// How a try ended. `words` is cut at 1,000 octets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settlement {
@@ -34,6 +44,13 @@ pub enum Settlement {
     Delivered {
         /// Its reply.
         words: String,
+    },
+    /// It is for people here: each place gets a copy, and the row goes.
+    Placed {
+        /// Where.
+        into: Vec<Place>,
+        /// INTERNALDATE.
+        date: Timestamp,
     },
     /// Try again later.
     Retry {

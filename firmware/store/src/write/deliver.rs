@@ -133,7 +133,7 @@ impl Write<'_> {
         Ok(row.state.holds_mail())
     }
 
-    fn resolve(&self, place: Place) -> Result<MailboxId, StoreError> {
+    pub(super) fn resolve(&self, place: Place) -> Result<MailboxId, StoreError> {
         match place {
             Place::Mailbox(id) => self.mailbox(id).map(|_| id),
             Place::Inbox(account) => self.mailbox_named(account, INBOX),

@@ -2,9 +2,9 @@
 
 use super::Write;
 use super::deliver::Prepared;
-use crate::rows::{QueueRow, Row, get};
-use crate::{Change, Settlement, StoreError};
-use proto::types::{AccountId, QueueId};
+use crate::rows::{MessageRow, QueueRow, Row, get};
+use crate::{Change, Place, Settlement, StoreError};
+use proto::types::{AccountId, BlobId, Flags, QueueId, Timestamp};
 use redb::ReadableTable;
 
 /// Most octets kept of what the other side said.
@@ -18,8 +18,11 @@ impl Write<'_> {
         bounce: Option<&Prepared>,
     ) -> Result<(), StoreError> {
         let mut found = false;
-        for (id, _) in outcomes {
+        for (id, outcome) in outcomes {
             found |= self.read().queue.get(id.0)?.is_some();
+            if let Settlement::Placed { into, .. } = outcome {
+                into.iter().try_for_each(|place| self.resolve(*place).map(drop))?;
+            }
         }
         if !found {
             return Err(StoreError::NotFound);
@@ -40,6 +43,12 @@ impl Write<'_> {
         };
         match outcome {
             Settlement::Delivered { .. } | Settlement::Failed { .. } => self.remove_queue_row(id, &row),
+            Settlement::Placed { into, date } => {
+                for place in into {
+                    self.place(row.blob, *place, *date)?;
+                }
+                self.remove_queue_row(id, &row)
+            }
             Settlement::Retry { at, words, told } => {
                 self.edit().queue_due.remove((row.next_attempt.0, id.0))?;
                 row.next_attempt = *at;
@@ -49,6 +58,25 @@ impl Write<'_> {
                 self.put_queue_row(id, &row)
             }
         }
+    }
+
+    // One more copy of a body that is here.
+    fn place(&mut self, blob: BlobId, place: Place, date: Timestamp) -> Result<(), StoreError> {
+        let size = self.read().blobs.get(blob.0)?.map(|value| value.value().1);
+        let size = size.ok_or(StoreError::NotFound)?;
+        self.add_references(blob, 1)?;
+        let mailbox = self.resolve(place)?;
+        let mut row = self.mailbox(mailbox)?;
+        let modseq = row.next_modseq();
+        let message = MessageRow {
+            blob,
+            modseq,
+            flags: Flags::new(),
+            size,
+            date,
+        };
+        self.append(mailbox, &mut row, modseq, message)?;
+        self.put_mailbox(mailbox, &row)
     }
 
     /// See [`crate::Store::discard_queued`].
