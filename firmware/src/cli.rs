@@ -5,6 +5,7 @@
 mod device;
 mod filtering;
 mod guard;
+mod links;
 mod screening;
 mod shield;
 
@@ -45,6 +46,9 @@ enum Role {
     /// Senders that mail is always taken from, or never
     #[command(subcommand)]
     Senders(filtering::Senders),
+    /// Attachments that stay here while a link travels
+    #[command(subcommand)]
+    Links(links::Links),
     /// Set a fresh box up, as the wizard in the browser does; reads two lines from standard input:
     /// the admin's password and the first account's
     Setup {
@@ -157,6 +161,7 @@ fn act(role: Role) -> Result<ExitCode> {
             let (request, with) = guard.request()?;
             show(&control::ask(&with.data, &request)?, with.json)?;
         }
+        Role::Links(wish) => answer(wish.request()?)?,
         Role::Bayes(wish) => answer(wish.request())?,
         Role::Greylist(wish) => answer(wish.request())?,
         Role::Senders(wish) => answer(wish.request())?,

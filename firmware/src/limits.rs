@@ -190,6 +190,8 @@ pub mod links {
     pub const GRACE: i64 = 7 * 86_400;
     /// How long a link is remembered after its file went, in days.
     pub const REMEMBERED_DAYS: i64 = 90;
+    /// Links shown on a page.
+    pub const LISTED: usize = 500;
     /// Links let go in one commit.
     pub const AT_ONCE: usize = 1000;
 }

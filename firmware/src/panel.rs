@@ -103,6 +103,9 @@ fn general_troubles(house: &House, board: &Board) -> Vec<String> {
     {
         troubles.push(format!("card almost full: {} MB free", free / 1_000_000));
     }
+    if house.links.room().is_ok_and(|room| room.is_scarce()) {
+        troubles.push("room for linked attachments almost used up".to_owned());
+    }
     if !board.link_up() {
         troubles.push("no network".to_owned());
     }

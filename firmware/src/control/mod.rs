@@ -6,6 +6,7 @@ mod carry_out;
 mod device;
 mod filtering;
 mod guard;
+mod links;
 mod screening;
 mod shield;
 
@@ -14,6 +15,7 @@ pub use carry_out::report_shown;
 pub use device::DeviceRequest;
 pub use filtering::FilterRequest;
 pub use guard::GuardRequest;
+pub use links::{Changes, LinksRequest};
 pub use screening::Screening;
 pub use shield::ShieldRequest;
 
@@ -101,6 +103,11 @@ pub enum Request {
     },
     /// Who is shut out, failed logins, and the rules of both.
     Screening(Screening),
+    /// Links to attachments.
+    Links {
+        /// What.
+        ask: LinksRequest,
+    },
     /// Prove the store's invariants.
     Check,
     /// Numbers and troubles, as on the panel.

@@ -8,6 +8,7 @@
 //! | committed | message, queue rows and links to files that are there |
 //! | links let go, file not removed | a file without a link; swept away |
 
+mod desk;
 mod folder;
 mod outgoing;
 mod settings;
@@ -15,6 +16,7 @@ mod token;
 mod upkeep;
 mod visit;
 
+pub use desk::{Wish, WishError, in_megabytes, megabytes};
 pub use outgoing::{Leaves, Linked};
 pub use settings::{LINKS, Rules};
 pub use visit::Found;

@@ -1,0 +1,278 @@
+//! The whole way of a large attachment at the real binary: out by SMTP, back by HTTPS with curl, and
+//! what is left when the plug is pulled.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use tests::fake_dns::FakeDns;
+use tests::imap::Imap;
+use tests::pillarbox::{DOMAIN, PASSWORD, Pillarbox};
+use tests::sink::{Behaviour, Sink};
+
+const HOST: &str = "mail.firm.example";
+
+/// An office with anna and ben whose attachments over 0.1 MB become links, and the world's mail server.
+struct Bench {
+    pillarbox: Pillarbox,
+    sink: Sink,
+    folder: tempfile::TempDir,
+    _dns: FakeDns,
+}
+
+impl Bench {
+    fn start() -> Self {
+        let (sink, dns) = (Sink::start(Behaviour::Accept).unwrap(), FakeDns::start().unwrap());
+        for domain in ["one.example", "two.example"] {
+            dns.mx(domain, 10, "sink.example");
+        }
+        dns.host("sink.example", "127.0.0.1".parse().unwrap());
+        let port = sink.address().port().to_string();
+        let options = ["--dns", &dns.address().to_string(), "--relay-port", &port];
+        let pillarbox = Pillarbox::office(&["anna", "ben"], &options).unwrap();
+        let this = Self {
+            pillarbox,
+            sink,
+            folder: tempfile::tempdir().unwrap(),
+            _dns: dns,
+        };
+        this.cli(&[
+            "links",
+            "settings",
+            "--on",
+            "true",
+            "--part",
+            "0.1",
+            "--address",
+            &this.address(),
+        ]);
+        this
+    }
+
+    fn address(&self) -> String {
+        format!("https://{HOST}:{}", self.pillarbox.port("https").unwrap())
+    }
+
+    fn cli(&self, args: &[&str]) -> Value {
+        let args = [args, &["--json"]].concat();
+        serde_json::from_str(&self.pillarbox.cli_ok(&args, "sesame\n").unwrap()).unwrap()
+    }
+
+    /// anna sends a file with this content; curl is the mail program.
+    fn send(&self, content: &[u8], to: &[&str]) -> std::process::Child {
+        let mut message = format!(
+            "From: anna@{DOMAIN}\r\nTo: x@one.example\r\nSubject: Film\r\nMIME-Version: 1.0\r\n\
+             Content-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\n\r\nLook.\r\n--B\r\n\
+             Content-Type: video/mp4; name=film.mp4\r\nContent-Transfer-Encoding: base64\r\n\
+             Content-Disposition: attachment; filename=film.mp4\r\n\r\n"
+        );
+        for line in content.chunks(57) {
+            message.push_str(&STANDARD.encode(line));
+            message.push_str("\r\n");
+        }
+        message.push_str("--B--\r\n");
+        let file = self.folder.path().join("message.eml");
+        fs::write(&file, message).unwrap();
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "-k", "--user", &format!("anna@{DOMAIN}:{PASSWORD}")])
+            .args(["--mail-from", &format!("anna@{DOMAIN}"), "-T"])
+            .arg(&file);
+        for to in to {
+            curl.args(["--mail-rcpt", to]);
+        }
+        let port = self.pillarbox.port("submissions").unwrap();
+        curl.arg(format!("smtps://127.0.0.1:{port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        curl.spawn().unwrap()
+    }
+
+    /// Status and the rest of what curl printed.
+    fn curl(&self, address: &str, args: &[&str]) -> (String, String) {
+        let port = self.pillarbox.port("https").unwrap();
+        let output = Command::new("curl")
+            .args(["-sS", "-k", "-w", "\n%{http_code}", "--resolve"])
+            .arg(format!("{HOST}:{port}:127.0.0.1"))
+            .args(args)
+            .arg(address)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (body, status) = text.rsplit_once('\n').unwrap_or(("", &text));
+        (status.to_owned(), body.to_owned())
+    }
+
+    fn attachments(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.pillarbox.data().join("attachments")).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    }
+}
+
+/// Octets that look like nothing else.
+fn content(size: usize, seed: u32) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state.to_le_bytes()
+    };
+    (0..size.div_ceil(4)).flat_map(|_| next()).take(size).collect()
+}
+
+fn link_in(mail: &[u8]) -> String {
+    let text = String::from_utf8_lossy(mail);
+    let (_, rest) = text.split_once("https://").expect("a link");
+    format!("https://{}", rest.split_whitespace().next().unwrap())
+}
+
+fn sha256(file: &Path) -> String {
+    let output = Command::new("sha256sum").arg(file).output().unwrap();
+    String::from_utf8_lossy(&output.stdout)[..64].to_owned()
+}
+
+#[test]
+fn fifty_megabytes_are_small_outside_whole_inside_and_fetched_with_resume() {
+    let bench = Bench::start();
+    let film = content(36_000_000, 1);
+    let original = bench.folder.path().join("film.mp4");
+    fs::write(&original, &film).unwrap();
+    let ben = format!("ben@{DOMAIN}");
+    let sent = bench
+        .send(&film, &[&ben, "x@one.example", "y@two.example"])
+        .wait()
+        .unwrap();
+    assert!(sent.success());
+
+    let mut imap = Imap::login(bench.pillarbox.port("imaps").unwrap(), &ben, PASSWORD).unwrap();
+    imap.ok("SELECT INBOX").unwrap();
+    let whole = imap.body(1).unwrap();
+    let message = fs::read(bench.folder.path().join("message.eml")).unwrap();
+    assert!(whole.len() > 49_000_000 && whole.ends_with(&message[message.len() - 49_000_000..]));
+
+    let caught = bench.sink.wait_for(2, Duration::from_secs(60)).unwrap();
+    let links: Vec<String> = caught.iter().map(|mail| link_in(&mail.data)).collect();
+    assert_ne!(links[0], links[1]);
+    for (number, (mail, link)) in caught.iter().zip(&links).enumerate() {
+        assert!(mail.data.len() < 10_000);
+        let (status, page) = bench.curl(link, &[]);
+        assert_eq!(status, "200", "{page}");
+        assert!(page.contains(&sha256(&original)) && page.contains("film.mp4") && page.contains("36.0 MB"));
+        let saved = bench.folder.path().join(format!("saved{number}"));
+        let saved = saved.to_str().unwrap();
+        let address = format!("{link}/file");
+        // The line breaks after 10 MB; the second try takes the rest.
+        assert_eq!(bench.curl(&address, &["-r", "0-9999999", "-o", saved]).0, "206");
+        assert_eq!(fs::metadata(saved).unwrap().len(), 10_000_000);
+        assert_eq!(bench.curl(&address, &["-C", "-", "-o", saved]).0, "206");
+        assert_eq!(sha256(Path::new(saved)), sha256(&original));
+    }
+    assert_eq!(bench.attachments().len(), 1);
+    let listed = bench.cli(&["links", "list", &format!("anna@{DOMAIN}")]);
+    assert!(
+        listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|link| link["downloads"] == 1),
+        "{listed}"
+    );
+    bench.cli(&["check"]);
+}
+
+#[test]
+fn withdrawn_guessed_and_wrongly_opened_links_are_refused_alike_and_a_frozen_senders_with_a_reason() {
+    let bench = Bench::start();
+    assert!(
+        bench
+            .send(&content(200_000, 2), &["x@one.example"])
+            .wait()
+            .unwrap()
+            .success()
+    );
+    let link = link_in(&bench.sink.wait_for(1, Duration::from_secs(60)).unwrap()[0].data);
+    let id = bench.cli(&["links", "list"])[0]["id"].to_string();
+    let guessed = format!("{}/l/AAAAAAAAAAAAAAAAAAAAAA", bench.address());
+    let nothing = bench.curl(&guessed, &[]);
+    assert_eq!(nothing.0, "404");
+    bench.cli(&["links", "revoke", &id]);
+    assert_eq!(bench.curl(&link, &[]), nothing);
+    assert_eq!(bench.curl(&format!("{link}/file"), &[]), nothing);
+    bench.cli(&["links", "extend", &id, "--days", "3"]);
+    assert_eq!(bench.curl(&link, &[]).0, "200");
+
+    bench.cli(&["links", "password", &id]);
+    let (status, page) = bench.curl(&link, &[]);
+    assert!(status == "200" && !page.contains("film.mp4"));
+    assert_eq!(bench.curl(&format!("{link}/file"), &[]).0, "303");
+    assert_eq!(bench.curl(&link, &["-d", "password=wrong"]), nothing);
+    assert_eq!(bench.curl(&guessed, &["-d", "password=wrong"]), nothing);
+    let jar = bench.folder.path().join("jar");
+    let jar = jar.to_str().unwrap();
+    assert_eq!(bench.curl(&link, &["-c", jar, "-d", "password=sesame"]).0, "303");
+    let (status, file) = bench.curl(&format!("{link}/file"), &["-b", jar]);
+    assert!(status == "200" && file.len() > 100_000);
+
+    let anna = format!("anna@{DOMAIN}");
+    bench
+        .pillarbox
+        .cli_ok(
+            &["account", "create", &format!("chief@{DOMAIN}"), "--admin"],
+            "long enough 7\n",
+        )
+        .unwrap();
+    bench.cli(&["account", "freeze", &anna, "--reason", "the laptop was stolen"]);
+    let (status, page) = bench.curl(&link, &[]);
+    assert!(
+        status == "403" && page.contains("the laptop was stolen"),
+        "{page}"
+    );
+}
+
+#[test]
+fn a_plug_pulled_at_any_step_leaves_no_link_without_a_file_and_no_file_without_a_link() {
+    let mut bench = Bench::start();
+    let mut committed = 0;
+    for round in 0..8_u64 {
+        let mut sending = bench.send(
+            &content(3_000_000, 100 + u32::try_from(round).unwrap()),
+            &["x@one.example"],
+        );
+        std::thread::sleep(Duration::from_millis(80 * round + 60));
+        bench.pillarbox.kill().unwrap();
+        let taken = sending.wait().unwrap().success();
+        committed += usize::from(taken);
+        bench.pillarbox.restart().unwrap();
+        // The folder is put in order right after the start.
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let needed = bench.cli(&["links", "settings"])["files"].as_u64().unwrap();
+            let there = bench.attachments();
+            let finished = there
+                .iter()
+                .all(|file| !file.file_name().unwrap().to_string_lossy().starts_with('.'));
+            if there.len() as u64 == needed && finished {
+                break;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "round {round}: {needed} are needed, there are {there:?}"
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let links = bench.cli(&["links", "list"]);
+        assert!(links.as_array().unwrap().len() >= committed, "round {round}");
+        bench.cli(&["check"]);
+    }
+    assert!(
+        bench
+            .send(&content(3_000_000, 99), &["x@one.example"])
+            .wait()
+            .unwrap()
+            .success()
+    );
+    assert!(bench.attachments().len() > committed);
+}
