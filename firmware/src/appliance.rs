@@ -6,6 +6,7 @@ mod filtering;
 mod links;
 mod outgoing;
 mod picture;
+mod printers;
 mod screening;
 mod shield;
 mod test_mail;
@@ -361,6 +362,18 @@ impl web_setup::Appliance for Appliance {
 
     async fn read_link(&self, peer: Peer, link: u64, piece: Piece) -> Result<Octets, Fault> {
         links::read(self.house(), peer.0, link, piece).await
+    }
+
+    async fn printers(&self) -> Result<web_setup::Printers, Fault> {
+        printers::all(self.house()).await
+    }
+
+    async fn allow_printer(&self, wish: web_setup::PrinterWish) -> Result<(), Fault> {
+        printers::allow(self.house(), wish).await
+    }
+
+    async fn act_on_printer(&self, id: AccountId, deed: web_setup::PrinterDeed) -> Result<(), Fault> {
+        printers::act(self.house(), id, deed).await
     }
 
     async fn shield(&self) -> Result<Vec<web_setup::ShieldRow>, Fault> {

@@ -6,6 +6,7 @@ mod device;
 mod filtering;
 mod guard;
 mod links;
+mod printer;
 mod screening;
 mod shield;
 
@@ -49,6 +50,9 @@ enum Role {
     /// Attachments that stay here while a link travels
     #[command(subcommand)]
     Links(links::Links),
+    /// Printers and scanners that send without a login
+    #[command(subcommand)]
+    Printer(printer::Printer),
     /// Set a fresh box up, as the wizard in the browser does; reads two lines from standard input:
     /// the admin's password and the first account's
     Setup {
@@ -165,6 +169,10 @@ fn act(role: Role) -> Result<ExitCode> {
         Role::Bayes(wish) => answer(wish.request())?,
         Role::Greylist(wish) => answer(wish.request())?,
         Role::Senders(wish) => answer(wish.request())?,
+        Role::Printer(wish) => {
+            let (request, with) = wish.request();
+            show(&control::ask(&with.data, &request)?, with.json)?;
+        }
         Role::Setup {
             with,
             domain,

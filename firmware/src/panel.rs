@@ -70,7 +70,7 @@ fn people(snapshot: &Snapshot, now: Timestamp) -> Result<People, StoreError> {
     if counts.frozen == 0 && counts.limited == 0 {
         return Ok(people);
     }
-    let accounts = snapshot.accounts()?;
+    let accounts = snapshot.people_and_printers()?;
     let admins = accounts
         .iter()
         .filter(|account| account.admin && !account.state.holds_mail());

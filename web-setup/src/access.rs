@@ -37,7 +37,7 @@ pub enum Access {
 pub struct Route {
     /// `GET` (HEAD goes with it) or `POST`.
     pub method: &'static str,
-    /// The path; `{id}` stands for an account's number, `{token}` for a link's secret.
+    /// The path; `{id}` stands for an account's or a printer's number, `{token}` for a link's secret.
     pub path: &'static str,
     /// Who.
     pub access: Access,
@@ -101,6 +101,9 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/junk/senders/remove", Access::Admin),
     route("POST", "/junk/rules", Access::Admin),
     route("POST", "/junk/forget", Access::Admin),
+    route("GET", "/printers", Access::Admin),
+    route("POST", "/printers", Access::Admin),
+    route("POST", "/printers/{id}", Access::Admin),
     route("GET", "/shield", Access::Admin),
     route("POST", "/shield/set", Access::Admin),
     route("POST", "/shield/remove", Access::Admin),

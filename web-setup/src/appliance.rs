@@ -4,6 +4,7 @@
 use crate::devices::Devices;
 use crate::filtering::{FilterWish, JunkMail, SenderWish};
 use crate::links::{Octets, Piece, Shared};
+use crate::printers::{PrinterDeed, PrinterWish, Printers};
 use crate::watch::{Choice, Watch};
 use proto::types::{AccountId, Address, Domain, Mechanism, Protocol, Secret, Timestamp};
 use std::collections::BTreeMap;
@@ -490,6 +491,19 @@ pub trait Appliance: Clone + Send + Sync + 'static {
         link: u64,
         piece: Piece,
     ) -> impl Future<Output = Result<Octets, Fault>> + Send;
+
+    /// Printers and scanners, and who would be one.
+    fn printers(&self) -> impl Future<Output = Result<Printers, Fault>> + Send;
+
+    /// Lets a printer send without a login.
+    fn allow_printer(&self, wish: PrinterWish) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Does something with a printer.
+    fn act_on_printer(
+        &self,
+        id: AccountId,
+        deed: PrinterDeed,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// From where mail may claim a domain without a login; the office's own first.
     fn shield(&self) -> impl Future<Output = Result<Vec<ShieldRow>, Fault>> + Send;

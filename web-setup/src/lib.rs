@@ -12,6 +12,7 @@ mod filtering;
 mod links;
 mod page;
 mod pages;
+mod printers;
 mod rules;
 mod sessions;
 mod watch;
@@ -29,6 +30,7 @@ pub use links::{
     AccountLinks, LinkDesk, LinkRow, LinkRules, LinkState, LinkWish, Octets, Piece, Shared, SharedFile,
 };
 pub use page::blocked;
+pub use printers::{Printer, PrinterDeed, PrinterWish, Printers, Tried};
 pub use watch::{Choice, Count, Finding, Left, Watch};
 
 use axum::Router;
@@ -87,7 +89,7 @@ pub fn router<A: Appliance>(appliance: A) -> Router {
 fn routes<A: Appliance>() -> Router<Site<A>> {
     use pages::{
         accounts, assets, blocked, devices, dns, failed_logins, front, guard, junk, outgoing, overview,
-        password, power, programs, shared, shield, wizard,
+        password, power, printers, programs, shared, shield, wizard,
     };
     Router::new()
         .route("/", get(front::front::<A>))
@@ -148,6 +150,8 @@ fn routes<A: Appliance>() -> Router<Site<A>> {
         .route("/junk/senders/remove", post(junk::remove::<A>))
         .route("/junk/rules", post(junk::set::<A>))
         .route("/junk/forget", post(junk::forget::<A>))
+        .route("/printers", get(printers::list::<A>).post(printers::allow::<A>))
+        .route("/printers/{id}", post(printers::act::<A>))
         .route("/shield", get(shield::table::<A>))
         .route("/shield/set", post(shield::set::<A>))
         .route("/shield/remove", post(shield::remove::<A>))

@@ -29,6 +29,7 @@ pub(crate) enum Tab {
     FailedLogins,
     Blocked,
     Junk,
+    Printers,
     Outgoing,
     Dns,
     Programs,
@@ -70,13 +71,14 @@ impl Frame {
     }
 
     /// Tabs with path and name, and whether each is lit.
-    pub(crate) fn tabs(&self) -> [(&'static str, &'static str, bool); 8] {
+    pub(crate) fn tabs(&self) -> [(&'static str, &'static str, bool); 9] {
         [
             ("/overview", "Overview", self.lit(Tab::Overview)),
             ("/accounts", "Accounts", self.lit(Tab::Accounts)),
             ("/failed-logins", "Failed logins", self.lit(Tab::FailedLogins)),
             ("/blocked", "Blocked", self.lit(Tab::Blocked)),
             ("/junk", "Junk mail", self.lit(Tab::Junk)),
+            ("/printers", "Printers", self.lit(Tab::Printers)),
             ("/outgoing", "Outgoing mail", self.lit(Tab::Outgoing)),
             ("/dns", "DNS records", self.lit(Tab::Dns)),
             ("/mail-programs", "Mail programs", self.lit(Tab::Programs)),

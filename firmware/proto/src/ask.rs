@@ -37,6 +37,12 @@ pub enum Question {
         /// MAIL FROM.
         from: ReversePath,
     },
+    /// May whoever calls from there, without a login where one is needed, send as `from`? A printer
+    /// may -> `Done` or `Refused`.
+    Printer {
+        /// MAIL FROM.
+        from: ReversePath,
+    },
     /// Will we take mail for this recipient (and, after a login, pass it on)? -> `Done` or `Refused`.
     Recipient {
         /// RCPT TO.

@@ -38,6 +38,10 @@ pub enum Refusal {
     UnknownRecipient,
     /// Relaying needs a login.
     RelayDenied,
+    /// Submission needs a login.
+    LoginRequired,
+    /// A printer that may write to people here only.
+    HereOnly,
     /// Mail that claims this domain, from a network that may not, without a login.
     Shielded {
         /// The domain.
@@ -132,9 +136,12 @@ impl Refusal {
             Self::Blocked { until: None, .. } => (554, "5.7.1"),
             Self::UnknownRecipient => (550, "5.1.1"),
             Self::Greylisted { .. } => (451, "4.7.1"), // RFC 6647 2.3
-            Self::RelayDenied | Self::Shielded { .. } | Self::Unwanted { .. } | Self::NotYourSender => {
-                (550, "5.7.1")
-            }
+            Self::RelayDenied
+            | Self::Shielded { .. }
+            | Self::Unwanted { .. }
+            | Self::NotYourSender
+            | Self::HereOnly => (550, "5.7.1"),
+            Self::LoginRequired => (530, "5.7.0"), // RFC 4954 6
             Self::TooBig { .. } => (552, "5.3.4"), // RFC 1870 6
             Self::BadMessage(_) => (554, "5.6.0"),
             Self::Loop => (554, "5.4.6"),
@@ -161,9 +168,12 @@ impl Refusal {
                 Some("LIMIT")
             }
             Self::UnknownRecipient | Self::NoSuchMailbox => Some("NONEXISTENT"),
-            Self::RelayDenied | Self::Shielded { .. } | Self::Unwanted { .. } | Self::NotYourSender => {
-                Some("NOPERM")
-            }
+            Self::RelayDenied
+            | Self::Shielded { .. }
+            | Self::Unwanted { .. }
+            | Self::NotYourSender
+            | Self::HereOnly
+            | Self::LoginRequired => Some("NOPERM"),
             Self::MailboxExists => Some("ALREADYEXISTS"),
             Self::CannotChange(_) => Some("CANNOT"),
             Self::InUse => Some("INUSE"),
@@ -236,6 +246,8 @@ impl Refusal {
             Self::RelayDenied => {
                 "We take mail for others only after a login. Turn on authentication in your mail program."
             }
+            Self::LoginRequired => "Log in first: turn on authentication in your mail program.",
+            Self::HereOnly => "This device may write to people of the office only. Ask your administrator.",
             Self::Shielded { domain } => {
                 return format!(
                     "Mail from {} is taken without a login only from its own network. Turn on authentication in your mail program, or ask the administrator.",

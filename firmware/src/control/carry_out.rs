@@ -46,6 +46,7 @@ pub(super) async fn carry_out(house: &Arc<House>, request: &Request) -> Result<V
             Ok(json!({ "address": address, "held": held.unwrap_or_default() }))
         }
         Request::Guard { ask } => super::guard::carry_out(house, ask).await,
+        Request::Printer { wish } => super::printer::carry_out(house, wish).await,
         Request::Device { ask } => super::device::carry_out(house, ask).await,
         Request::Filter { ask } => super::filtering::carry_out(house, ask).await,
         Request::Screening(wish) => super::screening::carry_out(house, wish, BY).await,

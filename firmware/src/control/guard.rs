@@ -129,7 +129,7 @@ fn all(house: &House) -> Result<Value> {
     let snapshot = house.store.snapshot()?;
     let (held, now) = (snapshot.held()?, house.clock.now());
     let mut rows = Vec::new();
-    for account in snapshot.accounts()? {
+    for account in snapshot.people_and_printers()? {
         let mut report = report(&house.guard, &account, &held, now)?;
         report.counts.retain(|_, count| *count > 0);
         report.limits.clear();

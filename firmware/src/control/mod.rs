@@ -7,6 +7,7 @@ mod device;
 mod filtering;
 mod guard;
 mod links;
+mod printer;
 mod screening;
 mod shield;
 
@@ -16,6 +17,7 @@ pub use device::DeviceRequest;
 pub use filtering::FilterRequest;
 pub use guard::GuardRequest;
 pub use links::{Changes, LinksRequest};
+pub use printer::{PrinterRequest, PrinterWish};
 pub use screening::Screening;
 pub use shield::ShieldRequest;
 
@@ -87,6 +89,11 @@ pub enum Request {
     Filter {
         /// What.
         ask: FilterRequest,
+    },
+    /// Something about printers and scanners.
+    Printer {
+        /// What.
+        wish: PrinterRequest,
     },
     /// What the wizard does, in one go.
     Setup {

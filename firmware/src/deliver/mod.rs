@@ -27,7 +27,7 @@ mod relay;
 mod submit;
 
 pub use inbound::inbound;
-pub use submit::submit;
+pub use submit::{may_send, submit};
 
 use crate::clock::Clock;
 use crate::dns::Dns;

@@ -39,7 +39,8 @@ pub fn recipient(snapshot: &Snapshot, office: &Office, address: &Address) -> Res
     if token(address).is_some() {
         return Ok(Recipient::Reply);
     }
-    if !is_role(address) {
+    // Bounces and answers to what a printer sent: nobody else reads them.
+    if !is_role(address) && !is_printer(snapshot, address)? {
         return Ok(Recipient::Unknown);
     }
     let mut admins = Vec::new();
@@ -76,6 +77,14 @@ pub fn token(address: &Address) -> Option<&str> {
     start.eq_ignore_ascii_case(REPLY).then_some(token)
 }
 
+fn is_printer(snapshot: &Snapshot, address: &Address) -> Result<bool, StoreError> {
+    let key = address.key();
+    Ok(snapshot
+        .printers()?
+        .iter()
+        .any(|printer| printer.address.key() == key))
+}
+
 fn is_role(address: &Address) -> bool {
     ROLES
         .iter()
@@ -102,6 +111,7 @@ mod tests {
             created: Timestamp(0),
             unfrozen_at: None,
             freeze_seen: false,
+            printer: None,
         };
         for (address, user, admin) in [
             ("ann@example.com", true, true),

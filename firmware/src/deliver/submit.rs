@@ -132,8 +132,11 @@ impl From<Refusal> for Unfit {
     }
 }
 
-// The account may have lost its right to send since the login.
-fn may_send(state: &AccountState, now: Timestamp) -> Result<(), Refusal> {
+/// Whether an account in this state may send at `now`: it may have lost the right since the login.
+///
+/// # Errors
+/// Why not.
+pub fn may_send(state: &AccountState, now: Timestamp) -> Result<(), Refusal> {
     match state {
         AccountState::Active => Ok(()),
         AccountState::Limited { .. } => match state.limited_until(now) {
@@ -365,7 +368,7 @@ impl Desk {
             name: None,
             by: self.office.hostname.as_str(),
             tls: facts.tls_words().as_deref(),
-            authenticated: true,
+            authenticated: self.account.printer.is_none(),
             utf8: envelope.wishes.utf8,
             id,
             recipient: only(&envelope.to),

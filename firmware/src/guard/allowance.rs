@@ -435,6 +435,9 @@ impl Watched {
 // Whoever was just given back is watched twice as closely.
 fn allowed(rules: &Rules, account: &Account, now: Timestamp) -> Allowed {
     let allowed = rules.of(account.id);
+    if let Some(printer) = &account.printer {
+        return allowed.of_printer(printer.terms.limit);
+    }
     if is_watched(account, now) {
         allowed.halved()
     } else {

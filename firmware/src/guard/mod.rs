@@ -11,6 +11,7 @@ mod networks;
 pub mod newcomer;
 pub mod notice;
 mod password;
+pub mod printers;
 pub mod reply;
 pub mod report;
 pub mod rules;

@@ -122,6 +122,23 @@ impl Allowed {
             .unwrap_or_default()
     }
 
+    /// What a printer may send: so many messages in an hour, then it has to wait. All else is the
+    /// office's.
+    #[must_use]
+    pub fn of_printer(mut self, messages: u32) -> Self {
+        for (counter, limit) in COUNTERS.into_iter().zip(&mut self.limits) {
+            if matches!(
+                counter,
+                Counter::LanMessages | Counter::KnownMessages | Counter::NewMessages
+            ) {
+                *limit = messages;
+            }
+        }
+        self.action = GuardAction::Limit;
+        self.exempt = false;
+        self
+    }
+
     /// Half of everything, at least one: for an account that was just given back.
     #[must_use]
     pub fn halved(mut self) -> Self {

@@ -1,8 +1,8 @@
 //! The shield: from which networks mail may claim to come from a domain without a login.
 //!
 //! Applies to port 25, where nobody logs in: to MAIL FROM and to every address in From. A network
-//! that may claim a domain may still only write to people here: relaying wants a login. So do
-//! printers and scanners that write to the outside: there is no account without a password yet.
+//! that may claim a domain may still only write to people here: relaying wants a login, or a printer
+//! that an admin allowed ([`super::printers`]).
 
 use super::allowance::Guard;
 use super::networks::{Lan, Network};

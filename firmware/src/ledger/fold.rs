@@ -1,6 +1,7 @@
 //! Equal failed logins become one event with a count: a phone with an old password tries all night.
+//! So does a printer that nobody allowed.
 
-use proto::types::{AccountId, Mechanism, Protocol};
+use proto::types::{AccountId, Address, Mechanism, Protocol, Timestamp};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,14 +14,20 @@ pub(super) const LONGEST: Duration = Duration::from_secs(60);
 const MOST: usize = 1024;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key {
-    protocol: Protocol,
-    ip: IpAddr,
-    login: String,
-    account: Option<AccountId>,
-    mechanism: Mechanism,
-    tls: bool,
-    reason: String,
+enum Key {
+    Login {
+        protocol: Protocol,
+        ip: IpAddr,
+        login: String,
+        account: Option<AccountId>,
+        mechanism: Mechanism,
+        tls: bool,
+        reason: String,
+    },
+    Relay {
+        ip: IpAddr,
+        from: Address,
+    },
 }
 
 #[derive(Debug)]
@@ -99,49 +106,55 @@ impl Fold {
 }
 
 fn key(event: &Event) -> Option<Key> {
-    let EventKind::LoginFailed {
-        protocol,
-        ip,
-        login,
-        account,
-        mechanism,
-        tls,
-        reason,
-        ..
-    } = &event.kind
-    else {
-        return None;
-    };
-    Some(Key {
-        protocol: *protocol,
-        ip: *ip,
-        login: login.clone(),
-        account: *account,
-        mechanism: *mechanism,
-        tls: *tls,
-        reason: reason.clone(),
-    })
+    match &event.kind {
+        EventKind::LoginFailed {
+            protocol,
+            ip,
+            login,
+            account,
+            mechanism,
+            tls,
+            reason,
+            ..
+        } => Some(Key::Login {
+            protocol: *protocol,
+            ip: *ip,
+            login: login.clone(),
+            account: *account,
+            mechanism: *mechanism,
+            tls: *tls,
+            reason: reason.clone(),
+        }),
+        EventKind::RelayDenied { ip, from, .. } => Some(Key::Relay {
+            ip: *ip,
+            from: from.clone(),
+        }),
+        _ => None,
+    }
 }
 
-fn merge(into: &mut Event, later: Event) {
-    let EventKind::LoginFailed {
-        count: more,
-        last: later_last,
-        ..
-    } = later.kind
-    else {
+// How many, and when the last of them was.
+fn folded(event: &mut Event) -> Option<(&mut u32, &mut Option<Timestamp>)> {
+    match &mut event.kind {
+        EventKind::LoginFailed { count, last, .. } | EventKind::RelayDenied { count, last, .. } => {
+            Some((count, last))
+        }
+        _ => None,
+    }
+}
+
+fn merge(into: &mut Event, mut later: Event) {
+    let at = later.at;
+    let (Some((count, last)), Some((more, later_last))) = (folded(into), folded(&mut later)) else {
         return;
     };
-    if let EventKind::LoginFailed { count, last, .. } = &mut into.kind {
-        *count = count.saturating_add(more);
-        *last = Some(later_last.unwrap_or(later.at));
-    }
+    *count = count.saturating_add(*more);
+    *last = Some(later_last.unwrap_or(at));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proto::types::Timestamp;
 
     fn failed(at: i64, login: &str) -> Event {
         Event {

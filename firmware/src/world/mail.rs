@@ -4,16 +4,21 @@ use super::{World, refused};
 use crate::deliver::people::{self, Recipient};
 use crate::deliver::{self, fresh_id};
 use crate::guard::Sending;
-use crate::guard::reply;
+use crate::guard::{printers, reply};
 use crate::settings::{self, Office};
 use crate::spool::Spool;
-use proto::ask::{Answer, Envelope};
+use proto::ask::{Answer, Envelope, Identity};
 use proto::refusal::Refusal;
 use proto::types::{Address, Protocol, ReversePath};
 
 impl World {
     /// May this session send as `from`?
     pub(super) async fn sender(&mut self, from: &ReversePath) -> Result<Answer, Refusal> {
+        self.begin(from)?;
+        if let Some(printer) = &self.printer {
+            deliver::may_send(&printer.state, self.house.clock.now())?;
+            return Ok(Answer::Done);
+        }
         let judged = self.judge_sender(from);
         let (Err(Refusal::NotYourSender), Some(identity)) = (&judged, &self.facts.identity) else {
             return judged;
@@ -29,6 +34,32 @@ impl World {
         let refusal = self.post.guard.strange_sender(&sending).await;
         self.rest();
         Err(refusal)
+    }
+
+    /// May whoever calls from there send as `from` where a login is needed and none was given?
+    pub(super) fn printer(&mut self, from: &ReversePath) -> Result<Answer, Refusal> {
+        self.begin(from)?;
+        if let Some(printer) = &self.printer {
+            deliver::may_send(&printer.state, self.house.clock.now())?;
+            return Ok(Answer::Done);
+        }
+        if let Some(from) = from {
+            printers::denied(&self.house, &self.facts, from, None);
+        }
+        Err(Refusal::LoginRequired)
+    }
+
+    // A message begins: is it a printer's? Who logged in is none.
+    fn begin(&mut self, from: &ReversePath) -> Result<(), Refusal> {
+        self.from.clone_from(from);
+        self.printer = None;
+        let (None, Some(from)) = (&self.facts.identity, from) else {
+            return Ok(());
+        };
+        let (guard, ip) = (self.house.guard.clone(), self.facts.ip());
+        let snapshot = self.snapshot().map_err(refused)?;
+        self.printer = guard.printer_at(snapshot, ip, from).map_err(refused)?;
+        Ok(())
     }
 
     fn judge_sender(&mut self, from: &ReversePath) -> Result<Answer, Refusal> {
@@ -79,7 +110,9 @@ impl World {
 
     /// Will we take mail for this recipient?
     pub(super) fn recipient(&mut self, address: &Address) -> Result<Answer, Refusal> {
-        let may_relay = self.facts.identity.is_some();
+        let terms = self.printer.as_ref().and_then(|account| account.printer.as_ref());
+        let here_only = terms.is_some_and(|printer| printer.terms.here_only);
+        let may_relay = self.facts.identity.is_some() || self.printer.is_some();
         let snapshot = self.snapshot().map_err(refused)?;
         let office: Option<Office> = settings::read(snapshot, settings::OFFICE).map_err(refused)?;
         // Before the setup is finished nobody can tell whose mail this is: let them come again.
@@ -87,6 +120,7 @@ impl World {
         match people::recipient(snapshot, &office, address).map_err(refused)? {
             Recipient::Here(_) | Recipient::Reply => Ok(Answer::Done),
             Recipient::Unknown => Err(Refusal::UnknownRecipient),
+            Recipient::Elsewhere if here_only => Err(Refusal::HereOnly),
             Recipient::Elsewhere if may_relay => Ok(Answer::Done),
             Recipient::Elsewhere => Err(Refusal::RelayDenied),
         }
@@ -108,7 +142,11 @@ impl World {
                 return Ok(Answer::Accepted { id: fresh_id() });
             }
         }
-        let id = match &self.facts.identity {
+        let printer = self.printer.take().map(|printer| Identity {
+            account: printer.id,
+            address: printer.address,
+        });
+        let id = match self.facts.identity.as_ref().or(printer.as_ref()) {
             Some(identity) => deliver::submit(&self.post, &self.facts, identity, &envelope, spool).await?,
             None => deliver::inbound(&self.post, &self.facts, &envelope, spool).await?,
         };

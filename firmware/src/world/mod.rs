@@ -10,6 +10,7 @@ pub use maildrop::Maildrops;
 
 use crate::deliver::Post;
 use crate::facts::{ConnectionFacts, TlsFacts};
+use crate::guard::printers;
 use crate::guard::screen::Offence;
 use crate::guard::{Attempt, Bell, Entered, Ticket, newcomer};
 use crate::house::House;
@@ -18,10 +19,10 @@ use maildrop::Lock;
 use proto::ask::{Answer, Identity, Question};
 use proto::refusal::Refusal;
 use proto::sasl::scram::Proof;
-use proto::types::{AccountId, BlobId, Mechanism, Protocol, Secret, Span};
+use proto::types::{AccountId, BlobId, Mechanism, Protocol, ReversePath, Secret, Span};
 use std::io;
 use std::sync::Arc;
-use store::{BodyReader, Snapshot, StoreError};
+use store::{Account, BodyReader, Snapshot, StoreError};
 use tokio::time::timeout;
 use tracing::{error, warn};
 
@@ -35,6 +36,9 @@ pub struct World {
     snapshot: Option<Snapshot>,
     body: Option<(BlobId, BodyReader)>,
     maildrop: Option<Lock>,
+    // MAIL FROM of the message under way, and the printer that it comes from.
+    from: ReversePath,
+    printer: Option<Account>,
 }
 
 impl World {
@@ -49,6 +53,8 @@ impl World {
             snapshot: None,
             body: None,
             maildrop: None,
+            from: None,
+            printer: None,
         }
     }
 
@@ -86,7 +92,8 @@ impl World {
     /// Whether the door wants a login that has not come yet.
     #[must_use]
     pub fn wants_login(&self) -> bool {
-        self.facts.identity.is_none() && self.facts.protocol != Protocol::Smtp
+        let known = self.facts.identity.is_some() || self.printer.is_some();
+        !known && self.facts.protocol != Protocol::Smtp
     }
 
     /// An empty spool.
@@ -112,8 +119,18 @@ impl World {
             Question::Salt { login } => self.salt(&login).await,
             Question::Prove(proof) => self.prove(&proof).await,
             Question::Sender { from } => self.sender(&from).await,
+            Question::Printer { from } => {
+                let answer = self.printer(&from);
+                if answer.is_err() {
+                    self.misbehaved(Offence::Error).await;
+                }
+                answer
+            }
             Question::Recipient { address } => {
                 let answer = self.recipient(&address);
+                if let (Err(Refusal::RelayDenied), Some(from)) = (&answer, &self.from) {
+                    printers::denied(&self.house, &self.facts, from, Some(&address));
+                }
                 if matches!(answer, Err(Refusal::UnknownRecipient | Refusal::RelayDenied)) {
                     self.misbehaved(Offence::Recipient).await;
                 }

@@ -106,12 +106,20 @@ type References = BTreeMap<u64, u32>;
 
 fn accounts(snapshot: &Snapshot, report: &mut CheckReport) -> Result<(), StoreError> {
     let newest = last(snapshot, Counter::Account)?;
-    for account in snapshot.accounts()? {
+    let mut printers = 0;
+    for account in snapshot.people_and_printers()? {
         let id = account.id;
-        report.accounts += 1;
         report.demand(id.0 <= newest, || {
             format!("account {id} has a number that was not given out")
         });
+        if account.printer.is_some() {
+            printers += 1;
+            report.demand(!account.admin && account.password_hash.is_empty(), || {
+                format!("printer {id} could log in")
+            });
+            continue;
+        }
+        report.accounts += 1;
         let found = snapshot
             .account_by_address(&account.address)?
             .map(|found| found.id);
@@ -123,8 +131,8 @@ fn accounts(snapshot: &Snapshot, report: &mut CheckReport) -> Result<(), StoreEr
     }
     let addresses = snapshot.transaction.open_table(ADDRESSES)?.len()?;
     let accounts = snapshot.transaction.open_table(ACCOUNTS)?.len()?;
-    report.demand(addresses == accounts, || {
-        format!("{accounts} accounts have {addresses} addresses")
+    report.demand(addresses + printers == accounts, || {
+        format!("{accounts} accounts, {printers} of them printers, have {addresses} addresses")
     });
     Ok(())
 }

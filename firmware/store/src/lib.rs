@@ -28,6 +28,6 @@ pub use store::{Options, Store};
 pub use values::{
     Account, AccountCounts, AccountState, Acquaintance, BayesState, Body, Counter, Delivered, Delivery,
     Event, EventKind, FileHash, Freeze, FreezeOutcome, GreyAnswer, GreyRow, GreyState, GuardAction, Lesson,
-    Link, LinkChange, LinkId, MailCopy, NewAccount, NewLink, Outgoing, Place, QueueItem, SenderEntry,
-    SenderList, Settlement, SourceClass, Submission, TokenCount, Trip,
+    Link, LinkChange, LinkId, MailCopy, NewAccount, NewLink, NewPrinter, Outgoing, Place, Printer, QueueItem,
+    SenderEntry, SenderList, Settlement, SourceClass, Submission, Terms, TokenCount, Trip,
 };

@@ -297,6 +297,8 @@ pub(crate) struct AccountRow {
     pub unfrozen_at: Option<Timestamp>,
     #[serde(default)]
     pub freeze_seen: bool,
+    #[serde(default)]
+    pub printer: Option<crate::Printer>,
 }
 
 impl AccountRow {
@@ -311,6 +313,7 @@ impl AccountRow {
             created: self.created,
             unfrozen_at: self.unfrozen_at,
             freeze_seen: self.freeze_seen,
+            printer: self.printer,
         }
     }
 }

@@ -6,8 +6,8 @@ use crate::write::{Prepared, Write};
 use crate::writer::{Job, Operation, WAITING, Writer};
 use crate::{
     AccountState, Acquaintance, Change, CheckReport, Delivered, Delivery, Event, FileHash, Freeze,
-    FreezeOutcome, GreyAnswer, Lesson, Link, LinkChange, LinkId, NewAccount, OpenError, SenderEntry,
-    Settlement, Snapshot, StoreError, Submission,
+    FreezeOutcome, GreyAnswer, Lesson, Link, LinkChange, LinkId, NewAccount, NewPrinter, OpenError,
+    SenderEntry, Settlement, Snapshot, StoreError, Submission, Terms,
 };
 use proto::ask::{FlagChange, SpecialUse};
 use proto::types::{AccountId, Flags, MailboxId, ModSeq, QueueId, Timestamp, Uid, UidValidity};
@@ -313,6 +313,30 @@ impl Store {
     /// `Exists`: the address.
     pub async fn create_account(&self, account: NewAccount) -> Result<AccountId, StoreError> {
         self.ask(0, move |write| write.create_account(&account)).await
+    }
+
+    /// Allows a printer or scanner: an account that nobody logs in to and that has no mailboxes.
+    ///
+    /// # Errors
+    /// `Exists`: one with this address and sender.
+    pub async fn create_printer(&self, printer: NewPrinter) -> Result<AccountId, StoreError> {
+        self.ask(0, move |write| write.create_printer(&printer)).await
+    }
+
+    /// Sets what a printer may do.
+    ///
+    /// # Errors
+    /// `NotFound`: no such printer.
+    pub async fn set_printer(&self, id: AccountId, terms: Terms) -> Result<(), StoreError> {
+        self.ask(0, move |write| write.set_printer(id, &terms)).await
+    }
+
+    /// Forgets a printer. Its mail that waits goes on as the box's own.
+    ///
+    /// # Errors
+    /// `NotFound`: no such printer. `CannotChange`: its mail is held.
+    pub async fn remove_printer(&self, id: AccountId) -> Result<(), StoreError> {
+        self.ask(0, move |write| write.remove_printer(id)).await
     }
 
     /// Sets the state; queued mail of the account is held or released with it.

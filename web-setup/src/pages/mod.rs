@@ -14,6 +14,7 @@ pub(crate) mod overview;
 pub(crate) mod password;
 pub(crate) mod plain;
 pub(crate) mod power;
+pub(crate) mod printers;
 pub(crate) mod programs;
 pub(crate) mod shared;
 pub(crate) mod shield;

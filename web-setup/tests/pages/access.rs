@@ -26,6 +26,9 @@ const FORM: &[(&str, &str)] = &[
     ("list", "block"),
     ("network", "203.0.113.0/24"),
     ("outside", "ann@home.example"),
+    ("ip", "192.168.1.9"),
+    ("from", "scanner@example.com"),
+    ("deed", "pause"),
 ];
 
 async fn ask(browser: &mut Browser, method: &str, path: &str) -> (StatusCode, String) {

@@ -11,8 +11,8 @@ use tower::ServiceExt;
 use web_setup::{
     Account, AccountState, Appliance, Choice, Count, Device, Devices, DkimRecord, Facts, FailedLogin,
     FailedLogins, Fault, FilterWish, Glance, JunkMail, Left, ListWish, Login, LoginFilter, LoginMail, Octets,
-    Office, Outgoing, Panel, Pass, Peer, Piece, Ports, Power, Progress, Screening, SenderRow, SenderWish,
-    Shared, SharedFile, ShieldRow, Smarthost, Waiting, Watch,
+    Office, Outgoing, Panel, Pass, Peer, Piece, Ports, Power, Printer, PrinterDeed, PrinterWish, Printers,
+    Progress, Screening, SenderRow, SenderWish, Shared, SharedFile, ShieldRow, Smarthost, Waiting, Watch,
 };
 
 pub const CODE: &str = "K7QM-2WXZ";
@@ -46,6 +46,7 @@ pub struct Inner {
     pub junk: JunkMail,
     pub shared: BTreeMap<String, Shared>,
     pub pieces: Vec<Piece>,
+    pub printers: Printers,
     pub outgoing: Vec<Waiting>,
     pub smarthost: Option<(Smarthost, Option<Secret>)>,
     pub simulated: bool,
@@ -336,6 +337,51 @@ impl Appliance for Desk {
         self.lock().pieces.push(piece);
         let (start, length) = (piece.start as usize, piece.length as usize);
         Ok(Body::from(SHARED[start..start + length].to_vec()))
+    }
+
+    async fn printers(&self) -> Result<Printers, Fault> {
+        Ok(self.lock().printers.clone())
+    }
+
+    async fn allow_printer(&self, wish: PrinterWish) -> Result<(), Fault> {
+        let Ok(ip) = wish.ip.parse() else {
+            return Err(Fault::Refused("That is no address.".to_owned()));
+        };
+        let mut inner = self.change("allow printer");
+        inner.printers.tried.retain(|tried| tried.ip != ip);
+        inner.printers.list.push(Printer {
+            id: AccountId(1),
+            name: wish.name,
+            ip,
+            from: Address::parse(&wish.from).unwrap(),
+            limit: wish.limit.unwrap_or(30),
+            here_only: wish.here_only,
+            state: "active",
+            until: None,
+            sent: 3,
+            used: None,
+            held: 0,
+        });
+        Ok(())
+    }
+
+    async fn act_on_printer(&self, id: AccountId, deed: PrinterDeed) -> Result<(), Fault> {
+        if id != AccountId(1) {
+            return Err(Fault::Gone);
+        }
+        let held = self.lock().printers.list.iter().any(|printer| printer.held > 0);
+        if deed == PrinterDeed::Remove && held {
+            return Err(Fault::Refused("Mail of this device is held.".to_owned()));
+        }
+        let mut inner = self.change("act on printer");
+        for printer in &mut inner.printers.list {
+            printer.state = if deed == PrinterDeed::Pause {
+                "paused"
+            } else {
+                "active"
+            };
+        }
+        Ok(())
     }
 
     async fn shield(&self) -> Result<Vec<ShieldRow>, Fault> {

@@ -15,6 +15,7 @@ mod desk;
 mod devices;
 mod junk;
 mod outgoing;
+mod printers;
 mod setup;
 mod shared;
 mod shield;

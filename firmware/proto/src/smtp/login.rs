@@ -23,6 +23,10 @@ impl Smtp {
         if self.identity.is_some() {
             return self.refuse(503, "5.5.1", "You are logged in already.", out);
         }
+        if self.transaction.is_some() {
+            // RFC 4954 4: else the message would have two senders
+            return self.refuse(503, "5.5.1", "Finish the message first, or say RSET.", out);
+        }
         if !self.client.as_ref().is_some_and(|client| client.esmtp) {
             return self.refuse(503, "5.5.1", "Say EHLO first.", out);
         }

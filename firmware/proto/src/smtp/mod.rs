@@ -44,7 +44,7 @@ pub struct Config {
     pub hostname: String,
     /// Where `<postmaster>` without a domain goes.
     pub domain: Domain,
-    /// Whether this is submission: a login is needed before any mail.
+    /// Whether this is submission: a login is needed before any mail, but for printers.
     pub submission: bool,
     /// TLS on this connection.
     pub tls: Tls,

@@ -31,15 +31,6 @@ impl Smtp {
         if self.client.is_none() {
             return self.refuse(503, "5.5.1", "Say EHLO first.", out);
         }
-        if self.config.submission && self.identity.is_none() {
-            // RFC 4954 6
-            return self.refuse(
-                530,
-                "5.7.0",
-                "Log in first: turn on authentication in your mail program.",
-                out,
-            );
-        }
         if self.transaction.is_some() {
             return self.refuse(503, "5.5.1", "A message has begun already; RSET ends it.", out);
         }
@@ -50,8 +41,11 @@ impl Smtp {
         if mail.size.is_some_and(|size| size > limit) {
             return self.refuse_with(&Refusal::TooBig { limit }.smtp(), out);
         }
-        let question = Question::Sender {
-            from: mail.from.clone(),
+        let from = mail.from.clone();
+        let question = if self.config.submission && self.identity.is_none() {
+            Question::Printer { from }
+        } else {
+            Question::Sender { from }
         };
         let transaction = Transaction {
             from: mail.from,

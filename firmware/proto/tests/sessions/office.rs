@@ -137,6 +137,10 @@ impl World for Office {
                 }
                 _ => Answer::Done,
             },
+            Question::Printer { from } => match from {
+                Some(from) if from.local() == "scanner" => Answer::Done,
+                _ => Answer::Refused(Refusal::LoginRequired),
+            },
             Question::Recipient { address } => self.recipient(connection, &address),
             Question::Accept(envelope) => {
                 let asked = wishes(&envelope);

@@ -44,8 +44,22 @@ impl Snapshot {
         }
     }
 
-    /// All accounts, oldest first.
+    /// People's accounts, oldest first.
     pub fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        let mut accounts = self.people_and_printers()?;
+        accounts.retain(|account| account.printer.is_none());
+        Ok(accounts)
+    }
+
+    /// Printers and scanners, oldest first.
+    pub fn printers(&self) -> Result<Vec<Account>, StoreError> {
+        let mut accounts = self.people_and_printers()?;
+        accounts.retain(|account| account.printer.is_some());
+        Ok(accounts)
+    }
+
+    /// All of both, oldest first.
+    pub fn people_and_printers(&self) -> Result<Vec<Account>, StoreError> {
         let table = self.transaction.open_table(ACCOUNTS)?;
         let accounts = table.iter()?.map(|entry| {
             let (id, row) = entry?;
@@ -54,10 +68,10 @@ impl Snapshot {
         accounts.collect()
     }
 
-    /// How many accounts are in which state.
+    /// How many accounts, printers included, are in which state.
     pub fn account_counts(&self) -> Result<AccountCounts, StoreError> {
         let mut counts = AccountCounts::default();
-        for account in self.accounts()? {
+        for account in self.people_and_printers()? {
             match account.state {
                 AccountState::Active => counts.active += 1,
                 AccountState::Limited { .. } => counts.limited += 1,

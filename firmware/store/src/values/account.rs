@@ -1,5 +1,6 @@
 //! People and devices of the office.
 
+use super::printer::Printer;
 use proto::types::{AccountId, Address, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +66,8 @@ pub struct Account {
     pub unfrozen_at: Option<Timestamp>,
     /// An admin has seen that it is frozen.
     pub freeze_seen: bool,
+    /// It is no person's: a printer or scanner, whose `address` is the one it may send from.
+    pub printer: Option<Printer>,
 }
 
 impl std::fmt::Debug for Account {

@@ -187,6 +187,28 @@ pub enum EventKind {
         to: Option<Address>,
         words: String,
     },
+    /// Somebody in the office's network wanted mail passed on without a login. Equal ones are
+    /// folded as those of `LoginFailed` are.
+    RelayDenied {
+        protocol: Protocol,
+        ip: IpAddr,
+        /// MAIL FROM.
+        from: Address,
+        /// The first recipient, where one was named.
+        to: Option<Address>,
+        count: u32,
+        #[serde(default)]
+        last: Option<Timestamp>,
+    },
+    /// What a printer or scanner may do was changed.
+    PrinterChanged {
+        account: AccountId,
+        ip: IpAddr,
+        from: Address,
+        by: String,
+        /// `allowed`, `changed`, `paused`, `resumed` or `removed`.
+        what: String,
+    },
     /// An address, a network or an account was shut out.
     Blocked {
         who: String,

@@ -7,6 +7,7 @@ mod event;
 mod filter;
 mod guard;
 mod link;
+mod printer;
 mod queue;
 
 pub use account::{Account, AccountCounts, AccountState, NewAccount};
@@ -16,4 +17,5 @@ pub use event::{Event, EventKind};
 pub use filter::{BayesState, GreyAnswer, GreyRow, GreyState, Lesson, SenderEntry, SenderList, TokenCount};
 pub use guard::{Acquaintance, Counter, Freeze, FreezeOutcome, GuardAction, SourceClass, Trip};
 pub use link::{FileHash, Link, LinkChange, LinkId, NewLink};
+pub use printer::{NewPrinter, Printer, Terms};
 pub use queue::{QueueItem, Settlement};

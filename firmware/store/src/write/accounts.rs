@@ -35,6 +35,7 @@ impl Write<'_> {
             created: new.created,
             unfrozen_at: None,
             freeze_seen: false,
+            printer: None,
         };
         self.put_account(id, &row)?;
         for (name, special) in MAILBOXES {

@@ -23,6 +23,7 @@ impl Write<'_> {
         let delivered = self.deliver(prepared)?;
         self.make_links(&submission.links)?;
         self.meet(submission.account, &submission.met, submission.at)?;
+        self.printer_sent(submission.account, submission.at)?;
         self.record(&submission.events)?;
         Ok(delivered)
     }

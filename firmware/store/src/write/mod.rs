@@ -10,6 +10,7 @@ mod ledger;
 mod links;
 mod mailboxes;
 mod messages;
+mod printers;
 mod queue;
 mod recent;
 mod senders;

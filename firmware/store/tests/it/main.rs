@@ -15,3 +15,4 @@ mod life;
 mod links;
 mod model;
 mod office;
+mod printers;

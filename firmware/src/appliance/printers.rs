@@ -1,0 +1,78 @@
+//! Printers and scanners as their page sees them.
+
+use super::{BY, fault};
+use crate::guard::printers;
+use crate::house::House;
+use proto::types::{AccountId, Address};
+use store::Terms;
+use web_setup::{Fault, Printer, PrinterDeed, PrinterWish, Printers, Tried};
+
+pub(super) async fn all(house: &House) -> Result<Printers, Fault> {
+    house.ledger.flush().await;
+    let domain = house.office().map_err(fault)?.map(|office| office.domain);
+    let snapshot = house.store.snapshot().map_err(fault)?;
+    let (mut held, now) = (snapshot.held().map_err(fault)?, house.clock.now());
+    let list = snapshot.printers().map_err(fault)?.into_iter();
+    let list = list.filter_map(|account| {
+        let state = printers::state(&account, now);
+        let until = account.state.limited_until(now);
+        let printer = account.printer?;
+        Some(Printer {
+            id: account.id,
+            name: printer.terms.name,
+            ip: printer.ip,
+            from: account.address,
+            limit: printer.terms.limit,
+            here_only: printer.terms.here_only,
+            state,
+            until,
+            sent: printer.sent,
+            used: printer.used,
+            held: held.remove(&account.id).unwrap_or_default(),
+        })
+    });
+    let tried = printers::tried(&snapshot).map_err(fault)?.into_iter();
+    let tried = tried.map(|tried| Tried {
+        ip: tried.ip,
+        fits: domain.as_ref() == Some(tried.from.domain()),
+        from: tried.from,
+        to: tried.to,
+        count: tried.count,
+        first: tried.first,
+        last: tried.last,
+    });
+    Ok(Printers {
+        list: list.collect(),
+        tried: tried.collect(),
+        domain: domain.map(|domain| domain.to_string()).unwrap_or_default(),
+    })
+}
+
+pub(super) async fn allow(house: &House, wish: PrinterWish) -> Result<(), Fault> {
+    let ip = wish.ip.trim().parse();
+    let ip = ip.map_err(|_| Fault::Refused("That is no address such as 192.168.1.50.".to_owned()))?;
+    let from = Address::parse(wish.from.trim());
+    let from = from.map_err(|error| Fault::Refused(format!("Its sender: {error}.")))?;
+    let terms = Terms {
+        name: wish.name,
+        limit: wish.limit.unwrap_or(printers::LIMIT),
+        here_only: wish.here_only,
+    };
+    let allowed = printers::allow(house, ip, from, terms, BY).await;
+    allowed.map(drop).map_err(fault)
+}
+
+pub(super) async fn act(house: &House, id: AccountId, deed: PrinterDeed) -> Result<(), Fault> {
+    let snapshot = house.store.snapshot().map_err(fault)?;
+    printers::find(&snapshot, id).map_err(fault)?;
+    drop(snapshot);
+    let by = BY.to_owned();
+    match deed {
+        PrinterDeed::Pause => printers::pause(house, id, BY).await,
+        PrinterDeed::Resume => printers::resume(house, id, BY).await,
+        PrinterDeed::Release => house.guard.release(id, by).await.map(drop),
+        PrinterDeed::Discard => house.guard.discard(id, by).await.map(drop),
+        PrinterDeed::Remove => printers::remove(house, id, BY).await,
+    }
+    .map_err(fault)
+}
