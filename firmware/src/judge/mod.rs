@@ -5,4 +5,5 @@ pub mod bayes;
 pub mod filtering;
 pub mod grey;
 pub mod lists;
+pub mod memory;
 pub mod sender;
