@@ -473,7 +473,9 @@ impl web_setup::Appliance for Appliance {
         };
         let id = match self.house().store.create_account(account).await {
             Err(StoreError::Exists) => {
-                return Err(Fault::Refused("There is such an account already.".to_owned()));
+                return Err(Fault::Refused(
+                    "There is an account or an alias of that name already.".to_owned(),
+                ));
             }
             made => made.map_err(fault)?,
         };

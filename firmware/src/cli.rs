@@ -6,6 +6,7 @@ mod device;
 mod filtering;
 mod guard;
 mod links;
+mod names;
 mod printer;
 mod screening;
 mod shield;
@@ -53,6 +54,12 @@ enum Role {
     /// Printers and scanners that send without a login
     #[command(subcommand)]
     Printer(printer::Printer),
+    /// The domains whose mail is here
+    #[command(subcommand)]
+    Domain(names::Domain),
+    /// Addresses that stand for others, and what may stand behind a name
+    #[command(subcommand)]
+    Alias(names::Alias),
     /// Set a fresh box up, as the wizard in the browser does; reads two lines from standard input:
     /// the admin's password and the first account's
     Setup {
@@ -173,6 +180,8 @@ fn act(role: Role) -> Result<ExitCode> {
             let (request, with) = wish.request();
             show(&control::ask(&with.data, &request)?, with.json)?;
         }
+        Role::Domain(wish) => answer(wish.request())?,
+        Role::Alias(wish) => answer(wish.request())?,
         Role::Setup {
             with,
             domain,

@@ -2,7 +2,9 @@
 //!
 //! Two signatures on every message: Ed25519 is short and fast, RSA is what every receiver knows.
 
+use crate::deliver::people::ascii;
 use crate::limits::PIECE;
+use crate::settings::{self, Office};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use mail_auth::common::crypto::{Ed25519Key, RsaKey, Sha256};
@@ -13,6 +15,7 @@ use proto::types::Domain;
 use rustls::pki_types::PrivateKeyDer;
 use serde::{Deserialize, Serialize};
 use std::io::Read;
+use store::{Snapshot, StoreError};
 use zeroize::Zeroizing;
 
 /// RSA modulus length: what receivers accept and a TXT record still holds (RFC 8301 3.2).
@@ -120,6 +123,17 @@ pub fn dns_records(keys: &Keys, domain: &Domain) -> [TxtRecord; 2] {
         text: format!("v=DKIM1; k={kind}; p={}", key.public),
     };
     [record(&keys.rsa, "rsa"), record(&keys.ed25519, "ed25519")]
+}
+
+/// The signer for mail from `domain`; `None` where there are no keys (yet).
+///
+/// # Errors
+/// The store's file failed, or the stored keys cannot be read.
+pub fn signer(snapshot: &Snapshot, office: &Office, domain: &Domain) -> Result<Option<Signer>, StoreError> {
+    let domain = ascii(domain);
+    let keys = settings::read::<Keys>(snapshot, &settings::dkim_of(office, &domain))?;
+    let signer = keys.map(|keys| Signer::new(&keys, &domain)).transpose();
+    signer.map_err(|error| StoreError::Internal(error.to_string()))
 }
 
 /// Signs messages for one domain.

@@ -63,6 +63,10 @@ pub struct House {
     pub replies: reply::Rates,
     /// Attachments that stayed here.
     pub links: Links,
+    /// One making of DKIM keys after the other.
+    pub key_making: tokio::sync::Mutex<()>,
+    /// One change of a domain's rules after the other.
+    pub naming: tokio::sync::Mutex<()>,
     /// Which inboxes are locked by POP3.
     pub maildrops: Maildrops,
     /// Largest message in octets, where the command line says so.
@@ -120,6 +124,8 @@ impl House {
             browsers: Callers::new(limits::BROWSERS, limits::BROWSERS_PER_IP),
             notices: notice::Seen::default(),
             replies: reply::Rates::default(),
+            key_making: tokio::sync::Mutex::default(),
+            naming: tokio::sync::Mutex::default(),
             maildrops: Maildrops::default(),
             max_message: None,
             spool: Arc::from(spool),

@@ -22,6 +22,7 @@ pub mod limits;
 pub mod links;
 pub mod listen;
 pub mod memory;
+pub mod names;
 pub mod notify;
 pub mod opening;
 pub mod panel;

@@ -14,6 +14,7 @@ use crate::ledger::reports;
 use crate::limits;
 use crate::listen::{self, Door};
 use crate::memory;
+use crate::names;
 use crate::panel;
 use crate::web;
 use anyhow::{Context, Result};
@@ -97,6 +98,9 @@ async fn open_and_serve(options: &Options) -> Result<()> {
     tokio::spawn(notice::watch(Arc::clone(&house)));
     tokio::spawn(reports::watch(Arc::clone(&house)));
     tokio::spawn(control::serve(Arc::clone(&house), control));
+    if house.office()?.is_some() {
+        names::make_keys(&house); // of a domain that was added just before the plug was pulled
+    }
     if let Some(pipe) = pipe {
         speak_with_board(&house, pipe, addresses(&doors)?)?;
     }

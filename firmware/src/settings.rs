@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 use store::{Snapshot, Store, StoreError};
 
 /// Key of [`Office`].
-pub const OFFICE: &str = "office";
-/// Key of [`crate::dkim::Keys`].
+pub const OFFICE: &str = store::OFFICE;
+/// Key of [`crate::dkim::Keys`] for the main domain; see [`dkim_of`].
 pub const DKIM: &str = "dkim";
+/// Key of [`Plus`].
+pub const PLUS: &str = "plus";
 /// Key of [`Smarthost`].
 pub const SMARTHOST: &str = "smarthost";
 /// Key of [`Admin`].
@@ -22,6 +24,15 @@ pub const LIMITS: &str = "limits";
 pub const SUBMISSION: &str = "submission";
 /// Key of [`Notices`].
 pub const NOTICES: &str = "notices";
+
+/// Key of a domain's [`crate::dkim::Keys`].
+#[must_use]
+pub fn dkim_of(office: &Office, domain: &Domain) -> String {
+    if *domain == office.domain {
+        return DKIM.to_owned();
+    }
+    format!("{DKIM}/{domain}")
+}
 
 /// Reads one setting; `None` where it was never set.
 ///
@@ -50,7 +61,7 @@ pub async fn write<T: Serialize>(store: &Store, key: &str, setting: &T) -> Resul
 /// Whose mail this is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Office {
-    /// The domain whose addresses are here.
+    /// The main domain whose addresses are here; the store knows the further ones.
     pub domain: Domain,
     /// The box's own name, as the world sees it: in greetings, Received fields and Message-IDs.
     pub hostname: Domain,
@@ -124,6 +135,19 @@ pub enum SmarthostTls {
 pub struct Submission {
     /// Whether the Received field tells the world the address of the client in the office.
     pub show_client_address: bool,
+}
+
+/// What may stand behind a name without making it another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plus {
+    /// What it starts with; `None`: every name counts whole.
+    pub separator: Option<char>,
+}
+
+impl Default for Plus {
+    fn default() -> Self {
+        Self { separator: Some('+') }
+    }
 }
 
 /// Where the guard's notices go besides the admins' inboxes here.

@@ -1,6 +1,7 @@
 //! Making a fresh box a mail server, in one go. The name of the office is written last: it is what
 //! opens the doors, and only then everything else is there.
 
+use crate::deliver::people;
 use crate::dkim;
 use crate::house::House;
 use crate::settings::{self, Admin, Office};
@@ -52,17 +53,31 @@ pub async fn finish(house: &House, setup: Setup) -> Result<()> {
     Ok(())
 }
 
-/// Makes the DKIM keys unless there are some. Takes seconds, on a small board up to a minute.
+/// Makes the DKIM keys of every domain that has none. Takes seconds for each, on a small board up to a
+/// minute. One call after the other.
 ///
 /// # Errors
 /// No random numbers, or the store failed.
 pub async fn ensure_keys(house: &House) -> Result<()> {
-    if house.store.snapshot()?.setting(settings::DKIM)?.is_some() {
-        return Ok(());
+    let _turn = house.key_making.lock().await;
+    let names = || -> Result<Vec<String>> {
+        let snapshot = house.store.snapshot()?;
+        let Some(office) = house.office()? else {
+            return Ok(vec![settings::DKIM.to_owned()]);
+        };
+        let domains = people::domains(&snapshot, &office)?;
+        let keys = domains.iter().map(|domain| settings::dkim_of(&office, domain));
+        Ok(keys.collect())
+    };
+    for name in names()? {
+        if house.store.snapshot()?.setting(&name)?.is_some() {
+            continue;
+        }
+        let keys = tokio::task::spawn_blocking(|| dkim::generate(1))
+            .await?
+            .context("cannot make DKIM keys")?;
+        settings::write(&house.store, &name, &keys).await?;
+        info!(%name, "signing keys made");
     }
-    let keys = tokio::task::spawn_blocking(|| dkim::generate(1))
-        .await?
-        .context("cannot make DKIM keys")?;
-    settings::write(&house.store, settings::DKIM, &keys).await?;
     Ok(())
 }

@@ -143,7 +143,7 @@ fn the_command_line_says_what_is_wrong() -> Result<()> {
         (
             vec!["account", "create", "x@elsewhere.example"],
             "pw-horse-123\n",
-            "must end with @",
+            "in no domain of this box",
         ),
         (
             vec!["account", "create", "not an address"],

@@ -213,6 +213,92 @@ fn no_trick_gets_mail_out_of_the_box() -> Result<()> {
     Ok(())
 }
 
+/// Tricks with further domains, aliases and separators: none is anybody's here, or leads out.
+const OUT_BY_NAMES: &[&[u8]] = &[
+    b"<victim%third.example@second.example>",
+    b"<\"victim@third.example\"@second.example>",
+    b"<anna@third.example@second.example>",
+    b"<@second.example:victim@third.example>",
+    b"<@second.example,@firm.example:anna@third.example>",
+    b"<anna@sub.second.example>",
+    b"<anna@econd.example>",
+    b"<anna@second.example.third.example>",
+    b"<anna@second.example%third.example>",
+    b"<victim+anna@second.example>",
+    b"<+anna@second.example>",
+    b"<victim@third.example+anna@second.example>",
+    b"<info+victim@third.example>",
+    b"<info@third.example>",
+    b"<\"info\"@third.example>",
+    b"<gone@gone.example>",
+    b"<postmaster@gone.example>",
+    b"<release+x@second.example>",
+    b"<release+x@caught.example>",
+    b"<postmaster+victim=third.example@second.example>",
+    b"<victim@caught.example@third.example>",
+    b"<@caught.example:victim@third.example>",
+    b"<victim@sub.caught.example>",
+    b"<\xff@caught.example>",
+];
+
+/// What looks like a trick and is caught here, as every name of that domain.
+const CAUGHT: &[&[u8]] = &[
+    b"<victim%third.example@caught.example>",
+    b"<\"victim@third.example\"@caught.example>",
+    b"<third.example!victim@CAUGHT.example>",
+    b"<anna+third.example@second.example>",
+    b"<\"info\"@second.example>",
+    b"<@third.example:Info+x@second.example>",
+];
+
+#[test]
+fn further_domains_aliases_and_catching_the_rest_open_no_way_out() -> Result<()> {
+    let mut pillarbox = Pillarbox::office(&["anna"], &["--dns", "127.0.0.1:9"])?;
+    for args in [
+        &["domain", "add", "second.example", "--same-names"][..],
+        &["domain", "add", "caught.example"],
+        &["domain", "set", "caught.example", "--catch-all", "anna"],
+        &["domain", "add", "gone.example", "--same-names"],
+        &["domain", "remove", "gone.example"],
+        &["alias", "put", "info", "anna", "--send-as"],
+    ] {
+        pillarbox.cli_ok(args, "")?;
+    }
+    let mut taken = 0;
+    for (door, starttls) in DOORS {
+        let port = pillarbox.port(door)?;
+        for to in OUT_BY_NAMES {
+            let (accepted, words) = Talk::open(port, starttls)?.offer(STRANGER, to)?;
+            ensure!(!accepted, "{door}: {}: {words}", String::from_utf8_lossy(to));
+        }
+        for to in CAUGHT {
+            let (accepted, words) = Talk::open(port, starttls)?.offer(STRANGER, to)?;
+            let to = String::from_utf8_lossy(to);
+            ensure!(accepted == (door == "smtp"), "{door}: {to}: {words}");
+            taken += usize::from(accepted);
+        }
+    }
+    // The shield knows every domain: this machine writes from the LAN only until something else is set.
+    pillarbox.cli_ok(&["guard", "shield", "set", "second.example", "192.0.2.0/24"], "")?;
+    let port = pillarbox.port("smtp")?;
+    let anna = b"<anna@firm.example>";
+    let (accepted, words) = Talk::open(port, false)?.offer(b"<anna@second.example>", anna)?;
+    ensure!(
+        !accepted && words.starts_with("550 5.7.1 Mail from second.example"),
+        "{words}"
+    );
+    ensure!(pillarbox.stop()? == Some(0));
+    let store = Store::open(pillarbox.data(), &Options::default())?;
+    ensure!(store.snapshot()?.queue_len()? == 0, "something waits to leave");
+    let report = store.check()?;
+    ensure!(report.is_clean(), "{report:?}");
+    ensure!(
+        usize::try_from(report.messages)? == taken,
+        "{taken} were taken: {report:?}"
+    );
+    Ok(())
+}
+
 #[test]
 fn the_shield_is_set_on_the_command_line_and_keeps_strangers_from_writing_as_the_office() -> Result<()> {
     let pillarbox = Pillarbox::office(&["anna"], &[])?;

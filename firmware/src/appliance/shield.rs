@@ -1,6 +1,7 @@
 //! The shield as its page sees it.
 
 use super::fault;
+use crate::deliver::people;
 use crate::guard::shield::Shield;
 use crate::house::House;
 use proto::types::Domain;
@@ -12,7 +13,8 @@ pub(super) fn rows(house: &House) -> Result<Vec<ShieldRow>, Fault> {
     };
     let snapshot = house.store.snapshot().map_err(fault)?;
     let shield = Shield::read(&snapshot).map_err(fault)?;
-    let rows = shield.rows(&office.domain).into_iter().map(|row| ShieldRow {
+    let domains = people::domains(&snapshot, &office).map_err(fault)?;
+    let rows = shield.rows(&domains).into_iter().map(|row| ShieldRow {
         domain: row.domain.to_string(),
         networks: row.places.iter().map(ToString::to_string).collect(),
         default: row.default,

@@ -1,6 +1,7 @@
 //! What the command line can have done.
 
 use super::Request;
+use crate::deliver::people;
 use crate::guard;
 use crate::house::House;
 use crate::panel;
@@ -49,6 +50,8 @@ pub(super) async fn carry_out(house: &Arc<House>, request: &Request) -> Result<V
         Request::Printer { wish } => super::printer::carry_out(house, wish).await,
         Request::Device { ask } => super::device::carry_out(house, ask).await,
         Request::Filter { ask } => super::filtering::carry_out(house, ask).await,
+        Request::Domain { ask } => super::names::domains(house, ask).await,
+        Request::Alias { ask } => super::names::aliases(house, ask).await,
         Request::Screening(wish) => super::screening::carry_out(house, wish, BY).await,
         Request::Links { ask } => super::links::carry_out(house, ask).await,
         Request::Check => {
@@ -83,11 +86,10 @@ pub(super) async fn carry_out(house: &Arc<House>, request: &Request) -> Result<V
 }
 
 async fn create(house: &House, address: &Address, password: &str, admin: bool) -> Result<Value> {
-    let office = house.office()?.context("set the box up first")?;
+    house.office()?.context("set the box up first")?;
     ensure!(
-        *address.domain() == office.domain,
-        "the address must end with @{}",
-        office.domain
+        people::token(address).is_none(),
+        "{address} is kept for answers to the guard's notices"
     );
     let account = NewAccount {
         address: address.clone(),
@@ -96,7 +98,7 @@ async fn create(house: &House, address: &Address, password: &str, admin: bool) -
         created: house.clock.now(),
     };
     let id = match house.store.create_account(account).await {
-        Err(StoreError::Exists) => anyhow::bail!("{address} exists already"),
+        Err(StoreError::Exists) => anyhow::bail!("{address} exists already, as an account or an alias"),
         created => created?,
     };
     let password = Secret::new(password.as_bytes().to_vec());

@@ -7,6 +7,7 @@ mod device;
 mod filtering;
 mod guard;
 mod links;
+mod names;
 mod printer;
 mod screening;
 mod shield;
@@ -17,6 +18,7 @@ pub use device::DeviceRequest;
 pub use filtering::FilterRequest;
 pub use guard::GuardRequest;
 pub use links::{Changes, LinksRequest};
+pub use names::{AliasRequest, DomainRequest};
 pub use printer::{PrinterRequest, PrinterWish};
 pub use screening::Screening;
 pub use shield::ShieldRequest;
@@ -94,6 +96,16 @@ pub enum Request {
     Printer {
         /// What.
         wish: PrinterRequest,
+    },
+    /// Something about the domains.
+    Domain {
+        /// What.
+        ask: DomainRequest,
+    },
+    /// Something about the aliases.
+    Alias {
+        /// What.
+        ask: AliasRequest,
     },
     /// What the wizard does, in one go.
     Setup {

@@ -1,5 +1,6 @@
 //! What the command line can have done about the shield.
 
+use crate::deliver::people;
 use crate::guard::shield::{Shield, Shielded};
 use crate::house::House;
 use anyhow::{Context, Result, anyhow};
@@ -36,8 +37,10 @@ pub(super) async fn carry_out(house: &House, wish: &ShieldRequest) -> Result<Val
         ShieldRequest::Remove { domain } => guard.unshield(domain).await,
     }
     .map_err(|words| anyhow!(words))?;
-    let shield = Shield::read(&house.store.snapshot()?)?;
-    Ok(shield.rows(&office.domain).iter().map(row).collect())
+    let snapshot = house.store.snapshot()?;
+    let shield = Shield::read(&snapshot)?;
+    let domains = people::domains(&snapshot, &office)?;
+    Ok(shield.rows(&domains).iter().map(row).collect())
 }
 
 fn row(row: &Shielded) -> Value {

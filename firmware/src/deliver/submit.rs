@@ -4,7 +4,7 @@ use super::inbound::{only, unreadable};
 use super::people::{self, Recipient, recipient};
 use super::{Post, fixed, fresh_id, notice, pieces, refusal, refuse};
 use crate::blocking::blocking;
-use crate::dkim::{Keys, Signer};
+use crate::dkim::{self, Signer};
 use crate::facts::ConnectionFacts;
 use crate::guard::Sending;
 use crate::links::{Leaves, Linked};
@@ -166,6 +166,7 @@ struct Message<'a> {
     spool: Spool,
     id: &'a str,
     now: Timestamp,
+    signer: Option<&'a Signer>,
 }
 
 // What is on the desk of the one who makes a message ready: one state of the store.
@@ -174,7 +175,6 @@ struct Desk {
     office: Office,
     account: Account,
     submission: settings::Submission,
-    signer: Option<Signer>,
 }
 
 impl Desk {
@@ -186,11 +186,8 @@ impl Desk {
             let (Some(office), Some(account)) = (office, account) else {
                 return Err(StoreError::NotFound);
             };
-            let keys = settings::read::<Keys>(&snapshot, settings::DKIM)?;
-            let signer = keys.map(|keys| Signer::new(&keys, &office.domain)).transpose();
             Ok(Self {
                 submission: settings::read(&snapshot, settings::SUBMISSION)?.unwrap_or_default(),
-                signer: signer.map_err(|error| StoreError::Internal(error.to_string()))?,
                 snapshot,
                 office,
                 account,
@@ -215,10 +212,18 @@ impl Desk {
         }
         let authors = fixed::authors(&original)?;
         let claimed = authors.iter().cloned().chain(fixed::senders(&original)?);
-        let foreign = |claimed: &Address| !people::owns(&self.account, &self.office, claimed);
-        if let Some(stranger) = claimed.into_iter().find(foreign) {
-            return Err(Unfit::Stranger(stranger));
+        for claimed in claimed {
+            let own = people::owns(&self.snapshot, &self.office, &self.account, &claimed);
+            if !own.map_err(|error| refusal(&error))? {
+                return Err(Unfit::Stranger(claimed));
+            }
         }
+        // With the key of the domain that readers see: only that one makes DMARC pass (RFC 7489 3.1).
+        let signer = match authors.first() {
+            Some(author) => dkim::signer(&self.snapshot, &self.office, author.domain()),
+            None => Ok(None),
+        };
+        let signer = signer.map_err(|error| refusal(&error))?;
         let fixed = fixed::header(&original, None, id, self.office.hostname.as_str());
         let (copies, outgoing) = self.address(envelope, fixed.is_ascii(), now)?;
         let size = spool.size();
@@ -233,7 +238,12 @@ impl Desk {
             };
             let mut linked = post.links.link(&self.snapshot, &leaves)?;
             let messages = linked.as_mut().map(|linked| std::mem::take(&mut linked.messages));
-            let whole = Message { spool, id, now };
+            let whole = Message {
+                spool,
+                id,
+                now,
+                signer: signer.as_ref(),
+            };
             let deliveries = self.deliveries(post, facts, envelope, whole, messages, (copies, outgoing))?;
             Ok((deliveries, linked))
         };
@@ -258,13 +268,18 @@ impl Desk {
         linked: Option<Vec<Spool>>,
         (copies, outgoing): (Vec<MailCopy>, Vec<Outgoing>),
     ) -> io::Result<Vec<Delivery>> {
-        let (id, now) = (whole.id, whole.now);
+        let (id, now, signer) = (whole.id, whole.now, whole.signer);
         let finish = |spool, copies, outgoing| {
             self.finish(
                 post,
                 facts,
                 envelope,
-                Message { spool, id, now },
+                Message {
+                    spool,
+                    id,
+                    now,
+                    signer,
+                },
                 copies,
                 outgoing,
             )
@@ -292,14 +307,19 @@ impl Desk {
         copies: Vec<MailCopy>,
         outgoing: Vec<Outgoing>,
     ) -> io::Result<Delivery> {
-        let Message { spool, id, now } = message;
+        let Message {
+            spool,
+            id,
+            now,
+            signer,
+        } = message;
         let original = pieces::header_of(&spool)?;
         // A Date that we are not sure of is worse than none.
         let date = post.clock.is_known().then_some(now);
         let header = fixed::header(&original, date, id, self.office.hostname.as_str());
         let skip = original.len() as u64;
         let mut prefix = self.received(facts, envelope, id, now).into_bytes();
-        if let Some(signer) = &self.signer {
+        if let Some(signer) = signer {
             let body = pieces::skip(spool.reader(), skip)?;
             prefix.extend(signer.sign(&header, body).map_err(io::Error::other)?);
         }

@@ -9,8 +9,8 @@ pub use sent::{Done, Invitation, Notice, Sent};
 
 use super::report;
 use crate::blocking::blocking;
-use crate::deliver::people::REPLY;
-use crate::dkim::{Keys, Signer};
+use crate::deliver::people::{self, REPLY};
+use crate::dkim;
 use crate::house::House;
 use crate::limits;
 use crate::notify::{self, Letter};
@@ -241,7 +241,8 @@ pub async fn set_outside(house: &House, admin: &Account, address: Option<Address
     let office = house.office()?.context("set the box up first")?;
     ensure!(admin.admin, "{} is no admin", admin.address);
     if let Some(address) = &address {
-        ensure!(*address.domain() != office.domain, "{address} is inside the box");
+        let inside = people::is_ours(&house.store.snapshot()?, &office, address.domain())?;
+        ensure!(!inside, "{address} is inside the box");
     }
     let _lock = house.notices.lock().await;
     let mut notices: Notices =
@@ -308,7 +309,7 @@ fn delivery(
     };
     let mut message = notify::compose(office, address, &letter, now);
     let (mut copies, mut outgoing) = (Vec::new(), Vec::new());
-    if *address.domain() == office.domain {
+    if people::is_ours(&house.store.snapshot()?, office, address.domain())? {
         copies.push(MailCopy {
             into: Place::Inbox(admin),
             flags: Flags::new(),
@@ -336,12 +337,12 @@ fn delivery(
 }
 
 fn signed(house: &House, office: &Office, message: Vec<u8>) -> Result<Vec<u8>, StoreError> {
-    let keys: Option<Keys> = settings::read(&house.store.snapshot()?, settings::DKIM)?;
-    let Some(keys) = keys else { return Ok(message) };
+    let signer = dkim::signer(&house.store.snapshot()?, office, &office.domain)?;
+    let Some(signer) = signer else { return Ok(message) };
     let (top, body) = message
         .split_at_checked(header::len(&message))
         .unwrap_or((&message, &[]));
-    let signed = Signer::new(&keys, &office.domain).and_then(|signer| signer.sign(top, body));
+    let signed = signer.sign(top, body);
     let mut signed = signed.map_err(|error| StoreError::Internal(error.to_string()))?;
     signed.extend_from_slice(&message);
     Ok(signed)

@@ -3,6 +3,7 @@
 
 use super::allowance::Guard;
 use super::networks::Lan;
+use crate::deliver::people;
 use crate::facts::ConnectionFacts;
 use crate::house::House;
 use crate::settings::Office;
@@ -178,9 +179,9 @@ fn fits(
     address: &Address,
 ) -> Result<(), StoreError> {
     let no = |words| Err(StoreError::CannotChange(words));
-    if *address.domain() != office.domain {
+    if !people::is_ours(snapshot, office, address.domain())? {
         return no(
-            "Its sender has to be an address of the office's own domain. Set one on the device first, such as scanner@ and the domain.",
+            "Its sender has to be an address of one of the office's own domains. Set one on the device first, such as scanner@ and the domain.",
         );
     }
     if !Lan::read(snapshot)?.contains(ip, &house.guard.own_addresses()) {

@@ -6,6 +6,7 @@
 
 use super::allowance::Guard;
 use super::networks::{Lan, Network};
+use crate::deliver::people::{self, ascii};
 use crate::settings::{self, Office};
 use proto::message::{address, header};
 use proto::types::Domain;
@@ -71,7 +72,7 @@ impl From<Place> for String {
     }
 }
 
-/// The table. The office's own domain is bound to the LAN as long as nothing else is set for it.
+/// The table. The office's own domains are bound to the LAN as long as nothing else is set for them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shield(BTreeMap<Domain, Vec<Place>>);
 
@@ -95,22 +96,22 @@ impl Shield {
         Ok(settings::read(snapshot, SHIELD)?.unwrap_or_default())
     }
 
-    /// Every row, the office's own domain first.
+    /// Every row, the office's own domains first.
     #[must_use]
-    pub fn rows(&self, office: &Domain) -> Vec<Shielded> {
-        let office = &ascii(office);
-        let own = Shielded {
-            domain: office.clone(),
-            places: self.places(office, office).unwrap_or_default().to_vec(),
-            default: !self.0.contains_key(office),
-        };
-        let others = self.0.iter().filter(|(domain, _)| *domain != office);
+    pub fn rows(&self, own: &[Domain]) -> Vec<Shielded> {
+        let own: Vec<Domain> = own.iter().map(ascii).collect();
+        let ours = own.iter().map(|domain| Shielded {
+            domain: domain.clone(),
+            places: self.places(domain, &own).unwrap_or_default().to_vec(),
+            default: !self.0.contains_key(domain),
+        });
+        let others = self.0.iter().filter(|(domain, _)| !own.contains(domain));
         let others = others.map(|(domain, places)| Shielded {
             domain: domain.clone(),
             places: places.clone(),
             default: false,
         });
-        std::iter::once(own).chain(others).collect()
+        ours.chain(others).collect()
     }
 
     /// Binds a domain to places, written with commas or blanks between; at least one.
@@ -141,7 +142,7 @@ impl Shield {
         Ok(())
     }
 
-    /// Takes a domain out; the office's own is bound to the LAN again.
+    /// Takes a domain out; one of the office's own is bound to the LAN again.
     ///
     /// # Errors
     /// It is not in the table.
@@ -153,9 +154,9 @@ impl Shield {
     }
 
     // Both as `ascii` spells them.
-    fn places(&self, domain: &Domain, office: &Domain) -> Option<&[Place]> {
+    fn places(&self, domain: &Domain, own: &[Domain]) -> Option<&[Place]> {
         let set = self.0.get(domain).map(Vec::as_slice);
-        set.or_else(|| (domain == office).then_some(&[Place::Lan][..]))
+        set.or_else(|| own.contains(domain).then_some(&[Place::Lan][..]))
     }
 }
 
@@ -164,8 +165,10 @@ impl Shield {
 pub struct Doorkeeper {
     shield: Shield,
     lan: Lan,
+    // The box's own addresses.
     own: Vec<IpAddr>,
-    office: Domain,
+    // The office's domains.
+    ours: Vec<Domain>,
 }
 
 impl Doorkeeper {
@@ -176,7 +179,7 @@ impl Doorkeeper {
             Place::Lan => self.lan.contains(ip, &self.own),
             Place::Network(network) => network.contains(ip),
         };
-        let places = self.shield.places(&ascii(domain), &self.office);
+        let places = self.shield.places(&ascii(domain), &self.ours);
         places.is_some_and(|places| !places.iter().any(admits))
     }
 
@@ -202,7 +205,7 @@ impl Guard {
             shield: Shield::read(snapshot)?,
             lan: Lan::read(snapshot)?,
             own: self.own_addresses(),
-            office: ascii(&office.domain),
+            ours: people::domains(snapshot, office)?.iter().map(ascii).collect(),
         })
     }
 
@@ -223,13 +226,6 @@ impl Guard {
         self.change(SHIELD, |shield: &mut Shield| shield.remove(domain))
             .await
     }
-}
-
-/// One domain, however it is spelt (RFC 5890 2.3.2.4).
-pub(crate) fn ascii(domain: &Domain) -> Domain {
-    let ascii = idna::domain_to_ascii(domain.as_str()).ok();
-    let ascii = ascii.and_then(|ascii| Domain::parse(&ascii).ok());
-    ascii.unwrap_or_else(|| domain.clone())
 }
 
 #[cfg(test)]

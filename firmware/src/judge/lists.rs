@@ -8,7 +8,7 @@
 //! before a shorter one, and among equals the block.
 
 use super::sender::{Sender, is_within};
-use crate::guard::shield::ascii;
+use crate::deliver::people::ascii;
 use proto::types::{Address, Domain, Timestamp};
 use std::cmp::Reverse;
 use std::fmt;

@@ -81,7 +81,9 @@ impl World {
         match from {
             // A mail program's reading confirmation (RFC 8098 3): its From is checked like any other.
             None => Ok(Answer::Done),
-            Some(from) if people::owns(&account, &office, from) => Ok(Answer::Done),
+            Some(from) if people::owns(snapshot, &office, &account, from).map_err(refused)? => {
+                Ok(Answer::Done)
+            }
             Some(_) => Err(Refusal::NotYourSender),
         }
     }

@@ -5,10 +5,11 @@ use crate::schema::{
     ACCOUNTS, ADDRESSES, BLOBS, CHANGES, CHUNKS, EVENTS, GREYLIST, LEARNT, LINK_FILES, LINK_TOKENS, LINKS,
     MAILBOX_NAMES, MAILBOXES, MESSAGES, META, QUEUE, QUEUE_DUE, ROOM_TAKEN, SENDERS, TOKENS,
 };
+use crate::write::leads_to;
 use crate::write::{
     Counter, EVENTS as MOST_EVENTS, MOST_GREY, MOST_LEARNT, MOST_SENDERS, MOST_TOKENS, chunks, footprint,
 };
-use crate::{Snapshot, StoreError};
+use crate::{LocalDomain, Snapshot, StoreError};
 use proto::types::AccountId;
 use redb::{ReadableTable, ReadableTableMetadata};
 use std::collections::BTreeMap;
@@ -55,6 +56,7 @@ pub(crate) fn check(snapshot: &Snapshot) -> Result<CheckReport, StoreError> {
     let mut report = CheckReport::default();
     let mut references = BTreeMap::new();
     accounts(snapshot, &mut report)?;
+    names(snapshot, &mut report)?;
     mailboxes(snapshot, &mut report, &mut references)?;
     queue(snapshot, &mut report, &mut references)?;
     blobs(snapshot, &mut report, &references)?;
@@ -134,6 +136,49 @@ fn accounts(snapshot: &Snapshot, report: &mut CheckReport) -> Result<(), StoreEr
     report.demand(addresses + printers == accounts, || {
         format!("{accounts} accounts, {printers} of them printers, have {addresses} addresses")
     });
+    Ok(())
+}
+
+/// No address is an account's and an alias, every name is in a domain of ours and leads to somebody
+/// who is there, and no alias leads back to itself.
+fn names(snapshot: &Snapshot, report: &mut CheckReport) -> Result<(), StoreError> {
+    let accounts = snapshot.accounts()?;
+    let aliases = snapshot.aliases()?;
+    let named = accounts.iter().map(|account| &account.address);
+    for address in named.chain(aliases.iter().map(|alias| &alias.address)) {
+        report.demand(snapshot.is_local(address.domain())?, || {
+            format!("{address} is in no domain of the office")
+        });
+    }
+    for alias in &aliases {
+        let address = &alias.address;
+        let found = snapshot.alias(address)?;
+        report.demand(found.as_ref() == Some(alias), || {
+            format!("alias {address} is not found by its address")
+        });
+        let taken = snapshot.account_by_address(address)?;
+        report.demand(taken.is_none(), || {
+            format!("alias {address} is an account's address")
+        });
+        report.demand(!alias.targets.is_empty(), || {
+            format!("alias {address} leads nowhere")
+        });
+        for target in &alias.targets {
+            let there = snapshot.account_by_address(target)?.is_some() || snapshot.alias(target)?.is_some();
+            report.demand(there, || {
+                format!("alias {address} leads to {target}, which is gone")
+            });
+        }
+        report.demand(!leads_to(&aliases, alias, address), || {
+            format!("alias {address} leads back to itself")
+        });
+    }
+    for LocalDomain { domain, rules } in snapshot.domains()? {
+        let Some(account) = rules.catch_all else { continue };
+        report.demand(snapshot.account(account)?.is_some(), || {
+            format!("mail for unknown names of {domain} goes to account {account}, which is gone")
+        });
+    }
     Ok(())
 }
 

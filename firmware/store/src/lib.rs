@@ -25,9 +25,14 @@ pub use check::CheckReport;
 pub use error::{OpenError, StoreError};
 pub use snapshot::{BodyReader, Snapshot};
 pub use store::{Options, Store};
+/// The setting with the office's main domain, as its field `domain`. The store reads it to know which
+/// addresses may be given out.
+pub const OFFICE: &str = "office";
+
 pub use values::{
-    Account, AccountCounts, AccountState, Acquaintance, BayesState, Body, Counter, Delivered, Delivery,
-    Event, EventKind, FileHash, Freeze, FreezeOutcome, GreyAnswer, GreyRow, GreyState, GuardAction, Lesson,
-    Link, LinkChange, LinkId, MailCopy, NewAccount, NewLink, NewPrinter, Outgoing, Place, Printer, QueueItem,
-    SenderEntry, SenderList, Settlement, SourceClass, Submission, Terms, TokenCount, Trip,
+    Account, AccountCounts, AccountState, Acquaintance, Alias, BayesState, Body, Counter, Delivered,
+    Delivery, DomainRules, Event, EventKind, FileHash, Freeze, FreezeOutcome, GreyAnswer, GreyRow, GreyState,
+    GuardAction, Lesson, Link, LinkChange, LinkId, LocalDomain, MailCopy, NameChange, NewAccount, NewLink,
+    NewPrinter, Outgoing, Place, Printer, QueueItem, SenderEntry, SenderList, Settlement, SourceClass,
+    Submission, Terms, TokenCount, Trip,
 };

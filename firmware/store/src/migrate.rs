@@ -8,7 +8,8 @@ type Step = fn(&WriteTransaction) -> Result<(), StoreError>;
 
 /// `STEPS[n]` leads from version n to n + 1. A step must also do right by rows that an older
 /// version wrote after a rollback, so it looks at the data, not at the version.
-// Version 2: whom an account knows; 3: what the judges of inbound mail remember, and links.
+// Version 2: whom an account knows; 3: what the judges of inbound mail remember, links, further
+// domains and aliases.
 const STEPS: &[Step] = &[make_tables, make_tables, make_tables];
 
 const _: () = assert!(STEPS.len() as u64 == VERSION);

@@ -55,6 +55,11 @@ pub(crate) const ACQUAINTANCES: TableDefinition<'static, (u64, &str), (i64, i64)
 /// Key -> JSON.
 pub(crate) const SETTINGS: TableDefinition<'static, &str, Bytes> = TableDefinition::new("settings");
 
+/// Domain, as A-labels -> `DomainRules`, JSON: every domain of the office but the main one has a row.
+pub(crate) const DOMAINS: TableDefinition<'static, &str, Bytes> = TableDefinition::new("domains");
+/// `Address::key` -> `Alias`, JSON.
+pub(crate) const ALIASES: TableDefinition<'static, &str, Bytes> = TableDefinition::new("aliases");
+
 /// Hash of a token -> (spam messages with it, other messages with it, day of the last of them).
 pub(crate) const TOKENS: TableDefinition<'static, u64, TokenValue> = TableDefinition::new("tokens");
 /// BLAKE3 of a message that was learnt -> (as spam, when).
@@ -95,6 +100,8 @@ pub(crate) struct Tables<'t> {
     pub events: redb::Table<'t, u64, Bytes>,
     pub acquaintances: redb::Table<'t, (u64, &'static str), (i64, i64)>,
     pub settings: redb::Table<'t, &'static str, Bytes>,
+    pub domains: redb::Table<'t, &'static str, Bytes>,
+    pub aliases: redb::Table<'t, &'static str, Bytes>,
     pub tokens: redb::Table<'t, u64, TokenValue>,
     pub learnt: redb::Table<'t, &'static [u8; 32], (bool, i64)>,
     pub greylist: redb::Table<'t, &'static str, (i64, i64, bool)>,
@@ -122,6 +129,8 @@ impl<'t> Tables<'t> {
             events: transaction.open_table(EVENTS)?,
             acquaintances: transaction.open_table(ACQUAINTANCES)?,
             settings: transaction.open_table(SETTINGS)?,
+            domains: transaction.open_table(DOMAINS)?,
+            aliases: transaction.open_table(ALIASES)?,
             tokens: transaction.open_table(TOKENS)?,
             learnt: transaction.open_table(LEARNT)?,
             greylist: transaction.open_table(GREYLIST)?,
@@ -149,6 +158,8 @@ pub(crate) fn probe(transaction: &ReadTransaction) -> Result<(), TableError> {
     transaction.open_table(EVENTS)?;
     transaction.open_table(ACQUAINTANCES)?;
     transaction.open_table(SETTINGS)?;
+    transaction.open_table(DOMAINS)?;
+    transaction.open_table(ALIASES)?;
     transaction.open_table(TOKENS)?;
     transaction.open_table(LEARNT)?;
     transaction.open_table(GREYLIST)?;

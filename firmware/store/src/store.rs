@@ -5,12 +5,14 @@ use crate::names::MailboxName;
 use crate::write::{Prepared, Write};
 use crate::writer::{Job, Operation, WAITING, Writer};
 use crate::{
-    AccountState, Acquaintance, Change, CheckReport, Delivered, Delivery, Event, FileHash, Freeze,
-    FreezeOutcome, GreyAnswer, Lesson, Link, LinkChange, LinkId, NewAccount, NewPrinter, OpenError,
-    SenderEntry, Settlement, Snapshot, StoreError, Submission, Terms,
+    AccountState, Acquaintance, Alias, Change, CheckReport, Delivered, Delivery, Event, FileHash, Freeze,
+    FreezeOutcome, GreyAnswer, Lesson, Link, LinkChange, LinkId, LocalDomain, NewAccount, NewPrinter,
+    OpenError, SenderEntry, Settlement, Snapshot, StoreError, Submission, Terms,
 };
 use proto::ask::{FlagChange, SpecialUse};
-use proto::types::{AccountId, Flags, MailboxId, ModSeq, QueueId, Timestamp, Uid, UidValidity};
+use proto::types::{
+    AccountId, Address, Domain, Flags, MailboxId, ModSeq, QueueId, Timestamp, Uid, UidValidity,
+};
 use redb::ReadableDatabase;
 use std::path::Path;
 use std::sync::Arc;
@@ -310,7 +312,8 @@ impl Store {
     /// Makes an account with INBOX, Drafts, Sent, Junk, Trash and Archive.
     ///
     /// # Errors
-    /// `Exists`: the address.
+    /// `Exists`: the address, as an account's or an alias; `CannotChange`: its domain is not the
+    /// office's.
     pub async fn create_account(&self, account: NewAccount) -> Result<AccountId, StoreError> {
         self.ask(0, move |write| write.create_account(&account)).await
     }
@@ -337,6 +340,42 @@ impl Store {
     /// `NotFound`: no such printer. `CannotChange`: its mail is held.
     pub async fn remove_printer(&self, id: AccountId) -> Result<(), StoreError> {
         self.ask(0, move |write| write.remove_printer(id)).await
+    }
+
+    /// Adds a domain to the office, or sets the rules of one that it has. `by`: who did it.
+    ///
+    /// # Errors
+    /// `CannotChange`: too many domains, the account for the rest is not there, or the main domain
+    /// is to follow itself.
+    pub async fn put_domain(&self, domain: LocalDomain, at: Timestamp, by: String) -> Result<(), StoreError> {
+        self.ask(0, move |write| write.put_domain(&domain, at, &by)).await
+    }
+
+    /// Takes a domain away from the office.
+    ///
+    /// # Errors
+    /// `NotFound`; `CannotChange`: it is the main one, or has accounts or aliases.
+    pub async fn remove_domain(&self, domain: Domain, at: Timestamp, by: String) -> Result<(), StoreError> {
+        self.ask(0, move |write| write.remove_domain(&domain, at, &by))
+            .await
+    }
+
+    /// Makes an alias, or changes the one with this address.
+    ///
+    /// # Errors
+    /// `Exists`: an account has the address; `CannotChange`: its domain is not the office's, a target
+    /// is neither account nor alias, it would lead back to itself, there are too many.
+    pub async fn put_alias(&self, alias: Alias, at: Timestamp, by: String) -> Result<(), StoreError> {
+        self.ask(0, move |write| write.put_alias(&alias, at, &by)).await
+    }
+
+    /// Removes an alias.
+    ///
+    /// # Errors
+    /// `NotFound`; `CannotChange`: another alias leads to it.
+    pub async fn remove_alias(&self, address: Address, at: Timestamp, by: String) -> Result<(), StoreError> {
+        self.ask(0, move |write| write.remove_alias(&address, at, &by))
+            .await
     }
 
     /// Sets the state; queued mail of the account is held or released with it.

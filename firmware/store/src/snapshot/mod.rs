@@ -4,9 +4,11 @@ mod body;
 mod filter;
 mod links;
 mod mail;
+mod names;
 mod queue;
 
 pub use body::BodyReader;
+pub(crate) use names::main_domain;
 
 use crate::rows::{AccountRow, from_json};
 use crate::schema::{ACCOUNTS, ADDRESSES, SETTINGS};

@@ -15,6 +15,16 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+/// What an admin did with a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)] // the names say it
+pub enum NameChange {
+    Added,
+    Changed,
+    Removed,
+}
+
 /// What happened. Stored as JSON: add kinds and (defaulted) fields, never change the meaning of one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -225,6 +235,13 @@ pub enum EventKind {
     },
     SettingChanged {
         key: String,
+    },
+    /// An admin changed a domain or an alias.
+    NameChanged {
+        /// The domain or the address.
+        name: String,
+        done: NameChange,
+        by: String,
     },
     /// Written by a later version.
     #[serde(other)]

@@ -7,15 +7,17 @@ mod event;
 mod filter;
 mod guard;
 mod link;
+mod names;
 mod printer;
 mod queue;
 
 pub use account::{Account, AccountCounts, AccountState, NewAccount};
 pub use body::Body;
 pub use delivery::{Delivered, Delivery, MailCopy, Outgoing, Place, Submission};
-pub use event::{Event, EventKind};
+pub use event::{Event, EventKind, NameChange};
 pub use filter::{BayesState, GreyAnswer, GreyRow, GreyState, Lesson, SenderEntry, SenderList, TokenCount};
 pub use guard::{Acquaintance, Counter, Freeze, FreezeOutcome, GuardAction, SourceClass, Trip};
 pub use link::{FileHash, Link, LinkChange, LinkId, NewLink};
+pub use names::{Alias, DomainRules, LocalDomain};
 pub use printer::{NewPrinter, Printer, Terms};
 pub use queue::{QueueItem, Settlement};

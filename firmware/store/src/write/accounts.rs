@@ -22,9 +22,11 @@ impl Write<'_> {
     /// See [`crate::Store::create_account`].
     pub(crate) fn create_account(&mut self, new: &NewAccount) -> Result<AccountId, StoreError> {
         let key = new.address.key();
-        if self.read().addresses.get(key.as_str())?.is_some() {
+        let taken = self.read().addresses.get(key.as_str())?.is_some();
+        if taken || self.read().aliases.get(key.as_str())?.is_some() {
             return Err(StoreError::Exists);
         }
+        self.demand_local(new.address.domain())?;
         let id = AccountId(self.next(Counter::Account)?);
         self.edit().addresses.insert(key.as_str(), id.0)?;
         let row = AccountRow {

@@ -239,7 +239,7 @@ impl Write<'_> {
         Ok(count)
     }
 
-    fn say(&mut self, at: Timestamp, kind: EventKind) -> Result<(), StoreError> {
+    pub(super) fn say(&mut self, at: Timestamp, kind: EventKind) -> Result<(), StoreError> {
         self.record(&[Event { at, kind }])
     }
 }

@@ -10,6 +10,7 @@ mod ledger;
 mod links;
 mod mailboxes;
 mod messages;
+mod names;
 mod printers;
 mod queue;
 mod recent;
@@ -21,6 +22,7 @@ pub(crate) use blobs::{chunks, footprint};
 pub(crate) use deliver::Prepared;
 pub(crate) use greylist::{GREYLIST as MOST_GREY, holds as grey_holds};
 pub(crate) use ledger::EVENTS;
+pub(crate) use names::leads_to;
 pub(crate) use recent::Recent;
 pub(crate) use senders::SENDERS as MOST_SENDERS;
 

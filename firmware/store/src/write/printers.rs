@@ -9,6 +9,7 @@ use redb::ReadableTable;
 impl Write<'_> {
     /// See [`crate::Store::create_printer`].
     pub(crate) fn create_printer(&mut self, new: &NewPrinter) -> Result<AccountId, StoreError> {
+        self.demand_local(new.address.domain())?;
         for entry in self.read().accounts.iter()? {
             let row: AccountRow = from_json(entry?.1.value())?;
             let same_place = row.printer.is_some_and(|printer| printer.ip == new.ip);

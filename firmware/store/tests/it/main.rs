@@ -14,5 +14,6 @@ mod guard;
 mod life;
 mod links;
 mod model;
+mod names;
 mod office;
 mod printers;
