@@ -4,6 +4,7 @@ mod devices;
 mod draft;
 mod filtering;
 mod links;
+mod logins;
 mod outgoing;
 mod picture;
 mod printers;
@@ -38,7 +39,8 @@ use tokio::time::sleep;
 use tracing::{error, info};
 use web_setup::{
     Account, AccountState, Choice, DkimRecord, Facts, FailedLogins, Fault, Glance, Login, LoginFilter,
-    LoginMail, Octets, Outgoing, Panel, Pass, Peer, Piece, Ports, Power, Progress, Shared, Smarthost, Watch,
+    LoginMail, Octets, Outgoing, Panel, Pass, Peer, Piece, Ports, Power, Progress, RecentLogin, Shared,
+    Smarthost, Watch,
 };
 
 /// How long a browser has for the last page before the board goes down.
@@ -114,6 +116,7 @@ impl Appliance {
         let admin = settings::read::<Admin>(&snapshot, settings::ADMIN).map_err(fault)?;
         Ok(pass(
             None,
+            true,
             admin.as_ref().map_or("", |admin| &admin.password_hash),
         ))
     }
@@ -172,7 +175,7 @@ impl web_setup::Appliance for Appliance {
 
     async fn set_admin_password(&self, password: Secret) -> Result<Pass, Fault> {
         let password_hash = hashed(password).await?;
-        let pass = pass(None, &password_hash);
+        let pass = pass(None, true, &password_hash);
         if self.house().office().map_err(fault)?.is_none() {
             self.change_draft(|draft| draft.admin_hash = Some(password_hash))
                 .await?;
@@ -249,12 +252,12 @@ impl web_setup::Appliance for Appliance {
             mechanism: Mechanism::Form,
             login: &name,
         };
-        match self.house().logins.login_admin(&attempt, &password).await {
+        match self.house().logins.login_web(&attempt, &password).await {
             Ok(None) => Ok(Login::Welcome(self.admins_pass()?)),
             Ok(Some(account)) => {
                 newcomer::tell(&self.0.house, &account, ip, Protocol::Web);
                 self.house().guard.greet(account.id, ip);
-                Ok(Login::Welcome(pass(Some(account.id), &account.password_hash)))
+                Ok(Login::Welcome(persons_pass(&account)))
             }
             Err(Refusal::Throttled) => Ok(Login::Throttled),
             Err(refusal @ Refusal::Blocked { .. }) => Ok(Login::Blocked(refusal.smtp().text)),
@@ -278,7 +281,7 @@ impl web_setup::Appliance for Appliance {
             .map_err(fault)?;
         Ok(account.is_some_and(|account| {
             let shut = account.state.holds_mail();
-            account.admin && !shut && shown == pass(Some(id), &account.password_hash)
+            !shut && shown == persons_pass(&account)
         }))
     }
 
@@ -483,11 +486,18 @@ impl web_setup::Appliance for Appliance {
         Ok(id)
     }
 
-    async fn set_account_password(&self, id: AccountId, password: Secret) -> Result<(), Fault> {
+    async fn set_account_password(&self, id: AccountId, password: Secret) -> Result<Pass, Fault> {
         let hash = hashed(password.clone()).await?;
         guard::change_password(self.house(), id, hash, &password)
             .await
-            .map_err(fault)
+            .map_err(fault)?;
+        let account = self
+            .house()
+            .store
+            .snapshot()
+            .and_then(|snapshot| snapshot.account(id));
+        let account = account.map_err(fault)?.ok_or(Fault::Gone)?;
+        Ok(persons_pass(&account))
     }
 
     async fn outgoing(&self, limit: usize) -> Result<Outgoing, Fault> {
@@ -516,6 +526,11 @@ impl web_setup::Appliance for Appliance {
             key: settings::SMARTHOST.to_owned(),
         });
         Ok(())
+    }
+
+    async fn recent_logins(&self, id: AccountId, limit: usize) -> Result<Vec<RecentLogin>, Fault> {
+        self.house().ledger.flush().await;
+        blocking(|| logins::recent(&self.house().store.snapshot()?, id, limit)).map_err(fault)
     }
 
     async fn devices(&self, id: AccountId) -> Result<web_setup::Devices, Fault> {
@@ -591,10 +606,18 @@ impl web_setup::Appliance for Appliance {
     }
 }
 
-fn pass(account: Option<AccountId>, password_hash: &str) -> Pass {
+fn pass(account: Option<AccountId>, admin: bool, password_hash: &str) -> Pass {
     let [a, b, c, d, e, f, g, h, ..] = *blake3::hash(password_hash.as_bytes()).as_bytes();
     let stamp = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-    Pass { account, stamp }
+    Pass {
+        account,
+        admin,
+        stamp,
+    }
+}
+
+fn persons_pass(account: &store::Account) -> Pass {
+    pass(Some(account.id), account.admin, &account.password_hash)
 }
 
 async fn hashed(password: Secret) -> Result<String, Fault> {

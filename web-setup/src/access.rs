@@ -23,6 +23,8 @@ pub enum Access {
     SignIn,
     /// The admin, once the setup is finished.
     Admin,
+    /// Everybody who is signed in, admin or not: shows and changes what is the caller's own.
+    Person,
     /// Whoever has a link, once the setup is finished. Shows what that link leads to and no more.
     Link,
     /// The owner of the moment: [`Access::Setup`] before, [`Access::Admin`] after.
@@ -67,7 +69,13 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/l/{token}", Access::Link),
     route("POST", "/l/{token}", Access::Link),
     route("GET", "/l/{token}/file", Access::Link),
-    route("POST", "/logout", Access::Admin),
+    route("POST", "/logout", Access::Person),
+    route("GET", "/me", Access::Person),
+    route("POST", "/me/password", Access::Person),
+    route("GET", "/me/devices", Access::Person),
+    route("POST", "/me/devices", Access::Person),
+    route("POST", "/me/devices/revoke", Access::Person),
+    route("GET", "/me/mail-programs", Access::Person),
     route("GET", "/overview", Access::Admin),
     route("GET", "/overview/live", Access::Admin),
     route("GET", "/accounts", Access::Admin),
@@ -161,8 +169,10 @@ pub(crate) async fn gate<A: Appliance>(
     );
     let role = match site.sessions.role(request.headers(), by_person) {
         Some(Role::Setup) if !finished => Some(Role::Setup),
-        Some(Role::Admin(pass)) if finished && site.appliance.still_welcome(pass).await? => {
-            Some(Role::Admin(pass))
+        Some(role @ (Role::Admin(pass) | Role::Person(pass)))
+            if finished && site.appliance.still_welcome(pass).await? =>
+        {
+            Some(role)
         }
         _ => None,
     };
@@ -182,6 +192,11 @@ pub(crate) async fn gate<A: Appliance>(
         return Ok(Redirect::to(door).into_response());
     }
     Err(match access {
+        _ if matches!(role, Some(Role::Person(_))) => Failure::new(
+            StatusCode::FORBIDDEN,
+            "That is for the admin",
+            "You are signed in, but not as an admin. Nothing was changed.",
+        ),
         Access::Claim | Access::Setup if finished => Failure::new(
             StatusCode::FORBIDDEN,
             "The setup is finished",
@@ -245,7 +260,8 @@ fn allowed(access: Access, visit: Visit) -> bool {
         Access::SignIn | Access::Link => visit.finished,
         Access::Setup => visit.role == Some(Role::Setup),
         Access::Admin => matches!(visit.role, Some(Role::Admin(_))),
-        Access::Owner => visit.role.is_some(),
+        Access::Person => matches!(visit.role, Some(Role::Admin(_) | Role::Person(_))),
+        Access::Owner => matches!(visit.role, Some(Role::Setup | Role::Admin(_))),
         Access::Panel => visit.sees_panel || matches!(visit.role, Some(Role::Admin(_))),
     }
 }

@@ -104,10 +104,10 @@ pub struct DkimRecord {
     pub text: String,
 }
 
-/// What happened to a login at the admin's page.
+/// What happened to a login at the pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Login {
-    /// Name and password are an admin's.
+    /// Name and password are right.
     Welcome(Pass),
     /// They are not. Already recorded.
     Wrong,
@@ -119,11 +119,13 @@ pub enum Login {
     Shut(String),
 }
 
-/// What an admin's session stands on. It ends when the account is shut or the password changes.
+/// What a session stands on. It ends when the account is shut or the password changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pass {
     /// The mail account; `None` for the login called admin.
     pub account: Option<AccountId>,
+    /// Whether it opens the admin's pages.
+    pub admin: bool,
     /// Differs from one password to the next.
     pub stamp: u64,
 }
@@ -195,6 +197,19 @@ pub struct FailedLogin {
     /// Why it failed, in words.
     pub reason: String,
     /// How many.
+    pub count: u64,
+}
+
+/// A login of an account, or one that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)] // the names say it
+pub struct RecentLogin {
+    pub at: Timestamp,
+    pub ip: IpAddr,
+    pub protocol: Protocol,
+    /// Why it failed, in words; `None`: it came in.
+    pub failed: Option<String>,
+    /// How many of the same.
     pub count: u64,
 }
 
@@ -424,7 +439,7 @@ pub trait Appliance: Clone + Send + Sync + 'static {
     /// admin's pass for who did so.
     fn finish(&self) -> impl Future<Output = Result<Pass, Fault>> + Send;
 
-    /// Judges a login of the admin, records it, and waits as long as wrong ones have to.
+    /// Judges a login of the admin or of a person, records it, and waits as long as wrong ones have to.
     fn login(
         &self,
         peer: Peer,
@@ -569,12 +584,20 @@ pub trait Appliance: Clone + Send + Sync + 'static {
         admin: bool,
     ) -> impl Future<Output = Result<AccountId, Fault>> + Send;
 
-    /// Changes an account's password; its open sessions end.
+    /// Changes an account's password; its open sessions end. The pass for who did so, if it is the
+    /// account's own.
     fn set_account_password(
         &self,
         id: AccountId,
         password: Secret,
-    ) -> impl Future<Output = Result<(), Fault>> + Send;
+    ) -> impl Future<Output = Result<Pass, Fault>> + Send;
+
+    /// The last `limit` logins of an account and those that failed, newest first.
+    fn recent_logins(
+        &self,
+        id: AccountId,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<RecentLogin>, Fault>> + Send;
 
     /// An account's device passwords.
     fn devices(&self, id: AccountId) -> impl Future<Output = Result<Devices, Fault>> + Send;

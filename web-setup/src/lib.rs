@@ -21,7 +21,7 @@ pub use access::{Access, ROUTES, Route};
 pub use appliance::{
     Account, AccountState, Appliance, BlockedRow, DkimRecord, Facts, FailedLogin, FailedLogins, Fault,
     Glance, ListEntry, ListWish, Login, LoginFilter, LoginMail, Office, Outgoing, Panel, Pass, Peer, Ports,
-    Power, Progress, Protection, Rule, Screening, ShieldRow, Smarthost, Waiting,
+    Power, Progress, Protection, RecentLogin, Rule, Screening, ShieldRow, Smarthost, Waiting,
 };
 
 pub use devices::{Device, Devices};
@@ -88,7 +88,7 @@ pub fn router<A: Appliance>(appliance: A) -> Router {
 // Each also stands in `access::ROUTES`, or is not answered.
 fn routes<A: Appliance>() -> Router<Site<A>> {
     use pages::{
-        accounts, assets, blocked, devices, dns, failed_logins, front, guard, junk, outgoing, overview,
+        accounts, assets, blocked, devices, dns, failed_logins, front, guard, junk, me, outgoing, overview,
         password, power, printers, programs, shared, shield, wizard,
     };
     Router::new()
@@ -115,6 +115,11 @@ fn routes<A: Appliance>() -> Router<Site<A>> {
         .route("/l/{token}", get(shared::page::<A>).post(shared::unlock::<A>))
         .route("/l/{token}/file", get(shared::file::<A>))
         .route("/logout", post(front::logout::<A>))
+        .route("/me", get(me::account::<A>))
+        .route("/me/password", post(me::set_password::<A>))
+        .route("/me/devices", get(me::devices::<A>).post(me::add_device::<A>))
+        .route("/me/devices/revoke", post(me::revoke_device::<A>))
+        .route("/me/mail-programs", get(me::programs::<A>))
         .route("/overview", get(overview::overview::<A>))
         .route("/overview/live", get(overview::live::<A>))
         .route("/accounts", get(accounts::list::<A>).post(accounts::create::<A>))

@@ -15,13 +15,15 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 pub(crate) struct Frame {
     /// Its title, without the product's name.
     pub(crate) title: &'static str,
-    /// The lit tab of the admin's navigation; `None` shows no navigation.
+    /// The lit tab of the navigation; `None` shows no navigation.
     pub(crate) tab: Option<Tab>,
+    /// Whether the one who looks may go to the admin's pages.
+    pub(crate) admin: bool,
     /// Seconds after which a browser without JavaScript loads the page again; 0 for never.
     pub(crate) reload: u32,
 }
 
-/// The admin's tabs.
+/// The tabs: the admin's, then a person's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tab {
     Overview,
@@ -34,6 +36,9 @@ pub(crate) enum Tab {
     Dns,
     Programs,
     Password,
+    Me,
+    MyDevices,
+    MyPrograms,
 }
 
 impl Frame {
@@ -42,6 +47,7 @@ impl Frame {
         Self {
             title,
             tab: None,
+            admin: false,
             reload: 0,
         }
     }
@@ -51,6 +57,17 @@ impl Frame {
         Self {
             title,
             tab: Some(tab),
+            admin: true,
+            reload: 0,
+        }
+    }
+
+    /// One of the pages that everybody has.
+    pub(crate) const fn own(title: &'static str, tab: Tab, admin: bool) -> Self {
+        Self {
+            title,
+            tab: Some(tab),
+            admin,
             reload: 0,
         }
     }
@@ -71,8 +88,15 @@ impl Frame {
     }
 
     /// Tabs with path and name, and whether each is lit.
-    pub(crate) fn tabs(&self) -> [(&'static str, &'static str, bool); 9] {
-        [
+    pub(crate) fn tabs(&self) -> Vec<(&'static str, &'static str, bool)> {
+        if matches!(self.tab, Some(Tab::Me | Tab::MyDevices | Tab::MyPrograms)) {
+            return vec![
+                ("/me", "Your account", self.lit(Tab::Me)),
+                ("/me/devices", "Phones and PCs", self.lit(Tab::MyDevices)),
+                ("/me/mail-programs", "Mail programs", self.lit(Tab::MyPrograms)),
+            ];
+        }
+        vec![
             ("/overview", "Overview", self.lit(Tab::Overview)),
             ("/accounts", "Accounts", self.lit(Tab::Accounts)),
             ("/failed-logins", "Failed logins", self.lit(Tab::FailedLogins)),

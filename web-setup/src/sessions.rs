@@ -23,6 +23,27 @@ pub(crate) enum Role {
     Setup,
     /// Whoever knew an admin's password.
     Admin(Pass),
+    /// Whoever knew the password of an account that is no admin's.
+    Person(Pass),
+}
+
+impl Role {
+    /// What this pass opens.
+    pub(crate) const fn of(pass: Pass) -> Self {
+        if pass.admin {
+            Self::Admin(pass)
+        } else {
+            Self::Person(pass)
+        }
+    }
+
+    /// What the session stands on; `None` during the setup.
+    pub(crate) const fn pass(self) -> Option<Pass> {
+        match self {
+            Self::Setup => None,
+            Self::Admin(pass) | Self::Person(pass) => Some(pass),
+        }
+    }
 }
 
 struct Session {
@@ -122,6 +143,7 @@ mod tests {
 
     const ADMIN: Role = Role::Admin(Pass {
         account: None,
+        admin: true,
         stamp: 0,
     });
 

@@ -245,25 +245,18 @@ impl Logins {
         shut(&state).map_or(Ok(()), |(_, refusal)| Err(refusal))
     }
 
-    /// Judges a login at the admin's pages: `admin` with the password of the setup (`None`), or an
-    /// admin's mail account.
+    /// Judges a login at the pages: `admin` with the password of the setup (`None`), or a mail
+    /// account.
     ///
     /// # Errors
-    /// As [`Logins::login`]; an account that is no admin's is refused like a wrong password.
-    pub async fn login_admin(
+    /// As [`Logins::login`].
+    pub async fn login_web(
         &self,
         attempt: &Attempt<'_>,
         password: &Secret,
     ) -> Result<Option<Account>, Refusal> {
         if !attempt.login.trim().eq_ignore_ascii_case(ADMIN) {
-            let account = self.login(attempt, password).await?.account;
-            if account.admin {
-                return Ok(Some(account));
-            }
-            let refusal = Refusal::BadCredentials;
-            return Err(self
-                .refuse(attempt, Some(account.id), "not an admin", refusal)
-                .await);
+            return Ok(Some(self.login(attempt, password).await?.account));
         }
         let Some(_turn) = self.turns.take(attempt.ip).await else {
             return Err(self

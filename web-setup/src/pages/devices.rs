@@ -8,6 +8,7 @@ use crate::page::{Failure, Frame, Moment, Page, Posted, Tab, show, show_again};
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect};
+use proto::types::AccountId;
 use serde::Deserialize;
 
 struct DeviceView {
@@ -30,10 +31,15 @@ impl From<Device> for DeviceView {
 
 #[derive(Template)]
 #[template(path = "devices.html")]
-struct DevicesPage {
+pub(crate) struct DevicesPage {
     frame: Frame,
-    id: String,
+    /// Where its forms go.
+    base: String,
+    /// The page above, and its name.
+    back: (String, String),
     address: String,
+    /// Whether the one who looks decides what the main password opens.
+    decides: bool,
     web_only: bool,
     devices: Vec<DeviceView>,
     said: Option<&'static str>,
@@ -62,12 +68,61 @@ impl Said {
     }
 }
 
-async fn page<A: Appliance>(site: &Site<A>, account: &Account) -> Result<DevicesPage, Fault> {
-    let devices = site.appliance.devices(account.id).await?;
+/// Who looks at whose devices.
+#[derive(Clone)]
+pub(crate) struct Owner {
+    id: AccountId,
+    address: String,
+    /// Somebody looks at his own; `true`: and is an admin. `None`: an admin at somebody's.
+    own: Option<bool>,
+}
+
+impl Owner {
+    /// Somebody's own.
+    pub(crate) fn own(account: &Account, admin: bool) -> Self {
+        Self {
+            own: Some(admin),
+            ..Self::from(account)
+        }
+    }
+
+    fn base(&self) -> String {
+        match self.own {
+            Some(_) => "/me/devices".to_owned(),
+            None => format!("/accounts/{}/devices", self.id),
+        }
+    }
+}
+
+impl From<&Account> for Owner {
+    fn from(account: &Account) -> Self {
+        Self {
+            id: account.id,
+            address: account.address.to_string(),
+            own: None,
+        }
+    }
+}
+
+async fn page<A: Appliance>(site: &Site<A>, owner: &Owner) -> Result<DevicesPage, Fault> {
+    let devices = site.appliance.devices(owner.id).await?;
+    let title = "Device passwords";
+    let (frame, back) = match owner.own {
+        Some(admin) => (
+            Frame::own(title, Tab::MyDevices, admin),
+            ("/me".to_owned(), "Your account".to_owned()),
+        ),
+        None => (
+            Frame::admin(title, Tab::Accounts),
+            (format!("/accounts/{}", owner.id), owner.address.clone()),
+        ),
+    };
     Ok(DevicesPage {
-        frame: Frame::admin("Device passwords", Tab::Accounts),
-        id: account.id.to_string(),
-        address: account.address.to_string(),
+        frame,
+        base: owner.base(),
+        back,
+        address: owner.address.clone(),
+        decides: owner.own.is_none(),
         web_only: devices.web_only,
         devices: devices.list.into_iter().map(DeviceView::from).collect(),
         said: None,
@@ -83,9 +138,13 @@ pub(crate) async fn list<A: Appliance>(
     Query(said): Query<Said>,
 ) -> Page {
     let account = find(&site, &id).await?;
+    list_of(&site, &Owner::from(&account), &said).await
+}
+
+pub(crate) async fn list_of<A: Appliance>(site: &Site<A>, owner: &Owner, said: &Said) -> Page {
     show(&DevicesPage {
         said: said.words(),
-        ..page(&site, &account).await?
+        ..page(site, owner).await?
     })
 }
 
@@ -94,32 +153,36 @@ pub(crate) struct AddForm {
     name: String,
 }
 
-// The answer carries the password, so it is no redirect: nothing keeps it for a second look.
 pub(crate) async fn add<A: Appliance>(
     State(site): State<Site<A>>,
     Path(id): Path<String>,
     Posted(form): Posted<AddForm>,
 ) -> Page {
     let account = find(&site, &id).await?;
-    match site.appliance.add_device(account.id, form.name.clone()).await {
+    add_for(&site, &Owner::from(&account), form).await
+}
+
+// The answer carries the password, so it is no redirect: nothing keeps it for a second look.
+pub(crate) async fn add_for<A: Appliance>(site: &Site<A>, owner: &Owner, form: AddForm) -> Page {
+    match site.appliance.add_device(owner.id, form.name.clone()).await {
         Ok(password) => {
             let password = String::from_utf8_lossy(password.expose()).into_owned();
             show(&DevicesPage {
                 made: Some((form.name, password)),
-                ..page(&site, &account).await?
+                ..page(site, owner).await?
             })
         }
         Err(Fault::Refused(words)) => show_again(&DevicesPage {
             name: form.name,
             fault: Some(words),
-            ..page(&site, &account).await?
+            ..page(site, owner).await?
         }),
         Err(fault) => Err(fault.into()),
     }
 }
 
-fn back(account: &Account, said: &str) -> Page {
-    let to = format!("/accounts/{}/devices?said={said}", account.id);
+fn back(owner: &Owner, said: &str) -> Page {
+    let to = format!("{}?said={said}", owner.base());
     Ok(Redirect::to(&to).into_response())
 }
 
@@ -134,9 +197,13 @@ pub(crate) async fn revoke<A: Appliance>(
     Posted(form): Posted<RevokeForm>,
 ) -> Page {
     let account = find(&site, &id).await?;
+    revoke_for(&site, &Owner::from(&account), &form).await
+}
+
+pub(crate) async fn revoke_for<A: Appliance>(site: &Site<A>, owner: &Owner, form: &RevokeForm) -> Page {
     let device = form.device.parse().map_err(|_| Failure::not_found())?;
-    site.appliance.revoke_device(account.id, device).await?;
-    back(&account, "revoked")
+    site.appliance.revoke_device(owner.id, device).await?;
+    back(owner, "revoked")
 }
 
 #[derive(Deserialize)]
@@ -156,5 +223,8 @@ pub(crate) async fn main_password<A: Appliance>(
         _ => return Err(Fault::Refused("Please choose what the main password opens.".to_owned()).into()),
     };
     site.appliance.set_web_only(account.id, web_only).await?;
-    back(&account, if web_only { "web" } else { "everywhere" })
+    back(
+        &Owner::from(&account),
+        if web_only { "web" } else { "everywhere" },
+    )
 }

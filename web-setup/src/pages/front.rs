@@ -32,6 +32,7 @@ pub(crate) async fn front<A: Appliance>(
     Extension(visit): Extension<Visit>,
 ) -> Page {
     let door = match (visit.finished, visit.role) {
+        (true, Some(Role::Person(_))) => "/me",
         (true, Some(_)) => "/overview",
         (true, None) => "/login",
         (false, Some(_)) => crate::pages::wizard::resume(&site.appliance).await?,
@@ -133,11 +134,11 @@ struct LoginPage<'a> {
 
 pub(crate) async fn login_form(Extension(visit): Extension<Visit>) -> Page {
     if visit.role.is_some() {
-        return Ok(Redirect::to("/overview").into_response());
+        return Ok(Redirect::to("/").into_response());
     }
     show(&LoginPage {
         frame: Frame::bare("Sign in"),
-        name: "admin",
+        name: "",
         fault: None,
     })
 }
@@ -162,13 +163,16 @@ pub(crate) async fn login<A: Appliance>(
         fault: Some(fault),
     };
     match site.appliance.login(peer, name.clone(), form.password).await? {
-        Login::Welcome(pass) => signed_in(&site, Role::Admin(pass), "/overview"),
+        Login::Welcome(pass) => {
+            let door = if pass.admin { "/overview" } else { "/me" };
+            signed_in(&site, Role::of(pass), door)
+        }
         Login::Wrong => show_again(&again(
             "Name and password do not match. The attempt was recorded.",
         )),
         Login::Blocked(words) => show_as(StatusCode::TOO_MANY_REQUESTS, &again(&words)),
         Login::Shut(reason) => {
-            let words = format!("This account is shut: {reason}. Another admin can give it back.");
+            let words = format!("This account is shut: {reason}. An admin can give it back.");
             show_again(&again(&words))
         }
         Login::Throttled => show_as(

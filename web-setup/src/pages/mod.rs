@@ -9,6 +9,7 @@ pub(crate) mod failed_logins;
 pub(crate) mod front;
 pub(crate) mod guard;
 pub(crate) mod junk;
+pub(crate) mod me;
 pub(crate) mod outgoing;
 pub(crate) mod overview;
 pub(crate) mod password;

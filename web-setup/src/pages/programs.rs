@@ -16,7 +16,10 @@ struct ProgramsPage {
     finished: bool,
     /// A test message was just sent.
     tested: bool,
+    /// Whom a test message may go to.
     accounts: Vec<Account>,
+    /// Somebody looks at his own help.
+    own: bool,
     hostname: String,
     address: String,
     local_address: Option<String>,
@@ -30,19 +33,38 @@ pub(crate) struct Said {
 }
 
 pub(crate) async fn programs<A: Appliance>(State(site): State<Site<A>>, Query(said): Query<Said>) -> Page {
-    let office = site.appliance.progress().await?.office.ok_or(Fault::Internal)?;
     let accounts = site.appliance.accounts().await?;
-    let address = accounts
-        .first()
-        .map_or_else(|| format!("name@{}", office.domain), |a| a.address.to_string());
-    let facts = site.appliance.facts();
+    let address = accounts.first().map(|account| account.address.to_string());
     show(&ProgramsPage {
-        frame: Frame::admin("Mail programs", Tab::Programs),
         finished: said.said.as_deref() == Some("finished"),
         tested: said.said.as_deref() == Some("tested"),
         accounts,
+        own: false,
+        ..page(&site, Frame::admin("Mail programs", Tab::Programs), address).await?
+    })
+}
+
+/// The same help for the one whose account it is.
+pub(crate) async fn own<A: Appliance>(site: &Site<A>, account: &Account, admin: bool) -> Page {
+    let frame = Frame::own("Mail programs", Tab::MyPrograms, admin);
+    show(&page(site, frame, Some(account.address.to_string())).await?)
+}
+
+async fn page<A: Appliance>(
+    site: &Site<A>,
+    frame: Frame,
+    address: Option<String>,
+) -> Result<ProgramsPage, Fault> {
+    let office = site.appliance.progress().await?.office.ok_or(Fault::Internal)?;
+    let facts = site.appliance.facts();
+    Ok(ProgramsPage {
+        frame,
+        finished: false,
+        tested: false,
+        accounts: Vec::new(),
+        own: true,
         hostname: office.hostname.to_string(),
-        address,
+        address: address.unwrap_or_else(|| format!("name@{}", office.domain)),
         local_address: site.appliance.addresses().first().map(ToString::to_string),
         ports: facts.ports,
         short: short_fingerprint(&facts.fingerprint),

@@ -80,7 +80,10 @@ async fn every_post_but_the_doors_asks_for_a_session() {
             (route.path, route.access),
             ("/claim", Access::Claim) | ("/login", Access::SignIn) | ("/l/{token}", Access::Link)
         );
-        let closed = matches!(route.access, Access::Setup | Access::Admin | Access::Owner);
+        let closed = matches!(
+            route.access,
+            Access::Setup | Access::Admin | Access::Owner | Access::Person
+        );
         assert!(door || closed, "{route:?}");
     }
 }
@@ -110,13 +113,40 @@ async fn the_admin_reaches_every_route_and_setup_is_over() {
 }
 
 #[tokio::test]
+async fn a_person_reaches_the_own_pages_and_none_of_the_admins() {
+    for route in ROUTES {
+        let desk = Desk::finished();
+        let mut browser = Browser::person(&desk).await;
+        let (status, to) = ask(&mut browser, route.method, route.path).await;
+        match route.access {
+            // The form has the admin's password as the current one.
+            Access::Person if route.path == "/me/password" => {
+                assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY)
+            }
+            Access::Person => assert!(
+                status.is_success() || status.is_redirection(),
+                "{route:?}: {status}"
+            ),
+            Access::Open | Access::SignIn | Access::Link => {}
+            _ if route.method == "POST" => assert_eq!(status, StatusCode::FORBIDDEN, "{route:?}"),
+            _ => assert_eq!((status, to.as_str()), (StatusCode::SEE_OTHER, "/"), "{route:?}"),
+        }
+        if route.access != Access::Person && route.access != Access::Link {
+            assert_eq!(desk.lock().changes, [""; 0], "{route:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_setup_session_does_not_reach_the_admins_pages() {
     let desk = Desk::default();
     let browser = Browser::claimed(&desk).await;
-    for route in ROUTES
-        .iter()
-        .filter(|r| matches!(r.access, Access::Admin | Access::Panel | Access::SignIn))
-    {
+    for route in ROUTES.iter().filter(|r| {
+        matches!(
+            r.access,
+            Access::Admin | Access::Person | Access::Panel | Access::SignIn
+        )
+    }) {
         let (status, _) = ask(&mut browser.clone(), route.method, route.path).await;
         let refused = if route.method == "POST" {
             StatusCode::FORBIDDEN

@@ -12,11 +12,22 @@ use web_setup::{
     Account, AccountState, Appliance, Choice, Count, Device, Devices, DkimRecord, Facts, FailedLogin,
     FailedLogins, Fault, FilterWish, Glance, JunkMail, Left, ListWish, Login, LoginFilter, LoginMail, Octets,
     Office, Outgoing, Panel, Pass, Peer, Piece, Ports, Power, Printer, PrinterDeed, PrinterWish, Printers,
-    Progress, Screening, SenderRow, SenderWish, Shared, SharedFile, ShieldRow, Smarthost, Waiting, Watch,
+    Progress, RecentLogin, Screening, SenderRow, SenderWish, Shared, SharedFile, ShieldRow, Smarthost,
+    Waiting, Watch,
 };
 
 pub const CODE: &str = "K7QM-2WXZ";
 pub const ADMIN_PASSWORD: &str = "correct horse battery";
+/// Of every account.
+pub const PERSONS_PASSWORD: &str = "a person's own secret";
+
+fn persons_pass(account: &Account) -> Pass {
+    Pass {
+        account: Some(account.id),
+        admin: account.admin,
+        stamp: 7,
+    }
+}
 
 /// What a link leads to.
 pub const SHARED: &[u8] = b"0123456789";
@@ -63,6 +74,7 @@ impl Inner {
     fn pass(&self) -> Pass {
         Pass {
             account: None,
+            admin: true,
             stamp: self.admin_stamp,
         }
     }
@@ -223,6 +235,13 @@ impl Appliance for Desk {
         if name == "admin" && inner.admin_password.as_ref() == Some(&password) {
             return Ok(Login::Welcome(inner.pass()));
         }
+        let person = inner.accounts.iter().find(|a| a.address.to_string() == name);
+        if let Some(person) = person.filter(|_| password == Secret::new(PERSONS_PASSWORD.into())) {
+            return Ok(match &person.state {
+                AccountState::Frozen { reason, .. } => Login::Shut(reason.clone()),
+                _ => Login::Welcome(persons_pass(person)),
+            });
+        }
         if inner.failed.len() >= 10 {
             return Ok(Login::Throttled);
         }
@@ -231,7 +250,12 @@ impl Appliance for Desk {
     }
 
     async fn still_welcome(&self, pass: Pass) -> Result<bool, Fault> {
-        Ok(pass == self.lock().pass())
+        let inner = self.lock();
+        let Some(id) = pass.account else {
+            return Ok(pass == inner.pass());
+        };
+        let account = inner.accounts.iter().find(|a| a.id == id);
+        Ok(account.is_some_and(|a| a.state == AccountState::Active && persons_pass(a) == pass))
     }
 
     async fn glance(&self) -> Result<Glance, Fault> {
@@ -518,11 +542,21 @@ impl Appliance for Desk {
         Ok(AccountId(id))
     }
 
-    async fn set_account_password(&self, id: AccountId, password: Secret) -> Result<(), Fault> {
-        self.change("account password")
-            .passwords
-            .push((id.to_string(), password));
-        Ok(())
+    async fn set_account_password(&self, id: AccountId, password: Secret) -> Result<Pass, Fault> {
+        let mut inner = self.change("account password");
+        inner.passwords.push((id.to_string(), password));
+        let account = inner.accounts.iter().find(|a| a.id == id).ok_or(Fault::Gone)?;
+        Ok(persons_pass(account))
+    }
+
+    async fn recent_logins(&self, id: AccountId, _: usize) -> Result<Vec<RecentLogin>, Fault> {
+        Ok(vec![RecentLogin {
+            at: Timestamp(1_764_000_000),
+            ip: "203.0.113.7".parse().unwrap(),
+            protocol: Protocol::Imap,
+            failed: (id.0 == 2).then(|| "wrong password".to_owned()),
+            count: 3,
+        }])
     }
 
     async fn devices(&self, _: AccountId) -> Result<Devices, Fault> {
@@ -708,6 +742,15 @@ impl Browser {
             .post("/login", &[("name", "admin"), ("password", ADMIN_PASSWORD)])
             .await;
         assert_eq!((seen.status, seen.to()), (StatusCode::SEE_OTHER, "/overview"));
+        browser
+    }
+
+    /// Signed in as somebody who is no admin.
+    pub async fn person(desk: &Desk) -> Self {
+        let mut browser = Self::new(desk);
+        let form = [("name", "bob@example.com"), ("password", PERSONS_PASSWORD)];
+        let seen = browser.post("/login", &form).await;
+        assert_eq!((seen.status, seen.to()), (StatusCode::SEE_OTHER, "/me"));
         browser
     }
 

@@ -14,6 +14,7 @@ mod admin;
 mod desk;
 mod devices;
 mod junk;
+mod me;
 mod outgoing;
 mod printers;
 mod setup;
