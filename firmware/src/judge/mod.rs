@@ -5,5 +5,4 @@ pub mod bayes;
 pub mod filtering;
 pub mod grey;
 pub mod lists;
-pub mod memory;
 pub mod sender;
