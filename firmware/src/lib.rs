@@ -19,6 +19,7 @@ pub mod house;
 pub mod judge;
 pub mod ledger;
 pub mod limits;
+pub mod lines;
 pub mod links;
 pub mod listen;
 pub mod memory;

@@ -6,6 +6,7 @@ use crate::blocking::blocking;
 use crate::facts::ConnectionFacts;
 use crate::guard::shield::Doorkeeper;
 use crate::limits::HOPS;
+use crate::lines;
 use crate::settings::{self, Office};
 use crate::spool::Spool;
 use proto::ask::Envelope;
@@ -13,7 +14,7 @@ use proto::limits::message::HEADER;
 use proto::message::header;
 use proto::message::received::{Received, return_path};
 use proto::refusal::Refusal;
-use proto::types::{AccountId, Address, Domain, Flags, Timestamp};
+use proto::types::{AccountId, Address, BodyKind, Domain, Flags, Timestamp};
 use std::io;
 use store::{Delivery, EventKind, MailCopy, Place, StoreError};
 
@@ -72,6 +73,10 @@ impl Arrival<'_> {
         let top = pieces::header_of(&spool).map_err(|error| unreadable(&error))?;
         self.judge(&top, &doorkeeper)
             .inspect_err(|refusal| refuse(post, self.facts, self.envelope, refusal))?;
+        let spool = match self.envelope.wishes.body {
+            BodyKind::Binary => lines::without_binary(spool)?,
+            _ => spool,
+        };
         let trace = self.trace(&office).into_bytes();
         let finish = || -> io::Result<Delivery> {
             let structure = pieces::structure(&trace, spool.reader())?;

@@ -7,6 +7,7 @@ use crate::blocking::blocking;
 use crate::dkim::{self, Signer};
 use crate::facts::ConnectionFacts;
 use crate::guard::Sending;
+use crate::lines;
 use crate::links::{Leaves, Linked};
 use crate::settings::{self, Office};
 use crate::spool::Spool;
@@ -14,7 +15,7 @@ use proto::ask::{Envelope, Identity};
 use proto::limits::message::HEADER;
 use proto::message::received::Received;
 use proto::refusal::Refusal;
-use proto::types::{Address, Flags, Timestamp};
+use proto::types::{Address, BodyKind, Flags, Timestamp};
 use std::io;
 use store::{
     Account, AccountState, Delivery, EventKind, MailCopy, Outgoing, Place, Snapshot, StoreError, Submission,
@@ -206,6 +207,10 @@ impl Desk {
         now: Timestamp,
     ) -> Result<Ready, Unfit> {
         may_send(&self.account.state, now)?;
+        let spool = match envelope.wishes.body {
+            BodyKind::Binary => lines::without_binary(spool)?,
+            _ => spool,
+        };
         let original = pieces::header_of(&spool).map_err(|error| unreadable(&error))?;
         if original.len() >= HEADER {
             return Err(Refusal::BadMessage("The header of the message is too long.").into());

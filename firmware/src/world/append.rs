@@ -4,6 +4,7 @@ use super::{World, refused};
 use crate::blocking::blocking;
 use crate::judge::bayes::trainer::{self, Wish};
 use crate::limits;
+use crate::lines;
 use crate::spool::Spool;
 use proto::ask::{Answer, FlagChange};
 use proto::message::scan::Scanner;
@@ -27,7 +28,8 @@ impl World {
         let said = trainer::said_by_flags(FlagChange::Replace, &flags);
         let said = said.or_else(|| trainer::said_by_move(None, &mailbox).filter(|spam| *spam));
         self.rest();
-        let (structure, body) = blocking(|| scan(spool)).map_err(|error| {
+        let lines = || lines::as_lines(spool).and_then(scan);
+        let (structure, body) = blocking(lines).map_err(|error| {
             error!(%error, "cannot read the spool");
             Refusal::Temporary
         })?;

@@ -8,7 +8,8 @@
 //! | 2047 | encoded words | read in every charset of the web's, written in UTF-8 |
 //! | 2183, 3282 | Content-Disposition, Content-Language | yes |
 //! | 2231 | parameters in other charsets | kept as written; names of linked attachments are decoded |
-//! | 3464, 6522 | delivery reports | written; headers only go back |
+//! | 3030 | binary parts | made base64 |
+//! | 3464, 6522, 6533 | delivery reports | written |
 //! | 3834 | automatic mail | what we write says so |
 //! | 3848 | protocol names in Received | yes |
 
@@ -20,6 +21,7 @@ pub mod encoded_word;
 pub mod header;
 pub mod html;
 mod lexer;
+pub mod lines;
 pub mod linking;
 pub mod parameter;
 pub mod received;
