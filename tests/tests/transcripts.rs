@@ -254,6 +254,8 @@ fn smtp_over_sockets() -> Result<()> {
         "smtp_smuggling",
         "smtp_size",
         "smtp_pipelining",
+        "smtp_bdat_smuggling",
+        "smtp_bdat_size",
         "submission_sending",
     ] {
         office.play(name, usize::MAX)?;

@@ -98,7 +98,7 @@ fn wishes(envelope: &Envelope) -> String {
 
 impl World for Office {
     fn open(&mut self, kind: &str, args: &str) -> Box<dyn Session> {
-        let tls = match args.trim_end_matches(" hold") {
+        let tls = match args {
             "tls=active" => Tls::Active,
             "tls=off" => Tls::Off,
             _ => Tls::Offered,
@@ -112,7 +112,7 @@ impl World for Office {
                 binding: false,
                 max_size: 1000,
                 max_recipients: 100,
-                hold_until: args.ends_with(" hold").then_some(Timestamp(86_400 * 365)),
+                hold_until: Some(Timestamp(86_400 * 365)),
             })),
             "pop3" => Box::new(Pop3::new(pop3::Config {
                 hostname: "mx.example.com".to_owned(),
