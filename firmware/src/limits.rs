@@ -96,6 +96,38 @@ pub const SIGNED_REPLY: u64 = 2 * 1024 * 1024;
 /// Received fields of a message that goes in circles (RFC 5321 6.3).
 pub const HOPS: usize = 100;
 
+/// The filter, the greylist and the lists of senders.
+pub mod filter {
+    use std::time::Duration;
+
+    /// Octets of text that tokens are made of, as they stand in the message, all parts together.
+    pub const TEXT: u64 = 64 * 1024;
+    /// Octets of the header that tokens are made of.
+    pub const HEADER: u64 = 16 * 1024;
+    /// Text parts of a message that are looked at.
+    pub const PARTS: usize = 8;
+    /// Tokens of one message.
+    pub const TOKENS: usize = 1000;
+    /// Characters of a word that is a token.
+    pub const WORD: std::ops::RangeInclusive<usize> = 3..=24;
+    /// Things to learn that wait; more are forgotten, with a line in the log.
+    pub const WAITING: usize = 256;
+    /// Messages of one move that are learnt, the newest ones.
+    pub const MOVED: usize = 1000;
+    /// Messages of a mailbox that are learnt at the command line's wish, the newest ones.
+    pub const MAILBOX: usize = 2000;
+    /// Messages that are learnt in one commit.
+    pub const AT_ONCE: usize = 16;
+    /// How long things to learn are gathered before they are learnt.
+    pub const GATHERED: Duration = Duration::from_secs(2);
+    /// Message-IDs of a header that are looked at for one of ours.
+    pub const REFERENCES: usize = 50;
+    /// Characters of a note about a sender.
+    pub const NOTE: usize = 200;
+    /// Days that a sender may be on a list, if not for ever.
+    pub const DAYS: u32 = 3650;
+}
+
 /// The queue at work.
 pub mod queue {
     use std::time::Duration;

@@ -5,12 +5,10 @@ use super::bayes::trainer::{self, Wish};
 use super::filtering::{FILTERING, Filtering};
 use super::lists::{self, Who};
 use crate::house::House;
+use crate::limits::filter::MAILBOX;
 use crate::settings;
 use proto::types::{Address, Uid};
 use store::{EventKind, SenderList, StoreError};
-
-/// Most messages of a mailbox that are learnt at a time: the newest ones.
-const MAILBOX: usize = 2_000;
 
 /// Why it was not done.
 #[derive(Debug, thiserror::Error)]

@@ -14,6 +14,7 @@
 use super::filtering::{Filtering, Greylisting};
 use super::sender::Sender;
 use crate::guard::Network;
+use crate::limits::filter::REFERENCES;
 use proto::message::header;
 use proto::types::{Address, Domain, Timestamp};
 use std::net::IpAddr;
@@ -21,8 +22,6 @@ use store::{Acquaintance, GreyAnswer, Snapshot, Store, StoreError};
 
 /// From so many points on mail looks bad.
 pub const SUSPICIOUS: f64 = 2.0;
-/// Message-IDs of a header that are looked at for one of ours.
-const REFERENCES: usize = 50;
 
 /// A message at the door.
 #[derive(Debug, Clone, Copy)]

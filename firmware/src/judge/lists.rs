@@ -7,16 +7,14 @@
 //! entries about one message the most exact one holds: an address before a domain, a longer domain
 //! before a shorter one, and among equals the block.
 
-use super::sender::{Sender, is_within};
+use super::sender::{Sender, is_within, spelt};
 use crate::deliver::people::ascii;
+use crate::limits::filter::{DAYS, NOTE};
 use proto::types::{Address, Domain, Timestamp};
 use std::cmp::Reverse;
 use std::fmt;
 use std::str::FromStr;
 use store::{SenderEntry, SenderList, Snapshot, StoreError};
-
-/// Characters of a note.
-pub const NOTE: usize = 200;
 
 /// Whom an entry is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +49,7 @@ impl FromStr for Who {
         };
         let read = if text.contains('@') {
             let address = Address::parse(text).ok();
-            address.map(Self::Address)
+            address.map(|address| Self::Address(spelt(&address)))
         } else if let Some(below) = text.strip_prefix('.').or_else(|| text.strip_prefix("*.")) {
             domain(below).map(Self::Within)
         } else {
@@ -115,6 +113,7 @@ impl Who {
 /// # Errors
 /// The store failed.
 pub fn find(snapshot: &Snapshot, sender: &Sender, now: Timestamp) -> Result<Option<SenderEntry>, StoreError> {
+    let sender = &sender.spelt();
     let mut keys = Vec::new();
     for address in sender.envelope.iter().chain(&sender.author) {
         keys.push(address.key());
@@ -169,13 +168,12 @@ pub fn entry(
     days: Option<u32>,
     now: Timestamp,
 ) -> Result<SenderEntry, String> {
-    const LONGEST: u32 = 3650;
     let who: Who = who.parse()?;
     if note.chars().count() > NOTE {
         return Err(format!("A note has at most {NOTE} characters."));
     }
-    if days.is_some_and(|days| days == 0 || days > LONGEST) {
-        return Err(format!("An entry holds for 1 to {LONGEST} days, or for ever."));
+    if days.is_some_and(|days| days == 0 || days > DAYS) {
+        return Err(format!("An entry holds for 1 to {DAYS} days, or for ever."));
     }
     Ok(SenderEntry {
         who: who.to_string(),
@@ -239,6 +237,17 @@ mod tests {
         let no_author = sender("ann@shop.example", "", &[], true);
         let table: &[(&[Entry<'_>], &Sender, Option<Entry<'_>>)] = &[
             (&[], &signed, None),
+            // A domain is one, however it is spelt.
+            (
+                &[("b\u{fc}cher.example", Block)],
+                &sender("x@xn--bcher-kva.example", "", &[], false),
+                Some(("xn--bcher-kva.example", Block)),
+            ),
+            (
+                &[("ann@xn--bcher-kva.example", Block)],
+                &sender("ann@b\u{fc}cher.example", "", &[], false),
+                Some(("ann@xn--bcher-kva.example", Block)),
+            ),
             (&[("shop.example", Allow)], &signed, Some(("shop.example", Allow))),
             (&[("shop.example", Allow)], &by_spf, Some(("shop.example", Allow))),
             (&[("shop.example", Allow)], &forged, None),

@@ -1,5 +1,6 @@
 //! Whom a message says it is from, and what of that is proven.
 
+use crate::deliver::people::ascii;
 use proto::types::{Address, Domain};
 
 /// The sender of one message.
@@ -16,6 +17,17 @@ pub struct Sender {
 }
 
 impl Sender {
+    /// The same, every domain in the one spelling that all are compared in.
+    #[must_use]
+    pub fn spelt(&self) -> Self {
+        Self {
+            envelope: self.envelope.as_ref().map(spelt),
+            author: self.author.as_ref().map(spelt),
+            signed: self.signed.iter().map(ascii).collect(),
+            spf: self.spf,
+        }
+    }
+
     /// Domains that are proven to have had a hand in the message; the one that its reader sees first.
     #[must_use]
     pub fn proven(&self) -> Vec<&Domain> {
@@ -52,6 +64,12 @@ impl Sender {
         };
         self.spf && self.author.as_ref().is_some_and(same)
     }
+}
+
+/// The address with its domain in the one spelling that all are compared in (A-labels).
+#[must_use]
+pub fn spelt(address: &Address) -> Address {
+    Address::from_parts(address.local(), ascii(address.domain())).unwrap_or_else(|_| address.clone())
 }
 
 /// Whether `domain` is `above` or a subdomain of it.

@@ -2,22 +2,13 @@
 //! have written it, what it carries. Fields that servers add on the way are left out: they differ
 //! between the moment when a message is judged and the moment when it is learnt.
 
+use crate::limits::filter::{HEADER, PARTS, TOKENS, WORD};
 use proto::message::body::part_text;
 use proto::message::{address, encoded_word, header, html};
 use proto::types::{Part, PartBody, Span, Structure};
 use std::collections::HashSet;
 
-/// Octets of text that are looked at, as they stand in the message, all parts together.
-pub const TEXT: u64 = 64 * 1024;
-/// Octets of the header that are looked at.
-const HEADER: u64 = 16 * 1024;
-/// Most tokens of one message.
-pub const TOKENS: usize = 1000;
-/// Text parts that are looked at.
-const PARTS: usize = 8;
-/// Characters of a word.
-const SHORTEST: usize = 3;
-const LONGEST: usize = 24;
+pub use crate::limits::filter::TEXT;
 
 /// A token: what is counted is its hash, what a person reads its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,7 +134,7 @@ impl Found {
                 let charset = part.params.iter().find(|(name, _)| name == "charset");
                 if let Some((_, charset)) = charset {
                     let charset = String::from_utf8_lossy(charset).to_lowercase();
-                    self.add("charset", &charset.chars().take(LONGEST).collect::<String>());
+                    self.add("charset", &charset.chars().take(*WORD.end()).collect::<String>());
                 }
                 let attached = disposition.is_some_and(|(kind, _)| kind == "attachment");
                 if part.media_type == "text" && !attached && texts.len() < PARTS {
@@ -175,16 +166,15 @@ impl Found {
     }
 
     fn word(&mut self, kind: &str, word: &str) {
-        let length = word.chars().take(LONGEST + 1).count();
-        if (SHORTEST..=LONGEST).contains(&length) {
+        let fits = |word: &str| WORD.contains(&word.chars().take(WORD.end() + 1).count());
+        if fits(word) {
             self.add(kind, &word.to_lowercase());
-        } else if length > LONGEST {
+        } else if word.len() > *WORD.end() {
             // Encoded rubbish, or a word of a language that joins them: its parts say more.
-            for part in word.split(|c: char| !c.is_alphanumeric()) {
-                if (SHORTEST..=LONGEST).contains(&part.chars().take(LONGEST + 1).count()) {
-                    self.add(kind, &part.to_lowercase());
-                }
-            }
+            let parts = word.split(|c: char| !c.is_alphanumeric());
+            parts
+                .filter(|part| fits(part))
+                .for_each(|part| self.add(kind, &part.to_lowercase()));
         }
     }
 

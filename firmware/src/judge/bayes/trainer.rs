@@ -12,24 +12,13 @@
 
 use super::tokens::{self, Token};
 use crate::clock::Clock;
+use crate::limits::filter::{AT_ONCE, GATHERED, MOVED, TEXT, WAITING};
 use proto::ask::{FlagChange, Mailbox, SpecialUse, Want};
 use proto::types::{Flags, MailboxId, SystemFlag, Uid};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use store::{Lesson, Snapshot, Store, StoreError};
 use tokio::sync::mpsc;
 use tracing::{debug, error, warn};
-
-/// Wishes that wait; more are forgotten, with a line in the log.
-const WAITING: usize = 256;
-/// Messages of one wish that are learnt, the newest ones.
-const MESSAGES: usize = 1000;
-/// Messages that are learnt in one commit.
-const AT_ONCE: usize = 16;
-/// How long wishes are gathered before they are done.
-const GATHERED: Duration = Duration::from_secs(2);
-/// Most octets of one message that are read at once.
-const READ: u64 = tokens::TEXT;
 
 /// Messages to learn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,12 +51,12 @@ impl Default for Trainer {
 impl Trainer {
     /// Puts a wish into the queue. Never waits: where the queue is full, it is forgotten.
     pub fn teach(&self, mut wish: Wish) {
-        if wish.uids.len() > MESSAGES {
+        if wish.uids.len() > MOVED {
             warn!(
                 messages = wish.uids.len(),
                 "too many messages at once: only the newest are learnt"
             );
-            wish.uids.drain(..wish.uids.len() - MESSAGES);
+            wish.uids.drain(..wish.uids.len() - MOVED);
         }
         if !wish.uids.is_empty() && self.wishes.try_send(wish).is_err() {
             warn!("too much to learn: a message is passed over");
@@ -143,7 +132,7 @@ fn lessons(
             continue;
         };
         let found = tokens::of(&structure, |mut span| {
-            span.end = span.end.min(span.start.saturating_add(READ));
+            span.end = span.end.min(span.start.saturating_add(TEXT));
             let mut octets = Vec::new();
             body.read_span(span, &mut octets)?;
             Ok::<_, StoreError>(octets)
