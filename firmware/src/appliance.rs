@@ -38,9 +38,7 @@ use tokio::sync::Mutex;
 use tokio::time::sleep;
 use tracing::{error, info};
 use web_setup::{
-    Account, AccountState, Choice, DkimRecord, Facts, FailedLogins, Fault, Glance, Login, LoginFilter,
-    LoginMail, Octets, Outgoing, Panel, Pass, Peer, Piece, Ports, Power, Progress, RecentLogin, Shared,
-    Smarthost, Watch,
+    Account, AccountLinks, AccountState, Choice, DkimRecord, Facts, FailedLogins, Fault, Glance, LinkDesk, LinkRules, LinkWish, Login, LoginFilter, LoginMail, Octets, Outgoing, Panel, Pass, Peer, Piece, Ports, Power, Progress, RecentLogin, Shared, Smarthost, Watch,
 };
 
 /// How long a browser has for the last page before the board goes down.
@@ -348,6 +346,26 @@ impl web_setup::Appliance for Appliance {
 
     async fn take_off_list(&self, allow: bool, network: String) -> Result<(), Fault> {
         screening::remove(self.house(), allow, &network).await
+    }
+
+    async fn links(&self) -> Result<LinkDesk, Fault> {
+        links::desk(self.house())
+    }
+
+    async fn set_link_rules(&self, rules: LinkRules) -> Result<(), Fault> {
+        links::set(self.house(), rules).await
+    }
+
+    async fn switch_links(&self, id: AccountId, on: bool) -> Result<(), Fault> {
+        links::switch(self.house(), id, on).await
+    }
+
+    async fn account_links(&self, id: AccountId) -> Result<AccountLinks, Fault> {
+        links::of_account(self.house(), id)
+    }
+
+    async fn change_link(&self, id: AccountId, link: u64, wish: LinkWish) -> Result<(), Fault> {
+        links::change(self.house(), id, link, wish, BY).await
     }
 
     async fn shared_link(&self, peer: Peer, token: String, key: Option<String>) -> Result<Shared, Fault> {

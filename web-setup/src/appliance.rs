@@ -3,7 +3,7 @@
 
 use crate::devices::Devices;
 use crate::filtering::{FilterWish, JunkMail, SenderWish};
-use crate::links::{Octets, Piece, Shared};
+use crate::links::{AccountLinks, LinkDesk, LinkRules, LinkWish, Octets, Piece, Shared};
 use crate::printers::{PrinterDeed, PrinterWish, Printers};
 use crate::watch::{Choice, Watch};
 use proto::types::{AccountId, Address, Domain, Mechanism, Protocol, Secret, Timestamp};
@@ -481,6 +481,26 @@ pub trait Appliance: Clone + Send + Sync + 'static {
 
     /// Takes a network off a list.
     fn take_off_list(&self, allow: bool, network: String) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Everything about links.
+    fn links(&self) -> impl Future<Output = Result<LinkDesk, Fault>> + Send;
+
+    /// Sets when attachments become links.
+    fn set_link_rules(&self, rules: LinkRules) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Sets it for one account.
+    fn switch_links(&self, id: AccountId, on: bool) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// The links of an account, the newest first.
+    fn account_links(&self, id: AccountId) -> impl Future<Output = Result<AccountLinks, Fault>> + Send;
+
+    /// Changes a link of that account.
+    fn change_link(
+        &self,
+        id: AccountId,
+        link: u64,
+        wish: LinkWish,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// What a stranger finds under a link's token; `key` says that its password was given. Whoever finds
     /// nothing is counted and waits.

@@ -88,8 +88,7 @@ pub fn router<A: Appliance>(appliance: A) -> Router {
 // Each also stands in `access::ROUTES`, or is not answered.
 fn routes<A: Appliance>() -> Router<Site<A>> {
     use pages::{
-        accounts, assets, blocked, devices, dns, failed_logins, front, guard, junk, me, outgoing, overview,
-        password, power, printers, programs, shared, shield, wizard,
+    accounts, assets, blocked, devices, dns, failed_logins, front, guard, junk, links, me, outgoing, overview, password, power, printers, programs, shared, shield, wizard,
     };
     Router::new()
         .route("/", get(front::front::<A>))
@@ -141,6 +140,13 @@ fn routes<A: Appliance>() -> Router<Site<A>> {
             "/accounts/{id}/limits",
             get(guard::account::<A>).post(guard::set_account::<A>),
         )
+        .route("/accounts/{id}/links", get(links::account::<A>))
+        .route("/accounts/{id}/links/switch", post(links::switch::<A>))
+        .route("/accounts/{id}/links/extend", post(links::extend::<A>))
+        .route("/accounts/{id}/links/revoke", post(links::revoke::<A>))
+        .route("/accounts/{id}/links/password", post(links::password::<A>))
+        .route("/links", get(links::office::<A>))
+        .route("/links/rules", post(links::set::<A>))
         .route("/limits", get(guard::office::<A>).post(guard::set_office::<A>))
         .route("/failed-logins", get(failed_logins::list::<A>))
         .route("/failed-logins/mail", post(failed_logins::set_mail::<A>))

@@ -2,12 +2,14 @@
 
 use super::fault;
 use crate::house::House;
-use crate::links::Found;
-use proto::types::Secret;
+use crate::links::{Found, Rules, Wish, WishError, in_megabytes, megabytes};
+use proto::types::{AccountId, Secret, Timestamp};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use store::{Link, LinkId};
-use web_setup::{Fault, Octets, Piece, Shared, SharedFile};
+use web_setup::{
+    AccountLinks, Fault, LinkDesk, LinkRow, LinkRules, LinkState, LinkWish, Octets, Piece, Shared, SharedFile,
+};
 
 pub(super) async fn shared(
     house: &House,
@@ -63,4 +65,118 @@ pub(super) fn hex(octets: &[u8]) -> String {
         let _ = write!(text, "{octet:02x}"); // writing to a String cannot fail
         text
     })
+}
+
+pub(super) fn desk(house: &House) -> Result<LinkDesk, Fault> {
+    let rules = house.links.rules().map_err(fault)?;
+    let room = house.links.room().map_err(fault)?;
+    let accounts = house.store.snapshot().and_then(|snapshot| snapshot.accounts());
+    let accounts = accounts.map_err(fault)?.into_iter().map(|account| {
+        let on = rules.on && rules.is_for(account.id);
+        (account.id, account.address, on)
+    });
+    Ok(LinkDesk {
+        accounts: accounts.collect(),
+        files: room.files,
+        used: room.used,
+        budget: room.budget,
+        free: house.links.free(),
+        rules: LinkRules {
+            on: rules.on,
+            part_mb: in_megabytes(rules.part),
+            message_mb: in_megabytes(rules.message),
+            days: rules.days.to_string(),
+            budget_mb: in_megabytes(rules.budget),
+            exempt: rules.exempt.join("\n"),
+            address: match rules.address {
+                Some(address) => address,
+                // What it most likely is.
+                None => likely(house)?,
+            },
+        },
+    })
+}
+
+fn likely(house: &House) -> Result<String, Fault> {
+    let office = house.office().map_err(fault)?;
+    Ok(office.map_or_else(String::new, |office| format!("https://{}", office.hostname)))
+}
+
+pub(super) async fn set(house: &House, typed: LinkRules) -> Result<(), Fault> {
+    let octets = |typed: &str| megabytes(typed).map_err(Fault::Refused);
+    let days = typed.days.trim().parse();
+    let rules = Rules {
+        on: typed.on,
+        address: Some(typed.address),
+        part: octets(&typed.part_mb)?,
+        message: octets(&typed.message_mb)?,
+        days: days.map_err(|_| Fault::Refused("Write the days as a number.".to_owned()))?,
+        budget: octets(&typed.budget_mb)?,
+        exempt: typed.exempt.lines().map(str::to_owned).collect(),
+        accounts: house.links.rules().map_err(fault)?.accounts,
+    };
+    house.links.set_rules(rules).await.map_err(refused)
+}
+
+pub(super) async fn switch(house: &House, account: AccountId, on: bool) -> Result<(), Fault> {
+    let mut rules = house.links.rules().map_err(fault)?;
+    rules.accounts.insert(account, on);
+    house.links.set_rules(rules).await.map_err(refused)
+}
+
+pub(super) fn of_account(house: &House, id: AccountId) -> Result<AccountLinks, Fault> {
+    let account = house.store.snapshot().and_then(|snapshot| snapshot.account(id));
+    let account = account.map_err(fault)?.ok_or(Fault::Gone)?;
+    let links = house.links.list(Some(id)).map_err(fault)?;
+    let now = house.clock.now();
+    Ok(AccountLinks {
+        address: account.address,
+        on: house.links.rules().map_err(fault)?.is_for(id),
+        rows: links.into_iter().map(|link| row(link, now)).collect(),
+    })
+}
+
+pub(super) async fn change(
+    house: &House,
+    account: AccountId,
+    link: u64,
+    wish: LinkWish,
+    by: &str,
+) -> Result<(), Fault> {
+    let wish = match wish {
+        LinkWish::Extend(days) => Wish::Extend(days),
+        LinkWish::Revoke => Wish::Revoke,
+        LinkWish::Password(password) => Wish::Password(password),
+    };
+    let changed = house.links.change(LinkId(link), Some(account), wish, by).await;
+    changed.map(drop).map_err(refused)
+}
+
+fn refused(error: WishError) -> Fault {
+    match error {
+        WishError::Refused(words) => Fault::Refused(words),
+        WishError::Gone => Fault::Gone,
+        WishError::Store(error) => fault(error),
+    }
+}
+
+fn row(link: Link, now: Timestamp) -> LinkRow {
+    let state = match (link.gone, link.revoked) {
+        (Some(_), _) => LinkState::Gone,
+        (None, Some(_)) => LinkState::Withdrawn,
+        (None, None) if link.works(now) => LinkState::Works,
+        (None, None) => LinkState::Expired,
+    };
+    LinkRow {
+        id: link.id.0,
+        name: link.name,
+        size: link.size,
+        recipient: link.recipient,
+        created: link.created,
+        expires: link.expires,
+        state,
+        locked: link.password_hash.is_some(),
+        downloads: link.downloads,
+        last_download: link.last_download,
+    }
 }

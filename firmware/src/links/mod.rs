@@ -12,6 +12,8 @@ mod desk;
 mod folder;
 mod outgoing;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod token;
 mod upkeep;
 mod visit;

@@ -57,10 +57,16 @@ impl Rules {
         Ok(settings::read(snapshot, LINKS)?.unwrap_or_default())
     }
 
+    /// Whether this account's attachments become links where the office's do.
+    #[must_use]
+    pub fn is_for(&self, account: AccountId) -> bool {
+        self.accounts.get(&account).copied().unwrap_or(true)
+    }
+
     /// Where links of this account's attachments lead; `None`: they stay in its mail.
     #[must_use]
     pub fn address_for(&self, account: AccountId) -> Option<&str> {
-        let wanted = self.on && self.accounts.get(&account).copied().unwrap_or(true);
+        let wanted = self.on && self.is_for(account);
         self.address.as_deref().filter(|_| wanted)
     }
 

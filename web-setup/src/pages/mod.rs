@@ -10,6 +10,7 @@ pub(crate) mod front;
 pub(crate) mod guard;
 pub(crate) mod junk;
 pub(crate) mod me;
+pub(crate) mod links;
 pub(crate) mod outgoing;
 pub(crate) mod overview;
 pub(crate) mod password;

@@ -29,6 +29,10 @@ const FORM: &[(&str, &str)] = &[
     ("ip", "192.168.1.9"),
     ("from", "scanner@example.com"),
     ("deed", "pause"),
+    ("linked", "no"),
+    ("link", "1"),
+    ("days", "7"),
+    ("part", "5"),
 ];
 
 async fn ask(browser: &mut Browser, method: &str, path: &str) -> (StatusCode, String) {

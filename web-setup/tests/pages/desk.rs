@@ -9,11 +9,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tower::ServiceExt;
 use web_setup::{
-    Account, AccountState, Appliance, Choice, Count, Device, Devices, DkimRecord, Facts, FailedLogin,
-    FailedLogins, Fault, FilterWish, Glance, JunkMail, Left, ListWish, Login, LoginFilter, LoginMail, Octets,
-    Office, Outgoing, Panel, Pass, Peer, Piece, Ports, Power, Printer, PrinterDeed, PrinterWish, Printers,
-    Progress, RecentLogin, Screening, SenderRow, SenderWish, Shared, SharedFile, ShieldRow, Smarthost,
-    Waiting, Watch,
+    Account, AccountLinks, AccountState, Appliance, Choice, Count, Device, Devices, DkimRecord, Facts, FailedLogin, FailedLogins, Fault, FilterWish, Glance, JunkMail, Left, LinkDesk, LinkRow, LinkRules, LinkState, LinkWish, ListWish, Login, LoginFilter, LoginMail, Octets, Office, Outgoing, Panel, Pass, Peer, Piece, Ports, Power, Printer, PrinterDeed, PrinterWish, Printers, Progress, RecentLogin, Screening, SenderRow, SenderWish, Shared, SharedFile, ShieldRow, Smarthost, Waiting, Watch,
 };
 
 pub const CODE: &str = "K7QM-2WXZ";
@@ -44,6 +40,21 @@ pub fn shared_file() -> SharedFile {
     }
 }
 
+pub fn link_row(id: u64, state: LinkState) -> LinkRow {
+    LinkRow {
+        id,
+        name: "<b>.pdf".to_owned(),
+        size: 6_000_000,
+        recipient: Address::parse("x@example.net").unwrap(),
+        created: Timestamp(1_764_000_000),
+        expires: Timestamp(1_766_000_000),
+        state,
+        locked: false,
+        downloads: 2,
+        last_download: Some(Timestamp(1_764_100_000)),
+    }
+}
+
 #[derive(Default)]
 pub struct Inner {
     pub progress: Progress,
@@ -58,6 +69,10 @@ pub struct Inner {
     pub shared: BTreeMap<String, Shared>,
     pub pieces: Vec<Piece>,
     pub printers: Printers,
+    pub links: Vec<LinkRow>,
+    pub links_off: bool,
+    pub link_rules: LinkRules,
+    pub link_wishes: Vec<LinkWish>,
     pub outgoing: Vec<Waiting>,
     pub smarthost: Option<(Smarthost, Option<Secret>)>,
     pub simulated: bool,
@@ -103,6 +118,7 @@ impl Desk {
                 finished: true,
             };
             inner.admin_password = Some(Secret::new(ADMIN_PASSWORD.into()));
+            inner.links = vec![link_row(1, LinkState::Works)];
             for (n, name) in ["ada@example.com", "bob@example.com"].into_iter().enumerate() {
                 inner.accounts.push(account(n as u64 + 1, name));
             }
@@ -335,6 +351,57 @@ impl Appliance for Desk {
 
     async fn take_off_list(&self, _: bool, _: String) -> Result<(), Fault> {
         drop(self.change("unlist"));
+        Ok(())
+    }
+
+    async fn links(&self) -> Result<LinkDesk, Fault> {
+        let inner = self.lock();
+        let accounts = inner.accounts.iter();
+        Ok(LinkDesk {
+            rules: inner.link_rules.clone(),
+            files: 3,
+            used: 1_900_000_000,
+            budget: 2_000_000_000,
+            free: 5_000_000_000,
+            accounts: accounts.map(|one| (one.id, one.address.clone(), true)).collect(),
+        })
+    }
+
+    async fn set_link_rules(&self, rules: LinkRules) -> Result<(), Fault> {
+        if rules.part_mb.parse::<u32>().is_err() {
+            return Err(Fault::Refused("That is no number of MB.".to_owned()));
+        }
+        self.change("link rules").link_rules = rules;
+        Ok(())
+    }
+
+    async fn switch_links(&self, _id: AccountId, on: bool) -> Result<(), Fault> {
+        self.change("link switch").links_off = !on;
+        Ok(())
+    }
+
+    async fn account_links(&self, id: AccountId) -> Result<AccountLinks, Fault> {
+        let inner = self.lock();
+        let account = inner
+            .accounts
+            .iter()
+            .find(|one| one.id == id)
+            .ok_or(Fault::Gone)?;
+        Ok(AccountLinks {
+            address: account.address.clone(),
+            on: !inner.links_off,
+            rows: inner.links.clone(),
+        })
+    }
+
+    async fn change_link(&self, _id: AccountId, link: u64, wish: LinkWish) -> Result<(), Fault> {
+        if !self.lock().links.iter().any(|row| row.id == link) {
+            return Err(Fault::Gone);
+        }
+        if wish == LinkWish::Extend(0) {
+            return Err(Fault::Refused("A link works for 1 to 365 days.".to_owned()));
+        }
+        self.change("link").link_wishes.push(wish);
         Ok(())
     }
 

@@ -15,6 +15,7 @@ mod desk;
 mod devices;
 mod junk;
 mod me;
+mod links;
 mod outgoing;
 mod printers;
 mod setup;

@@ -1,0 +1,99 @@
+//! The pages of links: the office's and an account's.
+
+use crate::desk::{Browser, Desk, link_row};
+use axum::http::StatusCode;
+use web_setup::{LinkState, LinkWish};
+
+const RULES: &[(&str, &str)] = &[
+    ("on", "1"),
+    ("address", "https://mail.example.com"),
+    ("part", "5"),
+    ("message", "10"),
+    ("days", "30"),
+    ("budget", "2000"),
+    ("exempt", "image/*"),
+];
+
+#[tokio::test]
+async fn the_office_says_when_attachments_become_links() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    let page = browser.get("/links").await.text;
+    assert!(
+        page.contains("This is off: attachments stay in the mail"),
+        "{page}"
+    );
+    assert!(
+        page.contains("3 files take 1.9 GB of 2.0 GB") && page.contains("almost used up"),
+        "{page}"
+    );
+    assert!(page.contains("href=\"/accounts/2/links\">bob@example.com"));
+    assert_eq!(browser.post("/links/rules", RULES).await.to(), "/links?said=set");
+    assert_eq!(desk.lock().link_rules.exempt, "image/*");
+    let page = browser.get("/links?said=set").await.text;
+    assert!(
+        !page.contains("This is off") && page.contains("counts for the next message"),
+        "{page}"
+    );
+    let refused = browser.post("/links/rules", &[("part", "nonsense")]).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.text.contains("is no number") && refused.text.contains("value=\"nonsense\""));
+}
+
+#[tokio::test]
+async fn an_accounts_links_are_listed_extended_locked_and_withdrawn() {
+    let desk = Desk::finished();
+    desk.lock().links = vec![link_row(1, LinkState::Works), link_row(2, LinkState::Gone)];
+    let mut browser = Browser::signed_in(&desk).await;
+    let page = browser.get("/accounts/2/links").await.text;
+    assert!(
+        page.contains("&#60;b&#62;.pdf") && page.contains("x@example.net"),
+        "{page}"
+    );
+    assert!(
+        page.contains("Fetched 2 times") && page.contains("file gone"),
+        "{page}"
+    );
+    assert_eq!(
+        page.matches("/links/revoke").count(),
+        1,
+        "what is gone cannot be withdrawn"
+    );
+    for (path, form, said) in [
+        ("extend", &[("link", "1"), ("days", "7")][..], "extend"),
+        ("revoke", &[("link", "1")], "revoke"),
+        ("password", &[("link", "1"), ("password", "sesame")], "password"),
+        ("password", &[("link", "1"), ("password", "")], "open"),
+    ] {
+        let seen = browser.post(&format!("/accounts/2/links/{path}"), form).await;
+        assert_eq!(seen.to(), format!("/accounts/2/links?said={said}"));
+    }
+    let sesame = proto::types::Secret::new(b"sesame".to_vec());
+    let wishes = [
+        LinkWish::Extend(7),
+        LinkWish::Revoke,
+        LinkWish::Password(Some(sesame)),
+        LinkWish::Password(None),
+    ];
+    assert_eq!(desk.lock().link_wishes, wishes);
+    let seen = browser
+        .post("/accounts/2/links/extend", &[("link", "1"), ("days", "x")])
+        .await;
+    assert_eq!(seen.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(seen.text.contains("1 to 365 days"));
+    for link in ["9", "x"] {
+        let seen = browser.post("/accounts/2/links/revoke", &[("link", link)]).await;
+        assert_eq!(seen.status, StatusCode::NOT_FOUND);
+    }
+    let seen = browser
+        .post("/accounts/2/links/switch", &[("linked", "no")])
+        .await;
+    assert_eq!(seen.to(), "/accounts/2/links?said=set");
+    assert!(
+        browser
+            .get("/accounts/2/links")
+            .await
+            .text
+            .contains("stay in the mail")
+    );
+}
