@@ -88,7 +88,8 @@ pub fn router<A: Appliance>(appliance: A) -> Router {
 // Each also stands in `access::ROUTES`, or is not answered.
 fn routes<A: Appliance>() -> Router<Site<A>> {
     use pages::{
-    accounts, assets, blocked, devices, dns, failed_logins, front, guard, junk, links, me, outgoing, overview, password, power, printers, programs, shared, shield, wizard,
+        accounts, assets, blocked, devices, dns, failed_logins, front, guard, junk, links, me, outgoing,
+        overview, password, power, printers, programs, shared, shield, wizard,
     };
     Router::new()
         .route("/", get(front::front::<A>))

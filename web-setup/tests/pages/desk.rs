@@ -1,15 +1,18 @@
 //! A box in memory, and a browser that keeps its cookie.
 
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::{Request, StatusCode, header};
+pub use crate::browser::{Browser, Seen};
+use crate::link_rows::{SHARED, link_row, shared_file};
+use axum::body::Body;
 use proto::types::{AccountId, Address, Mechanism, Protocol, Secret, Timestamp};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
-use tower::ServiceExt;
 use web_setup::{
-    Account, AccountLinks, AccountState, Appliance, Choice, Count, Device, Devices, DkimRecord, Facts, FailedLogin, FailedLogins, Fault, FilterWish, Glance, JunkMail, Left, LinkDesk, LinkRow, LinkRules, LinkState, LinkWish, ListWish, Login, LoginFilter, LoginMail, Octets, Office, Outgoing, Panel, Pass, Peer, Piece, Ports, Power, Printer, PrinterDeed, PrinterWish, Printers, Progress, RecentLogin, Screening, SenderRow, SenderWish, Shared, SharedFile, ShieldRow, Smarthost, Waiting, Watch,
+    Account, AccountLinks, AccountState, Appliance, Choice, Count, Device, Devices, DkimRecord, Facts,
+    FailedLogin, FailedLogins, Fault, FilterWish, Glance, JunkMail, Left, LinkDesk, LinkRow, LinkRules,
+    LinkState, LinkWish, ListWish, Login, LoginFilter, LoginMail, Octets, Office, Outgoing, Panel, Pass,
+    Peer, Piece, Ports, Power, Printer, PrinterDeed, PrinterWish, Printers, Progress, RecentLogin, Screening,
+    SenderRow, SenderWish, Shared, ShieldRow, Smarthost, Waiting, Watch,
 };
 
 pub const CODE: &str = "K7QM-2WXZ";
@@ -22,36 +25,6 @@ fn persons_pass(account: &Account) -> Pass {
         account: Some(account.id),
         admin: account.admin,
         stamp: 7,
-    }
-}
-
-/// What a link leads to.
-pub const SHARED: &[u8] = b"0123456789";
-
-pub fn shared_file() -> SharedFile {
-    SharedFile {
-        link: 1,
-        office: "example.com".to_owned(),
-        name: "Pl\u{e4}ne <1>.pdf".to_owned(),
-        media_type: "application/pdf".to_owned(),
-        size: SHARED.len() as u64,
-        sha256: "ab".repeat(32),
-        until: Timestamp(1_798_070_400),
-    }
-}
-
-pub fn link_row(id: u64, state: LinkState) -> LinkRow {
-    LinkRow {
-        id,
-        name: "<b>.pdf".to_owned(),
-        size: 6_000_000,
-        recipient: Address::parse("x@example.net").unwrap(),
-        created: Timestamp(1_764_000_000),
-        expires: Timestamp(1_766_000_000),
-        state,
-        locked: false,
-        downloads: 2,
-        last_download: Some(Timestamp(1_764_100_000)),
     }
 }
 
@@ -732,112 +705,4 @@ impl Appliance for Desk {
         account.state = AccountState::Active;
         Ok(())
     }
-}
-
-/// What came back.
-pub struct Seen {
-    pub status: StatusCode,
-    pub headers: axum::http::HeaderMap,
-    pub text: String,
-}
-
-impl Seen {
-    pub fn to(&self) -> &str {
-        self.headers
-            .get(header::LOCATION)
-            .map_or("", |l| l.to_str().unwrap())
-    }
-}
-
-/// A browser at an address, with at most one cookie, following nothing by itself.
-#[derive(Clone)]
-pub struct Browser {
-    router: Router,
-    pub ip: IpAddr,
-    pub host: &'static str,
-    pub cookie: Option<String>,
-}
-
-impl Browser {
-    pub fn new(desk: &Desk) -> Self {
-        Self {
-            router: web_setup::router(desk.clone()),
-            ip: "192.168.1.50".parse().unwrap(),
-            host: "pillarbox.local",
-            cookie: None,
-        }
-    }
-
-    pub async fn send(&mut self, request: axum::http::request::Builder, body: impl Into<Body>) -> Seen {
-        let mut request = request.header(header::HOST, self.host).body(body.into()).unwrap();
-        if let Some(cookie) = &self.cookie {
-            request
-                .headers_mut()
-                .insert(header::COOKIE, cookie.parse().unwrap());
-        }
-        request.extensions_mut().insert(Peer(self.ip));
-        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
-        if let Some(set) = parts.headers.get(header::SET_COOKIE) {
-            let set = set.to_str().unwrap();
-            let pair = set.split(';').next().unwrap().to_owned();
-            self.cookie = (!set.contains("Max-Age=0")).then_some(pair);
-        }
-        let text = String::from_utf8_lossy(&to_bytes(body, 1 << 20).await.unwrap()).into_owned();
-        Seen {
-            status: parts.status,
-            headers: parts.headers,
-            text,
-        }
-    }
-
-    pub async fn get(&mut self, path: &str) -> Seen {
-        self.send(Request::get(path), Body::empty()).await
-    }
-
-    pub async fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Seen {
-        let form: Vec<String> = form.iter().map(|(k, v)| format!("{k}={}", encode(v))).collect();
-        let request = Request::post(path)
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header(header::ORIGIN, "https://pillarbox.local");
-        self.send(request, form.join("&")).await
-    }
-
-    /// Signs in as admin.
-    pub async fn signed_in(desk: &Desk) -> Self {
-        let mut browser = Self::new(desk);
-        let seen = browser
-            .post("/login", &[("name", "admin"), ("password", ADMIN_PASSWORD)])
-            .await;
-        assert_eq!((seen.status, seen.to()), (StatusCode::SEE_OTHER, "/overview"));
-        browser
-    }
-
-    /// Signed in as somebody who is no admin.
-    pub async fn person(desk: &Desk) -> Self {
-        let mut browser = Self::new(desk);
-        let form = [("name", "bob@example.com"), ("password", PERSONS_PASSWORD)];
-        let seen = browser.post("/login", &form).await;
-        assert_eq!((seen.status, seen.to()), (StatusCode::SEE_OTHER, "/me"));
-        browser
-    }
-
-    /// Enters the claim code.
-    pub async fn claimed(desk: &Desk) -> Self {
-        let mut browser = Self::new(desk);
-        let seen = browser.post("/claim", &[("code", CODE)]).await;
-        assert_eq!((seen.status, seen.to()), (StatusCode::SEE_OTHER, "/"));
-        browser
-    }
-}
-
-fn encode(text: &str) -> String {
-    text.bytes()
-        .map(|b| {
-            if b.is_ascii_alphanumeric() {
-                (b as char).to_string()
-            } else {
-                format!("%{b:02X}")
-            }
-        })
-        .collect()
 }

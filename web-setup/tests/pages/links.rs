@@ -1,6 +1,7 @@
 //! The pages of links: the office's and an account's.
 
-use crate::desk::{Browser, Desk, link_row};
+use crate::desk::{Browser, Desk};
+use crate::link_rows::link_row;
 use axum::http::StatusCode;
 use web_setup::{LinkState, LinkWish};
 

@@ -11,11 +11,13 @@
 
 mod access;
 mod admin;
+mod browser;
 mod desk;
 mod devices;
 mod junk;
-mod me;
+mod link_rows;
 mod links;
+mod me;
 mod outgoing;
 mod printers;
 mod setup;

@@ -1,6 +1,7 @@
 //! What a stranger with a link sees.
 
-use crate::desk::{Browser, Desk, SHARED, Seen, shared_file};
+use crate::desk::{Browser, Desk, Seen};
+use crate::link_rows::{SHARED, shared_file};
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use web_setup::{Piece, Shared};
