@@ -21,8 +21,8 @@ pub const SESSIONS: usize = SERVERS + PROGRAMS + 256;
 pub const HANDSHAKE: Duration = Duration::from_secs(30);
 /// How long a peer may leave our octets unread.
 pub const WRITE: Duration = Duration::from_secs(60);
-/// How long a peer may be silent in the middle of a message (RFC 5321 4.5.3.2.5).
-pub const BODY_SILENCE: Duration = Duration::from_secs(180);
+/// How long a peer may be silent in the middle of a message.
+pub const BODY_SILENCE: Duration = Duration::from_secs(180); // 3 minutes (RFC 5321 4.5.3.2.5)
 /// How long one message may take in all.
 pub const BODY: Duration = Duration::from_secs(3600);
 /// How long a connection to a door that wants a login may stay without one.
@@ -69,7 +69,7 @@ pub const EVENTS_AT_ONCE: usize = 256;
 pub const SOURCES: usize = 4096;
 
 /// Default largest message in octets; an admin may change it.
-pub const MESSAGE: u64 = 50 * 1024 * 1024;
+pub const MESSAGE: u64 = 50 * 1024 * 1024; // 64 KiB (RFC 5321 4.5.3.1.7)
 /// Longest request line on the control socket, in octets.
 pub const CONTROL_LINE: u64 = 64 * 1024;
 
@@ -79,7 +79,7 @@ pub const GOODBYE: Duration = Duration::from_secs(2);
 pub const DELAYED: usize = 4096;
 
 /// Recipients of one message.
-pub const RECIPIENTS: usize = 1000;
+pub const RECIPIENTS: usize = 1000; // 100 (RFC 5321 4.5.3.1.8)
 
 /// Admins' addresses outside of the box that notices go to.
 pub const OUTSIDE: usize = 10;
@@ -93,8 +93,8 @@ pub const REPLIES: u32 = 30;
 /// that the sender's domain names.
 pub const SIGNED_REPLY: u64 = 2 * 1024 * 1024;
 
-/// Received fields of a message that goes in circles (RFC 5321 6.3).
-pub const HOPS: usize = 100;
+/// Received fields of a message that goes in circles.
+pub const HOPS: usize = 100; // 100 (RFC 5321 6.3)
 
 /// The filter, the greylist and the lists of senders.
 pub mod filter {
