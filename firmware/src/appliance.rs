@@ -5,6 +5,7 @@ mod draft;
 mod filtering;
 mod links;
 mod logins;
+mod names;
 mod outgoing;
 mod picture;
 mod printers;
@@ -397,6 +398,34 @@ impl web_setup::Appliance for Appliance {
 
     async fn act_on_printer(&self, id: AccountId, deed: web_setup::PrinterDeed) -> Result<(), Fault> {
         printers::act(self.house(), id, deed).await
+    }
+
+    async fn names(&self) -> Result<web_setup::Names, Fault> {
+        names::shown(&self.0.house)
+    }
+
+    async fn add_domain(&self, domain: String, same_names: bool) -> Result<(), Fault> {
+        names::add_domain(&self.0.house, &domain, same_names).await
+    }
+
+    async fn set_domain(&self, wish: web_setup::DomainWish) -> Result<(), Fault> {
+        names::set_domain(self.house(), wish).await
+    }
+
+    async fn remove_domain(&self, domain: String) -> Result<(), Fault> {
+        names::remove_domain(self.house(), &domain).await
+    }
+
+    async fn put_alias(&self, wish: web_setup::AliasWish) -> Result<(), Fault> {
+        names::put_alias(self.house(), wish).await
+    }
+
+    async fn remove_alias(&self, address: String) -> Result<(), Fault> {
+        names::remove_alias(self.house(), &address).await
+    }
+
+    async fn set_plus(&self, separator: String) -> Result<(), Fault> {
+        names::set_plus(self.house(), &separator).await
     }
 
     async fn shield(&self) -> Result<Vec<web_setup::ShieldRow>, Fault> {

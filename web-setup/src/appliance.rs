@@ -4,6 +4,7 @@
 use crate::devices::Devices;
 use crate::filtering::{FilterWish, JunkMail, SenderWish};
 use crate::links::{AccountLinks, LinkDesk, LinkRules, LinkWish, Octets, Piece, Shared};
+use crate::names::{AliasWish, DomainWish, Names};
 use crate::printers::{PrinterDeed, PrinterWish, Printers};
 use crate::watch::{Choice, Watch};
 use proto::types::{AccountId, Address, Domain, Mechanism, Protocol, Secret, Timestamp};
@@ -539,6 +540,27 @@ pub trait Appliance: Clone + Send + Sync + 'static {
         id: AccountId,
         deed: PrinterDeed,
     ) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Domains and aliases. Asking starts the making of keys that are missing, in the background.
+    fn names(&self) -> impl Future<Output = Result<Names, Fault>> + Send;
+
+    /// Takes mail for one more domain.
+    fn add_domain(&self, domain: String, same_names: bool) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Sets a domain's rules.
+    fn set_domain(&self, wish: DomainWish) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Takes no more mail for a domain; refused while it has accounts or aliases.
+    fn remove_domain(&self, domain: String) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Makes an alias, or changes the one with its address.
+    fn put_alias(&self, wish: AliasWish) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Removes an alias.
+    fn remove_alias(&self, address: String) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Sets what may stand behind a name, as typed: a sign, or `off`.
+    fn set_plus(&self, separator: String) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// From where mail may claim a domain without a login; the office's own first.
     fn shield(&self) -> impl Future<Output = Result<Vec<ShieldRow>, Fault>> + Send;

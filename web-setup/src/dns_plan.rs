@@ -1,6 +1,7 @@
 //! The DNS records that an office has to publish, each with its reason in a plain sentence.
 
 use crate::appliance::{DkimRecord, Office};
+use proto::types::Domain;
 use std::fmt::Write;
 use std::net::IpAddr;
 
@@ -35,8 +36,8 @@ pub(crate) struct Plan {
     pub(crate) hostname: String,
     /// At the domain's DNS provider.
     pub(crate) records: Vec<Record>,
-    /// At the internet provider.
-    pub(crate) reverse: Record,
+    /// At the internet provider; of a further domain there is none.
+    pub(crate) reverse: Option<Record>,
 }
 
 /// Makes the plan from what the box knows.
@@ -53,7 +54,23 @@ pub(crate) fn plan(office: &Office, addresses: &[IpAddr], dkim: &[DkimRecord]) -
         domain: domain.to_owned(),
         hostname: hostname.to_owned(),
         records,
-        reverse: reverse(hostname, &public),
+        reverse: Some(reverse(hostname, &public)),
+    }
+}
+
+/// The plan of a further domain: its mail goes to the same box, whose own name and address stand in
+/// the main domain's plan.
+pub(crate) fn further(office: &Office, domain: &Domain, dkim: &[DkimRecord]) -> Plan {
+    let domain = domain.as_str();
+    let hostname = office.hostname.as_str();
+    let mut records = vec![mx(domain, hostname), spf(domain)];
+    records.extend(dkim.iter().map(|key| dkim_record(domain, key)));
+    records.push(dmarc(domain));
+    Plan {
+        domain: domain.to_owned(),
+        hostname: hostname.to_owned(),
+        records,
+        reverse: None,
     }
 }
 
@@ -262,7 +279,7 @@ impl Plan {
     /// The records as a piece of zone file (RFC 1035 5.1).
     pub(crate) fn zone(&self) -> String {
         let mut zone = format!("; Mail records for {}, to be added to its zone.\n", self.domain);
-        for r in self.records.iter().chain([&self.reverse]) {
+        for r in self.records.iter().chain(&self.reverse) {
             let value = if r.kind == "TXT" {
                 r.quoted()
             } else {
@@ -284,7 +301,6 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proto::types::Domain;
 
     fn sample(addresses: &[&str]) -> Plan {
         let office = Office {
@@ -345,13 +361,37 @@ mod tests {
             .map(|r| r.value.as_str())
             .collect();
         assert_eq!(values, ["8.8.4.4", "2a00:1450::5"]);
-        assert_eq!(plan.reverse.name, "4.4.8.8.in-addr.arpa");
+        assert_eq!(plan.reverse.unwrap().name, "4.4.8.8.in-addr.arpa");
     }
 
     #[test]
     fn names_are_also_given_as_providers_forms_want_them() {
         let hosts: Vec<_> = sample(&[]).records.into_iter().map(|r| r.host).collect();
         assert_eq!(hosts, ["@", "mail", "@", "pb1r._domainkey", "_dmarc"]);
+    }
+
+    #[test]
+    fn a_further_domain_has_records_of_its_own_and_the_same_box() {
+        let office = Office {
+            domain: Domain::parse("example.com").unwrap(),
+            hostname: Domain::parse("mail.example.com").unwrap(),
+        };
+        let key = DkimRecord {
+            selector: "e1".to_owned(),
+            algorithm: "ed25519",
+            text: "v=DKIM1; k=ed25519; p=x".to_owned(),
+        };
+        let zone = further(&office, &Domain::parse("second.example").unwrap(), &[key]).zone();
+        let lines: Vec<&str> = zone.lines().filter(|line| line.contains("\tIN\t")).collect();
+        assert_eq!(
+            lines,
+            [
+                "second.example.\t3600\tIN\tMX\t10 mail.example.com.",
+                "second.example.\t3600\tIN\tTXT\t\"v=spf1 mx -all\"",
+                "e1._domainkey.second.example.\t3600\tIN\tTXT\t\"v=DKIM1; k=ed25519; p=x\"",
+                "_dmarc.second.example.\t3600\tIN\tTXT\t\"v=DMARC1; p=none; rua=mailto:postmaster@second.example\"",
+            ]
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod devices;
 mod dns_plan;
 mod filtering;
 mod links;
+mod names;
 mod page;
 mod pages;
 mod printers;
@@ -29,6 +30,7 @@ pub use filtering::{FilterWish, GreyRow, JunkMail, SenderRow, SenderWish};
 pub use links::{
     AccountLinks, LinkDesk, LinkRow, LinkRules, LinkState, LinkWish, Octets, Piece, Shared, SharedFile,
 };
+pub use names::{AliasRow, AliasWish, DomainRow, DomainWish, Names};
 pub use page::blocked;
 pub use printers::{Printer, PrinterDeed, PrinterWish, Printers, Tried};
 pub use watch::{Choice, Count, Finding, Left, Watch};
@@ -88,8 +90,8 @@ pub fn router<A: Appliance>(appliance: A) -> Router {
 // Each also stands in `access::ROUTES`, or is not answered.
 fn routes<A: Appliance>() -> Router<Site<A>> {
     use pages::{
-        accounts, assets, blocked, devices, dns, failed_logins, front, guard, junk, links, me, outgoing,
-        overview, password, power, printers, programs, shared, shield, wizard,
+        accounts, assets, blocked, devices, dns, failed_logins, front, guard, junk, links, me, names,
+        outgoing, overview, password, power, printers, programs, shared, shield, wizard,
     };
     Router::new()
         .route("/", get(front::front::<A>))
@@ -164,6 +166,13 @@ fn routes<A: Appliance>() -> Router<Site<A>> {
         .route("/junk/forget", post(junk::forget::<A>))
         .route("/printers", get(printers::list::<A>).post(printers::allow::<A>))
         .route("/printers/{id}", post(printers::act::<A>))
+        .route("/names", get(names::list::<A>))
+        .route("/names/domain/add", post(names::add_domain::<A>))
+        .route("/names/domain/set", post(names::set_domain::<A>))
+        .route("/names/domain/remove", post(names::remove_domain::<A>))
+        .route("/names/alias/put", post(names::put_alias::<A>))
+        .route("/names/alias/remove", post(names::remove_alias::<A>))
+        .route("/names/plus", post(names::set_plus::<A>))
         .route("/shield", get(shield::table::<A>))
         .route("/shield/set", post(shield::set::<A>))
         .route("/shield/remove", post(shield::remove::<A>))

@@ -9,7 +9,7 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
-use proto::types::{AccountId, Address, Secret};
+use proto::types::{AccountId, Address, Domain, Secret};
 use serde::Deserialize;
 
 /// What was just done, told on the page that follows.
@@ -68,6 +68,9 @@ impl From<Account> for AccountView {
 struct ListPage {
     frame: Frame,
     accounts: Vec<AccountView>,
+    /// What an address may end in, the main domain first.
+    domains: Vec<String>,
+    /// Which of them is chosen.
     domain: String,
     local: String,
     local_fault: Option<String>,
@@ -89,12 +92,18 @@ async fn list_page<A: Appliance>(site: &Site<A>, office: &Office) -> Result<List
             .into_iter()
             .map(AccountView::from)
             .collect(),
+        domains: domains(site).await?,
         domain: office.domain.to_string(),
         local: String::new(),
         local_fault: None,
         password_fault: None,
         least: rules::PASSWORD_LENGTH,
     })
+}
+
+async fn domains<A: Appliance>(site: &Site<A>) -> Result<Vec<String>, Fault> {
+    let rows = site.appliance.names().await?.domains;
+    Ok(rows.iter().map(|row| row.domain.to_string()).collect())
 }
 
 pub(crate) async fn list<A: Appliance>(State(site): State<Site<A>>) -> Page {
@@ -104,6 +113,7 @@ pub(crate) async fn list<A: Appliance>(State(site): State<Site<A>>) -> Page {
 #[derive(Deserialize)]
 pub(crate) struct CreateForm {
     local: String,
+    domain: Option<String>,
     #[serde(deserialize_with = "secret")]
     password: Secret,
     #[serde(deserialize_with = "secret")]
@@ -116,24 +126,38 @@ pub(crate) async fn create<A: Appliance>(
     Posted(form): Posted<CreateForm>,
 ) -> Page {
     let office = office(&site).await?;
-    let address = match rules::account(&form.local, &office.domain) {
+    // The chosen one, or the one that was typed, if it is one of ours; else the main one's words.
+    let domains = domains(&site).await?;
+    let typed = form
+        .local
+        .rsplit_once('@')
+        .map(|(_, domain)| domain.trim().to_lowercase());
+    let wanted = typed.or(form.domain);
+    let wanted = wanted.filter(|wanted| domains.contains(wanted));
+    let domain = match wanted.map(|wanted| Domain::parse(&wanted)) {
+        Some(Ok(domain)) => domain,
+        _ => office.domain.clone(),
+    };
+    let address = match rules::account(&form.local, &domain) {
         Ok(address) => address,
         Err(words) => {
             let page = list_page(&site, &office).await?;
             return show_again(&ListPage {
                 local: form.local,
                 local_fault: Some(words),
+                domain: domain.to_string(),
                 ..page
             });
         }
     };
     let local = address.local().to_owned();
-    let also = [local.as_str(), office.domain.as_str(), &address.to_string()];
+    let also = [local.as_str(), domain.as_str(), &address.to_string()];
     if let Err(words) = rules::password(form.password.expose(), form.again.expose(), &also) {
         let page = list_page(&site, &office).await?;
         return show_again(&ListPage {
             local,
             password_fault: Some(words),
+            domain: domain.to_string(),
             ..page
         });
     }
@@ -148,6 +172,7 @@ pub(crate) async fn create<A: Appliance>(
             show_again(&ListPage {
                 local,
                 local_fault: Some(words),
+                domain: domain.to_string(),
                 ..page
             })
         }

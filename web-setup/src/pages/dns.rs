@@ -14,6 +14,28 @@ use axum::response::IntoResponse;
 struct DnsPage {
     frame: Frame,
     plan: Option<Plan>,
+    // Of the further domains.
+    further: Vec<Plan>,
+    // Whether one of them waits for its keys.
+    missing: bool,
+}
+
+// The further domains' plans, and whether one is missing because its keys are being made.
+async fn further<A: Appliance>(site: &Site<A>) -> Result<(Vec<Plan>, bool), Fault> {
+    let progress = site.appliance.progress().await?;
+    let Some(office) = progress.office.filter(|_| progress.finished) else {
+        return Ok((Vec::new(), false));
+    };
+    let domains = site.appliance.names().await?.domains;
+    let mut plans = Vec::new();
+    let mut missing = false;
+    for row in domains.iter().filter(|row| !row.main) {
+        match &row.dkim {
+            Some(keys) => plans.push(dns_plan::further(&office, &row.domain, keys)),
+            None => missing = true,
+        }
+    }
+    Ok((plans, missing))
 }
 
 async fn current<A: Appliance>(site: &Site<A>) -> Result<Option<Plan>, Fault> {
@@ -24,7 +46,10 @@ async fn current<A: Appliance>(site: &Site<A>) -> Result<Option<Plan>, Fault> {
 }
 
 pub(crate) async fn records<A: Appliance>(State(site): State<Site<A>>) -> Page {
+    let (further, missing) = further(&site).await?;
     show(&DnsPage {
+        further,
+        missing,
         frame: Frame::admin("DNS records", Tab::Dns),
         plan: current(&site).await?,
     })
@@ -40,5 +65,7 @@ pub(crate) async fn zone<A: Appliance>(State(site): State<Site<A>>) -> Page {
         (CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
         (CONTENT_DISPOSITION, name),
     ];
-    Ok((headers, plan.zone()).into_response())
+    let (further, _) = further(&site).await?;
+    let zones: Vec<String> = std::iter::once(&plan).chain(&further).map(Plan::zone).collect();
+    Ok((headers, zones.join("\n")).into_response())
 }

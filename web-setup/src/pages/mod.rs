@@ -11,6 +11,7 @@ pub(crate) mod guard;
 pub(crate) mod junk;
 pub(crate) mod links;
 pub(crate) mod me;
+pub(crate) mod names;
 pub(crate) mod outgoing;
 pub(crate) mod overview;
 pub(crate) mod password;

@@ -33,6 +33,9 @@ const FORM: &[(&str, &str)] = &[
     ("link", "1"),
     ("days", "7"),
     ("part", "5"),
+    ("address", "sales@example.com"),
+    ("targets", "ada@example.com"),
+    ("separator", "-"),
 ];
 
 async fn ask(browser: &mut Browser, method: &str, path: &str) -> (StatusCode, String) {

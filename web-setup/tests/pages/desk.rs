@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use web_setup::{
-    Account, AccountLinks, AccountState, Appliance, Choice, Count, Device, Devices, DkimRecord, Facts,
-    FailedLogin, FailedLogins, Fault, FilterWish, Glance, JunkMail, Left, LinkDesk, LinkRow, LinkRules,
-    LinkState, LinkWish, ListWish, Login, LoginFilter, LoginMail, Octets, Office, Outgoing, Panel, Pass,
-    Peer, Piece, Ports, Power, Printer, PrinterDeed, PrinterWish, Printers, Progress, RecentLogin, Screening,
-    SenderRow, SenderWish, Shared, ShieldRow, Smarthost, Waiting, Watch,
+    Account, AccountLinks, AccountState, AliasRow, AliasWish, Appliance, Choice, Count, Device, Devices,
+    DkimRecord, DomainRow, DomainWish, Facts, FailedLogin, FailedLogins, Fault, FilterWish, Glance, JunkMail,
+    Left, LinkDesk, LinkRow, LinkRules, LinkState, LinkWish, ListWish, Login, LoginFilter, LoginMail, Names,
+    Octets, Office, Outgoing, Panel, Pass, Peer, Piece, Ports, Power, Printer, PrinterDeed, PrinterWish,
+    Printers, Progress, RecentLogin, Screening, SenderRow, SenderWish, Shared, ShieldRow, Smarthost, Waiting,
+    Watch,
 };
 
 pub const CODE: &str = "K7QM-2WXZ";
@@ -38,6 +39,7 @@ pub struct Inner {
     pub failed: Vec<FailedLogin>,
     pub screening: Screening,
     pub shield: Vec<ShieldRow>,
+    pub names: Names,
     pub junk: JunkMail,
     pub shared: BTreeMap<String, Shared>,
     pub pieces: Vec<Piece>,
@@ -445,6 +447,90 @@ impl Appliance for Desk {
                 "active"
             };
         }
+        Ok(())
+    }
+
+    async fn names(&self) -> Result<Names, Fault> {
+        let mut names = self.lock().names.clone();
+        let main = self.lock().progress.office.clone().unwrap().domain;
+        let dkim = self.dkim().await?;
+        names.domains.insert(
+            0,
+            DomainRow {
+                domain: main,
+                main: true,
+                same_names: false,
+                catch_all: None,
+                dkim,
+            },
+        );
+        Ok(names)
+    }
+
+    async fn add_domain(&self, domain: String, same_names: bool) -> Result<(), Fault> {
+        let Ok(parsed) = proto::types::Domain::parse(&domain) else {
+            return Err(Fault::Refused(
+                "That is no domain, such as example.com.".to_owned(),
+            ));
+        };
+        let dkim = self.dkim().await?;
+        self.change("domain").names.domains.push(DomainRow {
+            domain: parsed,
+            main: false,
+            same_names,
+            catch_all: None,
+            dkim,
+        });
+        Ok(())
+    }
+
+    async fn set_domain(&self, wish: DomainWish) -> Result<(), Fault> {
+        let mut inner = self.change("domain rules");
+        let row = inner
+            .names
+            .domains
+            .iter_mut()
+            .find(|row| row.domain.as_str() == wish.domain);
+        if let Some(row) = row {
+            row.same_names = wish.same_names;
+            row.catch_all = Address::parse(&wish.catch_all).ok();
+        }
+        Ok(())
+    }
+
+    async fn remove_domain(&self, domain: String) -> Result<(), Fault> {
+        let mut inner = self.lock();
+        let ends = |account: &Account| account.address.domain().as_str() == domain;
+        if inner.accounts.iter().any(ends) {
+            return Err(Fault::Refused("There are accounts in this domain.".to_owned()));
+        }
+        inner.changes.push("no domain");
+        inner.names.domains.retain(|row| row.domain.as_str() != domain);
+        Ok(())
+    }
+
+    async fn put_alias(&self, wish: AliasWish) -> Result<(), Fault> {
+        let parsed = Address::parse(&wish.address);
+        let parsed = parsed.map_err(|error| Fault::Refused(format!("{error}.")))?;
+        self.change("alias").names.aliases.push(AliasRow {
+            address: parsed,
+            targets: vec![Address::parse(&wish.targets).unwrap()],
+            send_as: wish.send_as,
+        });
+        Ok(())
+    }
+
+    async fn remove_alias(&self, address: String) -> Result<(), Fault> {
+        let mut inner = self.change("no alias");
+        inner
+            .names
+            .aliases
+            .retain(|alias| alias.address.to_string() != address);
+        Ok(())
+    }
+
+    async fn set_plus(&self, separator: String) -> Result<(), Fault> {
+        self.change("plus").names.separator = separator;
         Ok(())
     }
 

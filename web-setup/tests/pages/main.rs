@@ -18,6 +18,7 @@ mod junk;
 mod link_rows;
 mod links;
 mod me;
+mod names;
 mod outgoing;
 mod printers;
 mod setup;

@@ -1,0 +1,90 @@
+//! Domains and aliases as their page sees them.
+
+use super::{BY, fault, records};
+use crate::dkim::Keys;
+use crate::house::House;
+use crate::names::{self, NameError};
+use crate::settings;
+use std::sync::Arc;
+use store::StoreError;
+use web_setup::{AliasRow, AliasWish, DomainRow, DomainWish, Fault, Names};
+
+/// All of them; keys that are missing are begun to be made.
+pub(super) fn shown(house: &Arc<House>) -> Result<Names, Fault> {
+    let names = names::names(house).map_err(refused)?;
+    let snapshot = house.store.snapshot().map_err(fault)?;
+    let row = |local: store::LocalDomain| -> Result<DomainRow, StoreError> {
+        let keys = settings::dkim_of(&names.office, &local.domain);
+        let keys: Option<Keys> = settings::read(&snapshot, &keys)?;
+        let catcher = local.rules.catch_all.map(|id| snapshot.account(id)).transpose()?;
+        Ok(DomainRow {
+            main: local.domain == names.office.domain,
+            same_names: local.rules.same_names,
+            catch_all: catcher.flatten().map(|account| account.address),
+            dkim: keys.map(|keys| records(&keys, &local.domain)),
+            domain: local.domain,
+        })
+    };
+    let domains = names.domains.into_iter().map(row);
+    let domains = domains.collect::<Result<Vec<_>, _>>().map_err(fault)?;
+    if domains.iter().any(|row| row.dkim.is_none()) {
+        names::make_keys(house);
+    }
+    let alias = |alias: store::Alias| AliasRow {
+        address: alias.address,
+        targets: alias.targets,
+        send_as: alias.send_as,
+    };
+    Ok(Names {
+        domains,
+        aliases: names.aliases.into_iter().map(alias).collect(),
+        separator: names
+            .plus
+            .separator
+            .map_or_else(|| "off".to_owned(), String::from),
+    })
+}
+
+pub(super) async fn add_domain(house: &Arc<House>, typed: &str, same_names: bool) -> Result<(), Fault> {
+    names::add_domain(house, typed, same_names, BY)
+        .await
+        .map_err(refused)
+}
+
+pub(super) async fn set_domain(house: &House, wish: DomainWish) -> Result<(), Fault> {
+    let rules = names::DomainWish {
+        same_names: Some(wish.same_names),
+        catch_all: Some(wish.catch_all),
+    };
+    names::set_domain(house, &wish.domain, &rules, BY)
+        .await
+        .map_err(refused)
+}
+
+pub(super) async fn remove_domain(house: &House, typed: &str) -> Result<(), Fault> {
+    names::remove_domain(house, typed, BY).await.map_err(refused)
+}
+
+pub(super) async fn put_alias(house: &House, wish: AliasWish) -> Result<(), Fault> {
+    let wish = names::AliasWish {
+        address: wish.address,
+        targets: wish.targets,
+        send_as: wish.send_as,
+    };
+    names::put_alias(house, &wish, BY).await.map_err(refused)
+}
+
+pub(super) async fn remove_alias(house: &House, typed: &str) -> Result<(), Fault> {
+    names::remove_alias(house, typed, BY).await.map_err(refused)
+}
+
+pub(super) async fn set_plus(house: &House, typed: &str) -> Result<(), Fault> {
+    names::set_plus(house, typed).await.map_err(refused)
+}
+
+fn refused(error: NameError) -> Fault {
+    match error {
+        NameError::Words(words) => Fault::Refused(words),
+        NameError::Store(error) => fault(error),
+    }
+}
