@@ -251,6 +251,7 @@ impl web_setup::Appliance for Appliance {
             protocol: Protocol::Web,
             tls: true,
             mechanism: Mechanism::Form,
+            client: "",
             login: &name,
         };
         match self.house().logins.login_web(&attempt, &password).await {

@@ -17,6 +17,8 @@ pub struct ConnectionFacts {
     pub protocol: Protocol,
     /// The TLS of the connection, once it is up.
     pub tls: Option<TlsFacts>,
+    /// What the client calls itself; empty where it does not say.
+    pub client: String,
     /// Who logged in.
     pub identity: Option<Identity>,
 }
@@ -43,6 +45,7 @@ impl ConnectionFacts {
             local: plain(local),
             protocol,
             tls: None,
+            client: String::new(),
             identity: None,
         }
     }

@@ -87,7 +87,7 @@ impl House {
         private_folder(&spool).with_context(|| format!("cannot make {}", spool.display()))?;
         let screen = Screen::open(clock.clone(), ledger.clone(), store.clone())?;
         let sessions = Sessions::default();
-        let devices = DevicePasswords::new(store.clone(), clock.clone(), sessions.clone());
+        let devices = DevicePasswords::new(store.clone(), clock.clone(), sessions.clone(), ledger.clone());
         let logins = Logins::new(
             store.clone(),
             ledger.clone(),

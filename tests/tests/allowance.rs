@@ -287,3 +287,31 @@ async fn parallel_sessions_get_no_more_than_one() -> Result<()> {
     ensure!(report::trips(&office.store.snapshot()?, None)?.len() == 1);
     Ok(())
 }
+
+#[tokio::test]
+async fn refused_senders_are_counted_on_after_a_restart() -> Result<()> {
+    let mut office = away().await?;
+    for n in 0..5 {
+        if n == 3 {
+            office.events().await?; // brings the ledger to the store
+            restart(&mut office)?;
+        }
+        let other = format!("chief{n}@example.com");
+        let forged = message(&other, "S", "x\r\n");
+        let refused = office
+            .submit("ben@example.com", &["x@example.net"], &forged)
+            .await;
+        ensure!(refused == Err(Refusal::NotYourSender), "{n}: {refused:?}");
+    }
+    let forged = message("chief9@example.com", "S", "x\r\n");
+    let refused = office
+        .submit("ben@example.com", &["x@example.net"], &forged)
+        .await;
+    ensure!(matches!(refused, Err(Refusal::Frozen { .. })), "{refused:?}");
+    let known = office.events().await?;
+    let known = known
+        .iter()
+        .filter(|event| matches!(event, EventKind::SenderRefused { .. }));
+    ensure!(known.count() == 6);
+    Ok(())
+}

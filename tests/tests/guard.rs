@@ -70,9 +70,9 @@ fn each_wrong_password_is_one_line_and_one_more_on_the_panel_even_after_a_restar
     ensure!(
         lines
             == [
-                r#"protocol=imap ip=127.0.0.1 account="anna" reason=wrong-password"#,
-                r#"protocol=imap ip=127.0.0.1 account="no\"body" reason=unknown-account"#,
-                r#"protocol=imap ip=127.0.0.1 account="anna" reason=wrong-password"#,
+                r##"protocol=imap ip=127.0.0.1 account="anna" reason=wrong-password client="""##,
+                r##"protocol=imap ip=127.0.0.1 account="no\"body" reason=unknown-account client="""##,
+                r##"protocol=imap ip=127.0.0.1 account="anna" reason=wrong-password client="""##,
             ],
         "{lines:#?}"
     );

@@ -197,6 +197,8 @@ pub struct FailedLogin {
     pub tls: bool,
     /// Why it failed, in words.
     pub reason: String,
+    /// What the program called itself, if it said.
+    pub client: String,
     /// How many.
     pub count: u64,
 }

@@ -33,6 +33,7 @@ pub use links::{
 pub use names::{AliasRow, AliasWish, DomainRow, DomainWish, Names};
 pub use page::blocked;
 pub use printers::{Printer, PrinterDeed, PrinterWish, Printers, Tried};
+pub use rules::good_password;
 pub use watch::{Choice, Count, Finding, Left, Watch};
 
 use axum::Router;

@@ -21,6 +21,18 @@ const OURS: [&str; 6] = [
 /// Judges a new password, typed twice. `also` are texts that anybody would guess: the domain, the
 /// account's own name.
 pub(crate) fn password(text: &[u8], again: &[u8], also: &[&str]) -> Result<(), String> {
+    good_password(text, also)?;
+    if text != again {
+        return Err("The two entries are not the same. Please type the password again.".to_owned());
+    }
+    Ok(())
+}
+
+/// Judges a new password; `also` as for the pages.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn good_password(text: &[u8], also: &[&str]) -> Result<(), String> {
     let text = std::str::from_utf8(text).map_err(|_| "Please use letters, digits and signs.".to_owned())?;
     if text.chars().count() < PASSWORD_LENGTH {
         return Err(format!(
@@ -41,9 +53,6 @@ pub(crate) fn password(text: &[u8], again: &[u8], also: &[&str]) -> Result<(), S
         return Err(format!(
             "That one is among the first that thieves try.{why} Please think of another: four random words are good."
         ));
-    }
-    if text.as_bytes() != again {
-        return Err("The two entries are not the same. Please type the password again.".to_owned());
     }
     Ok(())
 }

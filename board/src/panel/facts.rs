@@ -80,18 +80,21 @@ fn browser_address(address: &str) -> String {
     }
 }
 
-/// What is wrong, worst first: what `serve` says in words (mail not flowing, storage, network, the
-/// clock), frozen accounts, failed logins.
+/// What is wrong, worst first: frozen accounts, which have the glass until an admin has seen them, then
+/// what `serve` says in words (mail not flowing, storage, network, the clock), failed logins.
 fn troubles(status: &Status, glass: Glass) -> Vec<Fact> {
     let mut pages = Vec::new();
-    for trouble in status.troubles.iter().take(MOST_NAMED) {
-        pages.extend(text("Trouble", trouble, true, glass));
-    }
     for account in status.frozen.iter().take(MOST_NAMED) {
         pages.extend(text("Frozen account", account, true, glass));
     }
     if let Some(more) = status.frozen.len().checked_sub(MOST_NAMED).filter(|n| *n > 0) {
         pages.push(number("more are frozen", more as u64, String::new(), true));
+    }
+    if !pages.is_empty() {
+        return pages;
+    }
+    for trouble in status.troubles.iter().take(MOST_NAMED) {
+        pages.extend(text("Trouble", trouble, true, glass));
     }
     if status.failed_last_hour > 0 {
         pages.push(failed_logins(status));

@@ -1,5 +1,8 @@
 //! Every cap of the protocols in one place, the RFC's minimum beside it where there is one.
 
+/// Octets kept of what a client calls itself.
+pub const CLIENT_NAME: usize = 100;
+
 /// Message structure, found by the scanner and stored beside the body.
 pub mod message {
     /// Octets of one header that are looked into; the rest is passed over.

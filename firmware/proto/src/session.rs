@@ -123,6 +123,8 @@ pub enum Output {
         /// in CRLF gets one.
         dotted: bool,
     },
+    /// What the client calls itself: in EHLO, in IMAP's ID. A stranger's words, cut.
+    Client(String),
     /// Ask the world. The session expects [`Expect::Answer`] until it comes.
     Ask(Question),
     /// Flush, throw away what was read, do the TLS handshake.
@@ -151,4 +153,16 @@ pub trait Session {
 
     /// Takes one input and appends what has to be done. Never panics, whatever the peer sent.
     fn handle(&mut self, input: Input<'_>, out: &mut Vec<Output>);
+}
+
+/// What a client calls itself, in one line of at most [`crate::limits::CLIENT_NAME`] octets.
+pub(crate) fn client_name(text: &str) -> String {
+    let mut name = String::new();
+    for c in text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }) {
+        if name.len() + c.len_utf8() > crate::limits::CLIENT_NAME {
+            break;
+        }
+        name.push(c);
+    }
+    name
 }

@@ -166,6 +166,7 @@ async fn failed_logins_are_folded_and_paged() {
         tls: true,
         reason: "unknown account".to_owned(),
         count: 1,
+        client: String::new(),
         last: None,
     };
     for (login, times) in [("old", 1), ("guess", 600), ("ada", 2), ("guess", 3)] {
@@ -220,6 +221,7 @@ async fn failed_logins_are_found_by_what_is_known_of_them() {
             tls: true,
             reason: "wrong password".to_owned(),
             count: 1,
+            client: String::new(),
             last: None,
         });
     }

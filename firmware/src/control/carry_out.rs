@@ -7,7 +7,7 @@ use crate::house::House;
 use crate::panel;
 use crate::settings::Office;
 use crate::setup::{self, Setup};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
 use proto::types::{Address, Domain, Secret, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub(super) async fn carry_out(house: &Arc<House>, request: &Request) -> Result<V
         } => create(house, address, password, *admin).await,
         Request::SetPassword { address, password } => {
             let account = find(house, address)?;
-            let hash = hashed(password).await?;
+            let hash = hashed(password, &account.address).await?;
             let password = Secret::new(password.as_bytes().to_vec());
             guard::change_password(house, account.id, hash, &password).await?;
             Ok(json!({ "address": address }))
@@ -75,9 +75,9 @@ pub(super) async fn carry_out(house: &Arc<House>, request: &Request) -> Result<V
             let done = json!({ "address": account });
             let setup = Setup {
                 office,
+                admin_hash: hashed(admin_password, &account).await?,
+                account_hash: hashed(password, &account).await?,
                 account,
-                admin_hash: hashed(admin_password).await?,
-                account_hash: hashed(password).await?,
             };
             setup::finish(house, setup).await?;
             Ok(done)
@@ -93,7 +93,7 @@ async fn create(house: &House, address: &Address, password: &str, admin: bool) -
     );
     let account = NewAccount {
         address: address.clone(),
-        password_hash: hashed(password).await?,
+        password_hash: hashed(password, address).await?,
         admin,
         created: house.clock.now(),
     };
@@ -106,8 +106,11 @@ async fn create(house: &House, address: &Address, password: &str, admin: bool) -
     Ok(json!({ "id": id, "address": address }))
 }
 
-async fn hashed(password: &str) -> Result<String> {
+// Judged as on the pages.
+async fn hashed(password: &str, address: &Address) -> Result<String> {
     ensure!(!password.is_empty(), "the password is empty");
+    let also = [address.local(), address.domain().as_str()];
+    web_setup::good_password(password.as_bytes(), &also).map_err(Error::msg)?;
     Ok(guard::hash(Secret::new(password.as_bytes().to_vec())).await?)
 }
 

@@ -185,6 +185,7 @@ fn row(row: &FailedLogin) -> Value {
         "mechanism": row.mechanism,
         "tls": row.tls,
         "reason": row.reason,
+        "client": row.client,
         "count": row.count,
     })
 }

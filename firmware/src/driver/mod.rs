@@ -144,6 +144,7 @@ where
                     let binding = self.world.facts().binding();
                     next = Some(Input::TlsUp { binding });
                 }
+                Output::Client(name) => self.world.client_is(name),
                 Output::DropSpool => self.spool = None,
                 Output::Close => return Err(self.close().await),
             }

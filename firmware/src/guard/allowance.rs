@@ -176,9 +176,19 @@ impl Guard {
         let Some(author) = sending.author else {
             return Refusal::NotYourSender;
         };
+        let mut known = false;
         let counted = self.count(account, |windows, now, allowed| {
+            known = windows.knows_strange(author);
             windows.strange(now, author, allowed)
         });
+        if !known {
+            // What is counted is known again after a restart.
+            self.0.ledger.record(EventKind::SenderRefused {
+                account,
+                ip: sending.ip,
+                author: author.clone(),
+            });
+        }
         match counted {
             Ok((Some(over), allowed)) => match self.stop(over, &allowed, Some(sending), account).await {
                 Refusal::Limited { .. } => Refusal::NotYourSender, // refused anyway, and for longer

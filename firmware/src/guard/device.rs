@@ -7,6 +7,7 @@ use super::networks::Network;
 use super::scram::Salts;
 use super::sessions::Sessions;
 use crate::clock::Clock;
+use crate::ledger::Ledger;
 use crate::limits;
 use crate::settings;
 use proto::refusal::Refusal;
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
-use store::{Account, Snapshot, Store, StoreError};
+use store::{Account, EventKind, Snapshot, Store, StoreError};
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 use zeroize::Zeroizing;
@@ -124,6 +125,7 @@ pub struct DevicePasswords {
     store: Store,
     clock: Clock,
     sessions: Sessions,
+    ledger: Ledger,
     salts: Salts,
     turn: Arc<Mutex<()>>,
 }
@@ -131,12 +133,13 @@ pub struct DevicePasswords {
 impl DevicePasswords {
     /// Over the store's.
     #[must_use]
-    pub fn new(store: Store, clock: Clock, sessions: Sessions) -> Self {
+    pub fn new(store: Store, clock: Clock, sessions: Sessions, ledger: Ledger) -> Self {
         Self {
             salts: Salts::new(store.clone()),
             store,
             clock,
             sessions,
+            ledger,
             turn: Arc::default(),
         }
     }
@@ -263,6 +266,7 @@ impl DevicePasswords {
             })
             .await?;
         info!(%account, device = device.id, "device password made");
+        self.record(account, &device.name, "made");
         if device.id == 1 {
             self.sessions.cut_device(account, None, &Refusal::DevicePassword);
         }
@@ -281,6 +285,7 @@ impl DevicePasswords {
             })
             .await?;
         info!(%account, device = id, "device password revoked");
+        self.record(account, &revoked.name, "revoked");
         self.sessions
             .cut_device(account, Some(id), &Refusal::BadCredentials);
         Ok(revoked)
@@ -298,6 +303,7 @@ impl DevicePasswords {
         })
         .await?;
         info!(%account, web_only, "main password");
+        self.record(account, "", if web_only { "web_only" } else { "everywhere" });
         if web_only {
             self.sessions.cut_device(account, None, &Refusal::DevicePassword);
         }
@@ -323,6 +329,14 @@ impl DevicePasswords {
             Ok(()) | Err(StoreError::NotFound) => {}
             Err(error) => warn!(%account, %error, "a device's last use was not written"),
         }
+    }
+
+    fn record(&self, account: AccountId, name: &str, what: &str) {
+        self.ledger.record(EventKind::DevicePassword {
+            account,
+            name: name.to_owned(),
+            what: what.to_owned(),
+        });
     }
 
     async fn change<T>(

@@ -26,14 +26,23 @@ fn watched(line: &str) -> Option<String> {
 }
 
 fn line(ip: &str, login: &str) -> String {
-    let said = failure_line(Protocol::Imap, ip.parse().unwrap(), login, "wrong password");
+    line_of(ip, login, "phone")
+}
+
+fn line_of(ip: &str, login: &str, client: &str) -> String {
+    let said = failure_line(
+        Protocol::Imap,
+        ip.parse().unwrap(),
+        login,
+        "wrong password",
+        client,
+    );
     format!("2026-07-31T12:00:00.000000Z  WARN {said}")
 }
 
 #[test]
 fn the_line_is_what_the_readme_says() {
-    let shown =
-        r#"login failed: protocol=imap ip=192.0.2.7 account="bert@firm.example" reason=wrong-password"#;
+    let shown = r#"login failed: protocol=imap ip=192.0.2.7 account="bert@firm.example" reason=wrong-password client="phone""#;
     assert!(README.contains(shown));
     assert!(line("192.0.2.7", "bert@firm.example").ends_with(shown));
 }
@@ -54,6 +63,9 @@ fn hostile_names_neither_hide_nor_forge_an_address() {
         let line = line("192.0.2.7", login);
         assert_eq!(line.lines().count(), 1, "{line}");
         assert_eq!(watched(&line).as_deref(), Some("192.0.2.7"), "{line}");
+        let line = line_of("192.0.2.7", "bert", login);
+        assert_eq!(line.lines().count(), 1, "{line}");
+        assert_eq!(watched(&line).as_deref(), Some("192.0.2.7"), "{line}");
     }
     assert_eq!(watched(&line("2001:db8::7", "x")).as_deref(), Some("2001:db8::7"));
     assert_eq!(watched("WARN blocked: \"192.0.2.7\" until=\"x\""), None);
@@ -65,6 +77,7 @@ proptest! {
     #[test]
     fn any_name_leaves_the_address_alone(login in "\\PC*|(ip=1.2.3.4|account=|\"|\\\\| reason=|\n|x)*", ip: [u8; 4]) {
         let ip = IpAddr::from(ip).to_string();
+        prop_assert_eq!(watched(&line_of(&ip, "bert", &login)), Some(ip.clone()));
         prop_assert_eq!(watched(&line(&ip, &login)), Some(ip));
     }
 }

@@ -37,6 +37,8 @@ pub struct Attempt<'a> {
     pub tls: bool,
     /// How it came.
     pub mechanism: Mechanism,
+    /// What the client calls itself, if it said.
+    pub client: &'a str,
     /// The name as typed.
     pub login: &'a str,
 }
@@ -335,7 +337,10 @@ impl Logins {
         refusal: Refusal,
     ) -> Refusal {
         let login = cut(attempt.login, limits::LOGIN_NAME);
-        warn!("{}", failure_line(attempt.protocol, attempt.ip, login, reason));
+        warn!(
+            "{}",
+            failure_line(attempt.protocol, attempt.ip, login, reason, attempt.client)
+        );
         self.ledger.record(EventKind::LoginFailed {
             protocol: attempt.protocol,
             ip: attempt.ip,
@@ -344,6 +349,7 @@ impl Logins {
             mechanism: attempt.mechanism,
             tls: attempt.tls,
             reason: reason.to_owned(),
+            client: attempt.client.to_owned(),
             count: 1,
             last: None,
         });
@@ -359,11 +365,17 @@ impl std::fmt::Debug for Logins {
 }
 
 /// The line in the log, in a form that machines may rely on (the README documents it):
-/// `login failed: protocol=imap ip=192.0.2.7 account="x" reason=wrong-password`.
-pub(super) fn failure_line(protocol: Protocol, ip: IpAddr, login: &str, reason: &str) -> String {
+/// `login failed: protocol=imap ip=192.0.2.7 account="x" reason=wrong-password client="y"`.
+pub(super) fn failure_line(
+    protocol: Protocol,
+    ip: IpAddr,
+    login: &str,
+    reason: &str,
+    client: &str,
+) -> String {
     // Debug escapes quotes and line ends: a name cannot forge a line or an address.
     let reason = reason.replace(' ', "-");
-    format!("login failed: protocol={protocol} ip={ip} account={login:?} reason={reason}")
+    format!("login failed: protocol={protocol} ip={ip} account={login:?} reason={reason} client={client:?}")
 }
 
 /// Why an account may not come in, if it may not.

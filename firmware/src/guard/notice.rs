@@ -186,11 +186,11 @@ pub async fn invite(
         to: to.clone(),
     };
     info!(account = %notice.account, trip = notice.trip, "the admins are told");
-    // Should the box die in between, the notice goes out again with other tokens: better than never.
-    house.store.deliver(deliveries).await?;
     sent.notices.push(notice);
-    sent.write(&house.store, now).await?;
-    house.ledger.record(event);
+    let event = house.ledger.event(event);
+    sent.write_with(&house.store, now, deliveries, event.clone())
+        .await?;
+    house.ledger.count(&event);
     Ok(())
 }
 

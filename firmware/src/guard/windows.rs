@@ -124,6 +124,19 @@ impl Windows {
         room(now, Counter::Senders, &self.senders(), 0, allowed)
     }
 
+    /// Whether this refused sender is counted already.
+    #[must_use]
+    pub fn knows_strange(&self, author: &Address) -> bool {
+        self.strangers.contains_key(author)
+    }
+
+    /// Counts a refused sender of `at`, whatever the limits.
+    pub fn put_strange(&mut self, at: Timestamp, author: Address) {
+        if self.strangers.len() < ENTRIES {
+            self.strangers.insert(author, at);
+        }
+    }
+
     /// How many there are of each.
     pub fn count(&mut self, now: Timestamp, counter: Counter) -> u32 {
         self.turn(now);

@@ -98,6 +98,7 @@ pub fn row(event: &Event) -> Option<FailedLogin> {
         mechanism,
         tls,
         reason,
+        client,
         count,
         last,
     } = &event.kind
@@ -116,6 +117,7 @@ pub fn row(event: &Event) -> Option<FailedLogin> {
         mechanism: *mechanism,
         tls: *tls,
         reason: reason.clone(),
+        client: client.clone(),
         count: u64::from(*count),
     })
 }

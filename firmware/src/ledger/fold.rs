@@ -168,6 +168,7 @@ mod tests {
                 tls: true,
                 reason: "wrong password".to_owned(),
                 count: 1,
+                client: String::new(),
                 last: None,
             },
         }

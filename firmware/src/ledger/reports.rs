@@ -434,6 +434,7 @@ mod tests {
                     tls: true,
                     reason: "unknown account".to_owned(),
                     count: 1,
+                    client: String::new(),
                     last: None,
                 });
             }

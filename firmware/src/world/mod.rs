@@ -69,6 +69,11 @@ impl World {
         self.facts.tls = Some(facts);
     }
 
+    /// What the client calls itself.
+    pub fn client_is(&mut self, name: String) {
+        self.facts.client = name;
+    }
+
     /// What tells the connection that something happened.
     #[must_use]
     pub fn bell(&self) -> &Bell {
@@ -219,12 +224,13 @@ impl World {
         Ok(Answer::Proven { identity, signature })
     }
 
-    fn attempt<'a>(&self, mechanism: Mechanism, login: &'a str) -> Attempt<'a> {
+    fn attempt<'a>(&'a self, mechanism: Mechanism, login: &'a str) -> Attempt<'a> {
         Attempt {
             ip: self.facts.ip(),
             protocol: self.facts.protocol,
             tls: self.facts.tls.is_some(),
             mechanism,
+            client: &self.facts.client,
             login,
         }
     }

@@ -412,6 +412,7 @@ mod tests {
                 tls: true,
                 reason: "no".to_owned(),
                 count: 3,
+                client: String::new(),
                 last: None,
             },
         };

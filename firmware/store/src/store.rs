@@ -180,6 +180,27 @@ impl Store {
         self.ask(octets, move |write| write.deliver(&deliveries)).await
     }
 
+    /// Takes notices over and remembers under `key` that they went out, with an event, in one commit.
+    ///
+    /// # Errors
+    /// As [`Store::deliver`]; `CannotChange`: the value is too long.
+    pub async fn notify(
+        &self,
+        notices: Vec<Delivery>,
+        key: &str,
+        value: serde_json::Value,
+        event: Event,
+    ) -> Result<(), StoreError> {
+        let notices = notices
+            .into_iter()
+            .map(Prepared::new)
+            .collect::<Result<Vec<_>, _>>()?;
+        let octets = notices.iter().map(Prepared::octets).sum();
+        let key = key.to_owned();
+        self.ask(octets, move |write| write.notify(&notices, &key, &value, &event))
+            .await
+    }
+
     /// Ends a try to send one message to some of its recipients. With `bounce`, that is delivered
     /// in the same commit. Rows that are gone (the admin discarded them) are left out.
     ///

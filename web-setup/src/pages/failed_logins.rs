@@ -60,6 +60,9 @@ struct Row {
     protocol: &'static str,
     login: String,
     known: bool,
+    mechanism: &'static str,
+    tls: bool,
+    client: String,
     reason: String,
     count: u64,
 }
@@ -77,6 +80,9 @@ impl From<FailedLogin> for Row {
                 row.login
             },
             known: row.known,
+            mechanism: row.mechanism.as_str(),
+            tls: row.tls,
+            client: row.client,
             reason: row.reason,
             count: row.count,
         }
@@ -194,7 +200,7 @@ pub(crate) async fn set_mail<A: Appliance>(
 
 /// The same as a table for a spreadsheet.
 pub(crate) async fn export<A: Appliance>(State(site): State<Site<A>>, Query(place): Query<Place>) -> Page {
-    let mut csv = String::from("first,last,ip,protocol,account,known,mechanism,tls,reason,count\r\n");
+    let mut csv = String::from("first,last,ip,protocol,account,known,mechanism,tls,reason,client,count\r\n");
     let mut before = None;
     let mut count = 0;
     while count < EXPORTED {
@@ -214,6 +220,7 @@ pub(crate) async fn export<A: Appliance>(State(site): State<Site<A>>, Query(plac
                 row.mechanism.as_str().to_owned(),
                 row.tls.to_string(),
                 cell(&row.reason),
+                cell(&row.client),
                 row.count.to_string(),
             ];
             csv.push_str(&line.join(","));

@@ -138,6 +138,7 @@ fn account(id: u64, address: &str) -> Account {
 
 pub fn failed(login: &str, count: u64) -> FailedLogin {
     FailedLogin {
+        client: "OldPhone 1".to_owned(),
         first: Timestamp(1_763_999_000),
         at: Timestamp(1_764_000_000),
         ip: "203.0.113.7".parse().unwrap(),

@@ -21,7 +21,12 @@ impl Script {
                 self.say_bye("Goodbye.");
                 Reply::ok("Logged out.")
             }
-            Command::Id => self.id(),
+            Command::Id(client) => {
+                if !client.is_empty() {
+                    self.wire.client(client);
+                }
+                self.id()
+            }
             Command::StartTls => self.start_tls().await,
             Command::Login { login, password } => self.login(&login, password).await,
             Command::Authenticate { mechanism, initial } => self.authenticate(&mechanism, initial).await,
@@ -52,7 +57,7 @@ impl Script {
     fn refused_by_state(&self, command: &Command) -> Option<Reply> {
         let logged_in = self.identity.is_some();
         match command {
-            Command::Capability | Command::Noop | Command::Logout | Command::Id => None,
+            Command::Capability | Command::Noop | Command::Logout | Command::Id(_) => None,
             Command::StartTls | Command::Login { .. } | Command::Authenticate { .. } => {
                 logged_in.then(|| Reply::bad("You are logged in already."))
             }

@@ -107,6 +107,10 @@ impl Wire {
         self.slot().push(body);
     }
 
+    pub fn client(&self, name: String) {
+        self.slot().push(Output::Client(name));
+    }
+
     pub fn drop_spool(&self) {
         self.slot().push(Output::DropSpool);
     }

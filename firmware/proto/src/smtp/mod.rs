@@ -264,8 +264,12 @@ impl Smtp {
 
     fn command(&mut self, command: Command<'_>, out: &mut Vec<Output>) {
         match command {
-            Command::Ehlo(name) => self.ehlo(name, out),
+            Command::Ehlo(name) => {
+                out.push(Output::Client(crate::session::client_name(&name)));
+                self.ehlo(name, out);
+            }
             Command::Helo(name) => {
+                out.push(Output::Client(crate::session::client_name(&name)));
                 self.greeted(name, false, out);
                 self.say(250, "", &self.config.hostname.clone(), out);
             }

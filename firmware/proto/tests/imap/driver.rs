@@ -92,6 +92,7 @@ impl Connection {
                         self.framer.clear();
                         self.session.handle(Input::TlsUp { binding: false }, &mut next);
                     }
+                    Output::Client(_) => {}
                     Output::DropSpool => self.spool = None,
                     Output::Close => assert!(self.is_closed()),
                     other @ Output::SendBody { .. } => panic!("{other:?}"),

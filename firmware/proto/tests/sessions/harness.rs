@@ -221,6 +221,7 @@ impl<W: World> Run<W> {
                         connection.framer.clear();
                         connection.tls = true;
                     }
+                    Output::Client(_) => {}
                     Output::DropSpool => connection.spool = None,
                     Output::Close => {
                         connection.closed = true;

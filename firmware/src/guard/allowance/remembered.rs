@@ -44,6 +44,9 @@ pub(super) fn windows(
             } => {
                 all.entry(account).or_default().put_bounce(at);
             }
+            EventKind::SenderRefused { account, author, .. } => {
+                all.entry(account).or_default().put_strange(at, author);
+            }
             EventKind::Unfrozen { account, .. } => drop(all.remove(&account)),
             _ => {}
         }
@@ -63,7 +66,10 @@ fn last_day(snapshot: &Snapshot, now: Timestamp) -> Result<Vec<Event>, StoreErro
         kept.extend(events.into_iter().map(|(_, event)| event).filter(|event| {
             let counts = matches!(
                 event.kind,
-                EventKind::Sent { .. } | EventKind::Bounced { .. } | EventKind::Unfrozen { .. }
+                EventKind::Sent { .. }
+                    | EventKind::Bounced { .. }
+                    | EventKind::SenderRefused { .. }
+                    | EventKind::Unfrozen { .. }
             );
             counts && event.at > since
         }));

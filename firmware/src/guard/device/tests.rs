@@ -8,6 +8,7 @@ const ANNA: &str = "anna@firm.example";
 async fn login(trial: &Trial, protocol: Protocol, password: &[u8]) -> Result<Option<DeviceId>, Refusal> {
     let password = Secret::new(password.to_vec());
     let attempt = Attempt {
+        client: "",
         ip: "192.168.7.20".parse().unwrap(),
         protocol,
         tls: true,

@@ -7,7 +7,7 @@ use crate::settings;
 use proto::message::reply::Verb;
 use proto::types::{AccountId, Address, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::{Snapshot, Store, StoreError};
+use store::{Delivery, Event, Snapshot, Store, StoreError};
 
 /// Where it is kept.
 const KEY: &str = "guard-notices";
@@ -98,6 +98,29 @@ impl Sent {
     /// # Errors
     /// The store failed.
     pub async fn write(&mut self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+        self.shorten(now);
+        settings::write(store, KEY, self).await
+    }
+
+    /// Writes it down in one commit with the notices that it remembers and what the ledger says of
+    /// them: a notice goes out once, whenever the box dies.
+    ///
+    /// # Errors
+    /// The store failed; none of it is done then.
+    pub async fn write_with(
+        &mut self,
+        store: &Store,
+        now: Timestamp,
+        notices: Vec<Delivery>,
+        event: Event,
+    ) -> Result<(), StoreError> {
+        self.shorten(now);
+        let value = serde_json::to_value(&*self)
+            .map_err(|error| StoreError::Internal(format!("setting {KEY}: {error}")))?;
+        store.notify(notices, KEY, value, event).await
+    }
+
+    fn shorten(&mut self, now: Timestamp) {
         self.notices.retain(|notice| now.0 - notice.at.0 <= MEMORY);
         let mut kept = 0;
         for notice in self.notices.iter().rev() {
@@ -108,7 +131,6 @@ impl Sent {
                 break;
             }
         }
-        settings::write(store, KEY, self).await
     }
 
     /// The notice and the invitation that a token belongs to.

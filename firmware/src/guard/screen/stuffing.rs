@@ -14,6 +14,7 @@ const EACH: u32 = 20;
 async fn try_login(house: &crate::house::House, ip: IpAddr, login: &str, password: &str) -> bool {
     let password = Secret::new(password.as_bytes().to_vec());
     let attempt = Attempt {
+        client: "",
         ip,
         protocol: Protocol::Imap,
         tls: true,

@@ -41,6 +41,9 @@ pub enum EventKind {
         mechanism: Mechanism,
         tls: bool,
         reason: String,
+        /// What the program called itself, if it said.
+        #[serde(default)]
+        client: String,
         count: u32,
         /// When the last of them happened, if there is more than one.
         #[serde(default)]
@@ -217,6 +220,20 @@ pub enum EventKind {
         from: Address,
         by: String,
         /// `allowed`, `changed`, `paused`, `resumed` or `removed`.
+        what: String,
+    },
+    /// A person's account wanted to write as somebody else; once for each address in an hour.
+    SenderRefused {
+        account: AccountId,
+        ip: IpAddr,
+        author: Address,
+    },
+    /// A device password was made or revoked, or what the main one opens was changed.
+    DevicePassword {
+        account: AccountId,
+        /// What its owner calls the device; empty: the main password is meant.
+        name: String,
+        /// `made`, `revoked`, `web_only` or `everywhere`.
         what: String,
     },
     /// An address, a network or an account was shut out.

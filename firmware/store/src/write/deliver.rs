@@ -32,6 +32,19 @@ impl Prepared {
 }
 
 impl Write<'_> {
+    /// See [`crate::Store::notify`].
+    pub(crate) fn notify(
+        &mut self,
+        notices: &[Prepared],
+        key: &str,
+        value: &serde_json::Value,
+        event: &crate::Event,
+    ) -> Result<(), StoreError> {
+        self.deliver(notices)?;
+        self.put_setting(key, value)?;
+        self.record(std::slice::from_ref(event))
+    }
+
     /// See [`crate::Store::deliver`].
     pub(crate) fn deliver(&mut self, deliveries: &[Prepared]) -> Result<Vec<Delivered>, StoreError> {
         // Every place first: one that is missing must be found before anything is written.

@@ -9,7 +9,10 @@ use crate::{
 };
 use proto::types::{AccountId, Timestamp};
 use redb::ReadableTable;
+use std::collections::BTreeMap;
 
+/// Most networks and recipients that an account knows, once the day is tidied up.
+const ACQUAINTANCES: usize = 10_000;
 /// Meeting somebody again within so many seconds is not worth a write.
 const MET_AGAIN: i64 = 86_400;
 
@@ -69,6 +72,30 @@ impl Write<'_> {
         }
         if any {
             self.edit().acquaintances.retain(|_, (_, last)| !old(last))?;
+        }
+        self.forget_the_oldest()
+    }
+
+    // An account knows at most so many; those that it met longest ago go.
+    fn forget_the_oldest(&mut self) -> Result<(), StoreError> {
+        let mut met: BTreeMap<u64, Vec<i64>> = BTreeMap::new();
+        for entry in self.read().acquaintances.iter()? {
+            let (key, times) = entry?;
+            met.entry(key.value().0).or_default().push(times.value().1);
+        }
+        for (account, mut times) in met {
+            let Some(surplus) = times.len().checked_sub(ACQUAINTANCES).filter(|n| *n > 0) else {
+                continue;
+            };
+            times.sort_unstable();
+            let newest = times.get(surplus - 1).copied().unwrap_or_default();
+            let mut left = surplus;
+            let range = (account, "")..(account.saturating_add(1), "");
+            self.edit().acquaintances.retain_in(range, |_, (_, last)| {
+                let goes = last <= newest && left > 0;
+                left -= usize::from(goes);
+                !goes
+            })?;
         }
         Ok(())
     }

@@ -154,3 +154,19 @@ fn acquaintances_are_remembered_until_they_are_forgotten() {
     wait(store.forget_before(Timestamp(501))).unwrap();
     assert_eq!(met(&network), None);
 }
+
+#[test]
+fn an_account_knows_so_many_and_forgets_the_oldest_first() {
+    let (_dir, store) = office();
+    let ann = wait(store.create_account(person("ann"))).unwrap();
+    let met = |n: i64| Acquaintance::Recipient(address(&format!("x{n}@elsewhere.example")));
+    for portion in 0..21 {
+        let those = (0..500).map(|n| met(portion * 500 + n)).collect();
+        wait(store.meet(ann, those, Timestamp(1_000 + portion))).unwrap();
+    }
+    wait(store.forget_before(Timestamp(1))).unwrap();
+    let snapshot = store.snapshot().unwrap();
+    let known = (0..10_500).filter(|n| snapshot.met(ann, &met(*n)).unwrap().is_some());
+    let known: Vec<i64> = known.collect();
+    assert_eq!((known.len(), known[0]), (10_000, 500));
+}

@@ -22,7 +22,7 @@ pub(super) enum Command {
     Capability,
     Noop,
     Logout,
-    Id,
+    Id(String),
     StartTls,
     Login {
         login: Vec<u8>,
@@ -169,6 +169,7 @@ impl Command {
 
 // id = "ID" SP ("(" [string SP nstring *(SP string SP nstring)] ")" / NIL)
 fn id(cursor: &mut Cursor<'_>) -> Parse<Command> {
+    let mut client = String::new();
     if !cursor.word("NIL") {
         let words = cursor.list(|cursor| {
             if cursor.word("NIL") {
@@ -180,8 +181,16 @@ fn id(cursor: &mut Cursor<'_>) -> Parse<Command> {
         if words.len() > 2 * limits::ID_PAIRS || words.len() % 2 != 0 {
             return Err(Syntax("ID takes at most 30 pairs"));
         }
+        // RFC 2971 3.3
+        for wanted in ["name", "version"] {
+            let pairs = words.iter().zip(words.iter().skip(1)).step_by(2);
+            for (_, value) in pairs.filter(|(field, _)| field.eq_ignore_ascii_case(wanted.as_bytes())) {
+                client.push_str(if client.is_empty() { "" } else { " " });
+                client.push_str(&String::from_utf8_lossy(value));
+            }
+        }
     }
-    Ok(Command::Id)
+    Ok(Command::Id(crate::session::client_name(&client)))
 }
 
 // login = "LOGIN" SP userid SP password

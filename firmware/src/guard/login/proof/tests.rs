@@ -13,6 +13,7 @@ const ROAD: &str = "198.51.100.7";
 
 fn attempt<'a>(ip: &str, login: &'a str, mechanism: Mechanism) -> Attempt<'a> {
     Attempt {
+        client: "",
         ip: ip.parse().unwrap(),
         protocol: Protocol::Imap,
         tls: true,
