@@ -369,7 +369,7 @@ impl web_setup::Appliance for Appliance {
     }
 
     async fn change_link(&self, id: AccountId, link: u64, wish: LinkWish) -> Result<(), Fault> {
-        links::change(self.house(), id, link, wish, BY).await
+        links::change(self.house(), id, link, wish).await
     }
 
     async fn shared_link(&self, peer: Peer, token: String, key: Option<String>) -> Result<Shared, Fault> {

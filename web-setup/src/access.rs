@@ -39,7 +39,7 @@ pub enum Access {
 pub struct Route {
     /// `GET` (HEAD goes with it) or `POST`.
     pub method: &'static str,
-    /// The path; `{id}` stands for an account's or a printer's number, `{token}` for a link's secret.
+    /// The path; `{id}` stands for an account's or a printer's number, `{token}` for a link's secret, `{deed}` for what is done.
     pub path: &'static str,
     /// Who.
     pub access: Access,
@@ -76,6 +76,8 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/me/devices", Access::Person),
     route("POST", "/me/devices/revoke", Access::Person),
     route("GET", "/me/mail-programs", Access::Person),
+    route("GET", "/me/links", Access::Person),
+    route("POST", "/me/links/{deed}", Access::Person),
     route("GET", "/overview", Access::Admin),
     route("GET", "/overview/live", Access::Admin),
     route("GET", "/accounts", Access::Admin),
@@ -96,9 +98,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/accounts/{id}/limits", Access::Admin),
     route("GET", "/accounts/{id}/links", Access::Admin),
     route("POST", "/accounts/{id}/links/switch", Access::Admin),
-    route("POST", "/accounts/{id}/links/extend", Access::Admin),
-    route("POST", "/accounts/{id}/links/revoke", Access::Admin),
-    route("POST", "/accounts/{id}/links/password", Access::Admin),
+    route("POST", "/accounts/{id}/links/{deed}", Access::Admin),
     route("GET", "/links", Access::Admin),
     route("POST", "/links/rules", Access::Admin),
     route("GET", "/limits", Access::Admin),

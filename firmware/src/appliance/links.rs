@@ -11,6 +11,9 @@ use web_setup::{
     AccountLinks, Fault, LinkDesk, LinkRow, LinkRules, LinkState, LinkWish, Octets, Piece, Shared, SharedFile,
 };
 
+/// Who did it, in the ledger: a sender or an admin.
+const BY: &str = "web page";
+
 pub(super) async fn shared(
     house: &House,
     ip: IpAddr,
@@ -141,14 +144,13 @@ pub(super) async fn change(
     account: AccountId,
     link: u64,
     wish: LinkWish,
-    by: &str,
 ) -> Result<(), Fault> {
     let wish = match wish {
         LinkWish::Extend(days) => Wish::Extend(days),
         LinkWish::Revoke => Wish::Revoke,
         LinkWish::Password(password) => Wish::Password(password),
     };
-    let changed = house.links.change(LinkId(link), Some(account), wish, by).await;
+    let changed = house.links.change(LinkId(link), Some(account), wish, BY).await;
     changed.map(drop).map_err(refused)
 }
 

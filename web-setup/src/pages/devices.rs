@@ -71,10 +71,10 @@ impl Said {
 /// Who looks at whose devices.
 #[derive(Clone)]
 pub(crate) struct Owner {
-    id: AccountId,
-    address: String,
+    pub(super) id: AccountId,
+    pub(super) address: String,
     /// Somebody looks at his own; `true`: and is an admin. `None`: an admin at somebody's.
-    own: Option<bool>,
+    pub(super) own: Option<bool>,
 }
 
 impl Owner {

@@ -1,8 +1,9 @@
 //! Links to attachments: an account's own, and what the office set.
 
 use super::accounts::find;
+use super::devices::Owner;
 use crate::Site;
-use crate::appliance::{Account, Appliance, Fault};
+use crate::appliance::{Appliance, Fault};
 use crate::links::{LinkDesk, LinkRow, LinkRules, LinkState, LinkWish};
 use crate::page::{Failure, Frame, Moment, Page, Posted, Tab, secret, show, show_again};
 use askama::Template;
@@ -163,19 +164,43 @@ impl From<LinkRow> for RowView {
 #[template(path = "account_links.html")]
 struct AccountPage {
     frame: Frame,
-    id: String,
+    /// Where its forms go.
+    base: String,
+    /// The page above, and its name.
+    back: (String, String),
     address: String,
+    /// Whether the one who looks decides for this account.
+    decides: bool,
     on: bool,
     said: Option<&'static str>,
     fault: Option<String>,
     rows: Vec<RowView>,
 }
 
-async fn page<A: Appliance>(site: &Site<A>, account: &Account) -> Result<AccountPage, Fault> {
-    let links = site.appliance.account_links(account.id).await?;
+fn base(owner: &Owner) -> String {
+    match owner.own {
+        Some(_) => "/me/links".to_owned(),
+        None => format!("/accounts/{}/links", owner.id),
+    }
+}
+
+async fn page<A: Appliance>(site: &Site<A>, owner: &Owner) -> Result<AccountPage, Fault> {
+    let links = site.appliance.account_links(owner.id).await?;
+    let (frame, back) = match owner.own {
+        Some(admin) => (
+            Frame::own("Links", Tab::Me, admin),
+            ("/me".to_owned(), "Your account".to_owned()),
+        ),
+        None => (
+            Frame::admin("Links", Tab::Accounts),
+            (format!("/accounts/{}", owner.id), owner.address.clone()),
+        ),
+    };
     Ok(AccountPage {
-        frame: Frame::admin("Links", Tab::Accounts),
-        id: account.id.to_string(),
+        frame,
+        base: base(owner),
+        back,
+        decides: owner.own.is_none(),
         address: links.address.to_string(),
         on: links.on,
         said: None,
@@ -190,9 +215,14 @@ pub(crate) async fn account<A: Appliance>(
     Query(said): Query<Said>,
 ) -> Page {
     let account = find(&site, &id).await?;
+    list_of(&site, &Owner::from(&account), &said).await
+}
+
+/// The links of one account.
+pub(crate) async fn list_of<A: Appliance>(site: &Site<A>, owner: &Owner, said: &Said) -> Page {
     show(&AccountPage {
         said: said.words(),
-        ..page(&site, &account).await?
+        ..page(site, owner).await?
     })
 }
 
@@ -213,64 +243,52 @@ pub(crate) async fn switch<A: Appliance>(
     Ok(Redirect::to(&format!("/accounts/{}/links?said=set", account.id)).into_response())
 }
 
+/// What is wished with a link.
 #[derive(Deserialize)]
-pub(crate) struct ExtendForm {
+pub(crate) struct WishForm {
     link: String,
+    #[serde(default)]
     days: String,
+    #[serde(default, deserialize_with = "maybe_secret")]
+    password: Option<Secret>,
 }
 
-pub(crate) async fn extend<A: Appliance>(
+fn maybe_secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    secret(deserializer).map(Some)
+}
+
+/// `extend`, `revoke` or `password`; an empty password takes the old one away.
+pub(crate) async fn change<A: Appliance>(
     State(site): State<Site<A>>,
-    Path(id): Path<String>,
-    Posted(form): Posted<ExtendForm>,
+    Path((id, deed)): Path<(String, String)>,
+    Posted(form): Posted<WishForm>,
 ) -> Page {
-    // What is no number is out of bounds, too.
-    let days = form.days.trim().parse().unwrap_or(0);
-    change(&site, &id, &form.link, LinkWish::Extend(days), "extend").await
+    let account = find(&site, &id).await?;
+    change_of(&site, &Owner::from(&account), &deed, form).await
 }
 
-#[derive(Deserialize)]
-pub(crate) struct LinkForm {
-    link: String,
-}
-
-pub(crate) async fn revoke<A: Appliance>(
-    State(site): State<Site<A>>,
-    Path(id): Path<String>,
-    Posted(form): Posted<LinkForm>,
+/// The same for one account.
+pub(crate) async fn change_of<A: Appliance>(
+    site: &Site<A>,
+    owner: &Owner,
+    deed: &str,
+    form: WishForm,
 ) -> Page {
-    change(&site, &id, &form.link, LinkWish::Revoke, "revoke").await
-}
-
-#[derive(Deserialize)]
-pub(crate) struct PasswordForm {
-    link: String,
-    #[serde(deserialize_with = "secret")]
-    password: Secret,
-}
-
-/// An empty password takes the old one away.
-pub(crate) async fn password<A: Appliance>(
-    State(site): State<Site<A>>,
-    Path(id): Path<String>,
-    Posted(form): Posted<PasswordForm>,
-) -> Page {
-    let password = Some(form.password).filter(|password| !password.expose().is_empty());
-    let said = if password.is_some() { "password" } else { "open" };
-    change(&site, &id, &form.link, LinkWish::Password(password), said).await
-}
-
-async fn change<A: Appliance>(site: &Site<A>, id: &str, link: &str, wish: LinkWish, said: &str) -> Page {
-    let account = find(site, id).await?;
-    let link = link.parse().map_err(|_| Failure::not_found())?;
-    match site.appliance.change_link(account.id, link, wish).await {
-        Ok(()) => {
-            let to = format!("/accounts/{}/links?said={said}", account.id);
-            Ok(Redirect::to(&to).into_response())
-        }
+    let link = form.link.parse().map_err(|_| Failure::not_found())?;
+    let password = form.password.filter(|password| !password.expose().is_empty());
+    let (wish, said) = match deed {
+        // What is no number is out of bounds, too.
+        "extend" => (LinkWish::Extend(form.days.trim().parse().unwrap_or(0)), "extend"),
+        "revoke" => (LinkWish::Revoke, "revoke"),
+        "password" if password.is_none() => (LinkWish::Password(None), "open"),
+        "password" => (LinkWish::Password(password), "password"),
+        _ => return Err(Failure::not_found()),
+    };
+    match site.appliance.change_link(owner.id, link, wish).await {
+        Ok(()) => Ok(Redirect::to(&format!("{}?said={said}", base(owner))).into_response()),
         Err(Fault::Refused(words)) => show_again(&AccountPage {
             fault: Some(words),
-            ..page(site, &account).await?
+            ..page(site, owner).await?
         }),
         Err(fault) => Err(fault.into()),
     }

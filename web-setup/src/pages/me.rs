@@ -3,6 +3,7 @@
 use super::accounts::find;
 use super::devices::{AddForm, Owner, RevokeForm, Said as DevicesSaid, add_for, list_of, revoke_for};
 use super::front::signed_in;
+use super::links::{self, WishForm};
 use super::programs;
 use crate::Site;
 use crate::access::Visit;
@@ -12,7 +13,7 @@ use crate::rules;
 use crate::sessions::Role;
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use proto::types::Secret;
 use serde::Deserialize;
@@ -200,6 +201,31 @@ pub(crate) async fn programs<A: Appliance>(
 ) -> Page {
     match me(&site, visit).await? {
         Me::Account(account, admin) => programs::own(&site, &account, admin).await,
+        Me::Admin => Ok(elsewhere()),
+    }
+}
+
+pub(crate) async fn links<A: Appliance>(
+    State(site): State<Site<A>>,
+    Extension(visit): Extension<Visit>,
+    Query(said): Query<links::Said>,
+) -> Page {
+    match me(&site, visit).await? {
+        Me::Account(account, admin) => links::list_of(&site, &Owner::own(&account, admin), &said).await,
+        Me::Admin => Ok(elsewhere()),
+    }
+}
+
+pub(crate) async fn change_link<A: Appliance>(
+    State(site): State<Site<A>>,
+    Extension(visit): Extension<Visit>,
+    Path(deed): Path<String>,
+    Posted(form): Posted<WishForm>,
+) -> Page {
+    match me(&site, visit).await? {
+        Me::Account(account, admin) => {
+            links::change_of(&site, &Owner::own(&account, admin), &deed, form).await
+        }
         Me::Admin => Ok(elsewhere()),
     }
 }

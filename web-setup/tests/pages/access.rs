@@ -39,7 +39,7 @@ const FORM: &[(&str, &str)] = &[
 ];
 
 async fn ask(browser: &mut Browser, method: &str, path: &str) -> (StatusCode, String) {
-    let path = path.replace("{id}", "1");
+    let path = path.replace("{id}", "1").replace("{deed}", "extend");
     let seen = if method == "POST" {
         browser.post(&path, FORM).await
     } else {

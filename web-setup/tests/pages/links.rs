@@ -82,6 +82,8 @@ async fn an_accounts_links_are_listed_extended_locked_and_withdrawn() {
         .await;
     assert_eq!(seen.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(seen.text.contains("1 to 365 days"));
+    let other = browser.post("/accounts/2/links/else", &[("link", "1")]).await;
+    assert_eq!(other.status, StatusCode::NOT_FOUND);
     for link in ["9", "x"] {
         let seen = browser.post("/accounts/2/links/revoke", &[("link", link)]).await;
         assert_eq!(seen.status, StatusCode::NOT_FOUND);
@@ -97,4 +99,23 @@ async fn an_accounts_links_are_listed_extended_locked_and_withdrawn() {
             .text
             .contains("stay in the mail")
     );
+}
+
+#[tokio::test]
+async fn a_person_changes_the_own_links_and_decides_nothing_for_the_office() {
+    let desk = Desk::finished();
+    let mut bob = Browser::person(&desk).await;
+    let page = bob.get("/me/links").await.text;
+    assert!(
+        page.contains("bob@example.com") && page.contains("/me/links/revoke"),
+        "{page}"
+    );
+    assert!(!page.contains("/accounts/") && !page.contains("switch"), "{page}");
+    let seen = bob
+        .post("/me/links/extend", &[("link", "1"), ("days", "7")])
+        .await;
+    assert_eq!(seen.to(), "/me/links?said=extend");
+    assert_eq!(desk.lock().link_wishes, [LinkWish::Extend(7)]);
+    let seen = bob.post("/accounts/2/links/revoke", &[("link", "1")]).await;
+    assert_eq!(seen.status, StatusCode::FORBIDDEN);
 }
