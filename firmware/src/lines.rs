@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_binary_attachment_arrives_whole_in_base64_whatever_its_size() {
         for size in [0, 1, 57, BASE64_PIECE, BASE64_PIECE + 1, 700_000] {
-            let content: Vec<u8> = (0..size).map(|n| (n * 7 % 256) as u8).collect();
+            let content: Vec<u8> = (0..size).map(|n| u8::try_from(n * 7 % 256).unwrap()).collect();
             let mut message =
                 b"Subject: s\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=zz\r\n\
                 Content-Transfer-Encoding: binary\r\n\r\n--zz\r\n\r\nHello\r\n\

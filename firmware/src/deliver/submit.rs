@@ -241,7 +241,11 @@ impl Desk {
                 to: &elsewhere,
                 now,
             };
-            let mut linked = post.links.link(&self.snapshot, &leaves)?;
+            // People here get attachments themselves, and may be among those who wait.
+            let mut linked = match envelope.wishes.hold {
+                None => post.links.link(&self.snapshot, &leaves)?,
+                Some(_) => None,
+            };
             let messages = linked.as_mut().map(|linked| std::mem::take(&mut linked.messages));
             let whole = Message {
                 spool,

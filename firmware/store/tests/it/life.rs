@@ -4,7 +4,7 @@ use crate::office::{
     address, assert_sound, inbox, named, office, outgoing, person, to_inbox, to_place, wait,
 };
 use proto::ask::{FlagChange, SpecialUse, Want};
-use proto::types::{Flags, ModSeq, Span, SystemFlag, Timestamp, Uid};
+use proto::types::{AccountId, Flags, ModSeq, Span, SystemFlag, Timestamp, Uid};
 use std::io::Read;
 use store::{AccountState, Body, Change, Event, EventKind, Options, Place, Settlement, Store, StoreError};
 
@@ -556,6 +556,32 @@ fn events_come_newest_first_by_pages() {
     };
     assert_eq!(page(None, 2), [(9, 8), (7, 6)]);
     assert_eq!(page(Some(7), 9), [(5, 4), (3, 2), (1, 0)]);
+}
+
+#[test]
+fn mail_that_waited_for_people_here_becomes_a_copy_of_the_same_body() {
+    let (_dir, store) = office();
+    let hire = |name| wait(store.create_account(person(name))).unwrap();
+    let (ann, ben) = (hire("ann"), hire("ben"));
+    let queued = wait(store.deliver(vec![outgoing(MAIL, Some(ann), "ben@example.com", 100)])).unwrap();
+    let id = queued[0].queued[0];
+    let into = |place| Settlement::Placed {
+        into: vec![place],
+        date: Timestamp(100),
+    };
+    let gone = Place::Inbox(AccountId(99));
+    let notice = || Some(to_inbox(b"Subject: delivered\r\n\r\n", ann));
+    assert!(wait(store.settle(vec![(id, into(gone))], notice())).is_err());
+    assert_eq!(store.check().unwrap().queued, 1, "nothing was changed");
+    wait(store.settle(vec![(id, into(Place::Inbox(ben)))], notice())).unwrap();
+    let report = store.check().unwrap();
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!((report.queued, report.messages, report.blobs), (0, 2, 2));
+    let snapshot = store.snapshot().unwrap();
+    let mailbox = inbox(&store, ben);
+    let uids = snapshot.open(mailbox).unwrap().uids;
+    let rows = snapshot.rows(mailbox, &uids, Want::default()).unwrap();
+    assert_eq!((rows.len(), Some(rows[0].blob)), (1, queued[0].blob));
 }
 
 #[test]
