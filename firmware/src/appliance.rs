@@ -1,5 +1,6 @@
 //! The box as the pages see it: what they ask for, done by the rooms that know how.
 
+mod codes;
 mod devices;
 mod draft;
 mod filtering;
@@ -41,7 +42,7 @@ use tracing::{error, info};
 use web_setup::{
     Account, AccountLinks, AccountState, Choice, DkimRecord, Facts, FailedLogins, Fault, Glance, LinkDesk,
     LinkRules, LinkWish, Login, LoginFilter, LoginMail, Octets, Outgoing, Panel, Pass, Peer, Piece, Ports,
-    Power, Progress, RecentLogin, Shared, Smarthost, Watch,
+    Power, Progress, RecentLogin, SecondFactor, Shared, Smarthost, Watch,
 };
 
 /// How long a browser has for the last page before the board goes down.
@@ -110,6 +111,29 @@ impl Appliance {
         settings::write(&self.house().store, settings::SETUP, &draft)
             .await
             .map_err(fault)
+    }
+
+    fn pass_of(&self, account: Option<&store::Account>) -> Result<Pass, Fault> {
+        account.map_or_else(|| self.admins_pass(), |account| Ok(persons_pass(account)))
+    }
+
+    // Somebody came in at the pages, or was refused there.
+    fn entered(&self, ip: IpAddr, judged: Result<Option<store::Account>, Refusal>) -> Result<Login, Fault> {
+        match judged {
+            Ok(account) => {
+                if let Some(account) = &account {
+                    newcomer::tell(&self.0.house, account, ip, Protocol::Web);
+                    self.house().guard.greet(account.id, ip);
+                }
+                Ok(Login::Welcome(self.pass_of(account.as_ref())?))
+            }
+            Err(Refusal::Throttled) => Ok(Login::Throttled),
+            Err(refusal @ Refusal::Blocked { .. }) => Ok(Login::Blocked(refusal.smtp().text)),
+            Err(Refusal::Frozen { reason }) => Ok(Login::Shut(reason)),
+            Err(Refusal::Disabled) => Ok(Login::Shut("switched off".to_owned())),
+            Err(Refusal::Temporary) => Err(Fault::Internal),
+            Err(_) => Ok(Login::Wrong),
+        }
     }
 
     fn admins_pass(&self) -> Result<Pass, Fault> {
@@ -254,20 +278,51 @@ impl web_setup::Appliance for Appliance {
             client: "",
             login: &name,
         };
-        match self.house().logins.login_web(&attempt, &password).await {
-            Ok(None) => Ok(Login::Welcome(self.admins_pass()?)),
-            Ok(Some(account)) => {
-                newcomer::tell(&self.0.house, &account, ip, Protocol::Web);
-                self.house().guard.greet(account.id, ip);
-                Ok(Login::Welcome(persons_pass(&account)))
+        let judged = self.house().logins.login_web(&attempt, &password).await;
+        if let Ok(account) = &judged {
+            let owner = account.as_ref().map(|account| account.id);
+            if self.house().second_factors.of(owner).map_err(fault)?.is_some() {
+                return Ok(Login::Code(self.pass_of(account.as_ref())?));
             }
-            Err(Refusal::Throttled) => Ok(Login::Throttled),
-            Err(refusal @ Refusal::Blocked { .. }) => Ok(Login::Blocked(refusal.smtp().text)),
-            Err(Refusal::Frozen { reason }) => Ok(Login::Shut(reason)),
-            Err(Refusal::Disabled) => Ok(Login::Shut("switched off".to_owned())),
-            Err(Refusal::Temporary) => Err(Fault::Internal),
-            Err(_) => Ok(Login::Wrong),
         }
+        self.entered(ip, judged)
+    }
+
+    async fn login_code(&self, Peer(ip): Peer, pass: Pass, code: Secret) -> Result<Login, Fault> {
+        let judged = codes::judge(self.house(), ip, pass, &code).await?;
+        self.entered(ip, judged)
+    }
+
+    async fn second_factor(&self, of: Option<AccountId>) -> Result<SecondFactor, Fault> {
+        codes::shown(self.house(), of)
+    }
+
+    async fn begin_second_factor(&self, of: Option<AccountId>) -> Result<Secret, Fault> {
+        self.house().second_factors.begin(of).await.map_err(fault)
+    }
+
+    async fn confirm_second_factor(&self, of: Option<AccountId>, code: Secret) -> Result<Vec<Secret>, Fault> {
+        let code = String::from_utf8_lossy(code.expose()).into_owned();
+        let confirmed = self.house().second_factors.confirm(of, &code).await;
+        confirmed.map_err(fault)
+    }
+
+    async fn end_second_factor(&self, Peer(ip): Peer, pass: Pass, code: Secret) -> Result<Login, Fault> {
+        let judged = codes::judge(self.house(), ip, pass, &code).await?;
+        if judged.is_ok() {
+            let ended = self
+                .house()
+                .second_factors
+                .remove(pass.account, "its owner")
+                .await;
+            ended.map_err(fault)?;
+        }
+        self.entered(ip, judged)
+    }
+
+    async fn reset_second_factor(&self, id: AccountId) -> Result<(), Fault> {
+        let removed = self.house().second_factors.remove(Some(id), BY).await;
+        removed.map(drop).map_err(fault)
     }
 
     async fn still_welcome(&self, shown: Pass) -> Result<bool, Fault> {

@@ -10,6 +10,7 @@ mod names;
 mod printer;
 mod screening;
 mod shield;
+mod totp;
 
 use crate::control::{self, Request};
 use crate::serve;
@@ -123,6 +124,9 @@ enum Account {
     /// Passwords of its phones and PCs
     #[command(subcommand)]
     Device(device::Devices),
+    /// Codes that the pages ask for after the password
+    #[command(subcommand)]
+    Totp(totp::Totp),
     /// No login anywhere, sessions cut, mail still accepted
     Freeze {
         /// Whom
@@ -229,6 +233,7 @@ fn act_on_account(account: Account) -> Result<()> {
             (Request::SetPassword { address, password }, with)
         }
         Account::Device(wish) => wish.request(),
+        Account::Totp(wish) => wish.request(),
         Account::Freeze {
             address,
             reason,

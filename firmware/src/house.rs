@@ -4,7 +4,7 @@ use crate::board_link::Board;
 use crate::claim;
 use crate::clock::Clock;
 use crate::guard::screen::Screen;
-use crate::guard::{Callers, DevicePasswords, Guard, Logins, Sessions, notice, reply};
+use crate::guard::{Callers, DevicePasswords, Guard, Logins, SecondFactors, Sessions, notice, reply};
 use crate::judge::bayes::trainer::Trainer;
 use crate::ledger::{Ledger, Writer};
 use crate::limits;
@@ -45,6 +45,8 @@ pub struct House {
     pub logins: Logins,
     /// The passwords of phones and PCs.
     pub devices: DevicePasswords,
+    /// Codes asked for after a password at the pages.
+    pub second_factors: SecondFactors,
     /// Who may send how much.
     pub guard: Guard,
     /// What people show the filter.
@@ -88,12 +90,14 @@ impl House {
         let screen = Screen::open(clock.clone(), ledger.clone(), store.clone())?;
         let sessions = Sessions::default();
         let devices = DevicePasswords::new(store.clone(), clock.clone(), sessions.clone(), ledger.clone());
+        let second_factors = SecondFactors::new(store.clone(), clock.clone(), ledger.clone());
         let logins = Logins::new(
             store.clone(),
             ledger.clone(),
             clock.clone(),
             screen.clone(),
             devices.clone(),
+            second_factors.clone(),
         )
         .map_err(|error| anyhow!("no random numbers: {error}"))?;
         let own = board.clone();
@@ -117,6 +121,7 @@ impl House {
             screen,
             logins,
             devices,
+            second_factors,
             trainer: Trainer::default(),
             sessions,
             servers: Callers::new(limits::SERVERS, limits::SERVERS_PER_IP),

@@ -50,6 +50,16 @@ pub const PASSWORD: usize = 1024;
 pub const SCRAM_MISSES: u32 = 5;
 /// See [`SCRAM_MISSES`]; in seconds.
 pub const SCRAM_WINDOW: i64 = 3600;
+/// Recovery codes made with a second factor.
+pub const RECOVERY_CODES: usize = 10;
+/// How long a second factor may wait for its first code, in seconds.
+pub const ENROLMENT: i64 = 900;
+/// Second factors that wait for their first code.
+pub const ENROLMENTS: usize = 256;
+/// Wrong codes of one login in [`WRONG_CODES_WINDOW`]; then only recovery codes are looked at.
+pub const WRONG_CODES: u32 = 10;
+/// See [`WRONG_CODES`]; in seconds.
+pub const WRONG_CODES_WINDOW: i64 = 3600;
 /// Device passwords of one account.
 pub const DEVICES: usize = 32;
 /// Longest name of a device in characters.

@@ -21,6 +21,8 @@ pub enum Access {
     Setup,
     /// Everybody, once the setup is finished: the way in with the admin's password.
     SignIn,
+    /// Whoever gave the right password and has yet to give a code.
+    Code,
     /// The admin, once the setup is finished.
     Admin,
     /// Everybody who is signed in, admin or not: shows and changes what is the caller's own.
@@ -69,6 +71,8 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/l/{token}", Access::Link),
     route("POST", "/l/{token}", Access::Link),
     route("GET", "/l/{token}/file", Access::Link),
+    route("GET", "/login/code", Access::Code),
+    route("POST", "/login/code", Access::Code),
     route("POST", "/logout", Access::Person),
     route("GET", "/me", Access::Person),
     route("POST", "/me/password", Access::Person),
@@ -78,6 +82,10 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/me/mail-programs", Access::Person),
     route("GET", "/me/links", Access::Person),
     route("POST", "/me/links/{deed}", Access::Person),
+    route("GET", "/me/codes", Access::Person),
+    route("POST", "/me/codes/begin", Access::Person),
+    route("POST", "/me/codes/confirm", Access::Person),
+    route("POST", "/me/codes/off", Access::Person),
     route("GET", "/overview", Access::Admin),
     route("GET", "/overview/live", Access::Admin),
     route("GET", "/accounts", Access::Admin),
@@ -88,6 +96,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/accounts/{id}/devices", Access::Admin),
     route("POST", "/accounts/{id}/devices/revoke", Access::Admin),
     route("POST", "/accounts/{id}/devices/main", Access::Admin),
+    route("POST", "/accounts/{id}/codes/reset", Access::Admin),
     route("POST", "/accounts/{id}/freeze", Access::Admin),
     route("POST", "/accounts/{id}/unfreeze", Access::Admin),
     route("POST", "/accounts/{id}/release", Access::Admin),
@@ -183,7 +192,7 @@ pub(crate) async fn gate<A: Appliance>(
     );
     let role = match site.sessions.role(request.headers(), by_person) {
         Some(Role::Setup) if !finished => Some(Role::Setup),
-        Some(role @ (Role::Admin(pass) | Role::Person(pass)))
+        Some(role @ (Role::Admin(pass) | Role::Person(pass) | Role::Half(pass)))
             if finished && site.appliance.still_welcome(pass).await? =>
         {
             Some(role)
@@ -202,7 +211,11 @@ pub(crate) async fn gate<A: Appliance>(
         return Ok(next.run(request).await);
     }
     if method == "GET" {
-        let door = if finished && role.is_none() { "/login" } else { "/" };
+        let door = match role {
+            Some(Role::Half(_)) => "/login/code",
+            None if finished => "/login",
+            _ => "/",
+        };
         return Ok(Redirect::to(door).into_response());
     }
     Err(match access {
@@ -274,6 +287,7 @@ fn allowed(access: Access, visit: Visit) -> bool {
         Access::SignIn | Access::Link => visit.finished,
         Access::Setup => visit.role == Some(Role::Setup),
         Access::Admin => matches!(visit.role, Some(Role::Admin(_))),
+        Access::Code => matches!(visit.role, Some(Role::Half(_))),
         Access::Person => matches!(visit.role, Some(Role::Admin(_) | Role::Person(_))),
         Access::Owner => matches!(visit.role, Some(Role::Setup | Role::Admin(_))),
         Access::Panel => visit.sees_panel || matches!(visit.role, Some(Role::Admin(_))),

@@ -22,7 +22,7 @@ pub use access::{Access, ROUTES, Route};
 pub use appliance::{
     Account, AccountState, Appliance, BlockedRow, DkimRecord, Facts, FailedLogin, FailedLogins, Fault,
     Glance, ListEntry, ListWish, Login, LoginFilter, LoginMail, Office, Outgoing, Panel, Pass, Peer, Ports,
-    Power, Progress, Protection, RecentLogin, Rule, Screening, ShieldRow, Smarthost, Waiting,
+    Power, Progress, Protection, RecentLogin, Rule, Screening, SecondFactor, ShieldRow, Smarthost, Waiting,
 };
 
 pub use devices::{Device, Devices};
@@ -91,7 +91,7 @@ pub fn router<A: Appliance>(appliance: A) -> Router {
 // Each also stands in `access::ROUTES`, or is not answered.
 fn routes<A: Appliance>() -> Router<Site<A>> {
     use pages::{
-        accounts, assets, blocked, devices, dns, failed_logins, front, guard, junk, links, me, names,
+        accounts, assets, blocked, codes, devices, dns, failed_logins, front, guard, junk, links, me, names,
         outgoing, overview, password, power, printers, programs, shared, shield, wizard,
     };
     Router::new()
@@ -117,6 +117,7 @@ fn routes<A: Appliance>() -> Router<Site<A>> {
         .route("/login", get(front::login_form).post(front::login::<A>))
         .route("/l/{token}", get(shared::page::<A>).post(shared::unlock::<A>))
         .route("/l/{token}/file", get(shared::file::<A>))
+        .route("/login/code", get(front::code_form::<A>).post(front::code::<A>))
         .route("/logout", post(front::logout::<A>))
         .route("/me", get(me::account::<A>))
         .route("/me/password", post(me::set_password::<A>))
@@ -125,6 +126,11 @@ fn routes<A: Appliance>() -> Router<Site<A>> {
         .route("/me/mail-programs", get(me::programs::<A>))
         .route("/me/links", get(me::links::<A>))
         .route("/me/links/{deed}", post(me::change_link::<A>))
+        .route("/me/codes", get(codes::status::<A>))
+        .route("/me/codes/begin", post(codes::begin::<A>))
+        .route("/me/codes/confirm", post(codes::confirm::<A>))
+        .route("/me/codes/off", post(codes::off::<A>))
+        .route("/accounts/{id}/codes/reset", post(codes::reset::<A>))
         .route("/overview", get(overview::overview::<A>))
         .route("/overview/live", get(overview::live::<A>))
         .route("/accounts", get(accounts::list::<A>).post(accounts::create::<A>))

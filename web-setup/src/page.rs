@@ -39,6 +39,7 @@ pub(crate) enum Tab {
     Me,
     MyDevices,
     MyPrograms,
+    MyCodes,
 }
 
 impl Frame {
@@ -89,10 +90,14 @@ impl Frame {
 
     /// Tabs with path and name, and whether each is lit.
     pub(crate) fn tabs(&self) -> Vec<(&'static str, &'static str, bool)> {
-        if matches!(self.tab, Some(Tab::Me | Tab::MyDevices | Tab::MyPrograms)) {
+        if matches!(
+            self.tab,
+            Some(Tab::Me | Tab::MyDevices | Tab::MyPrograms | Tab::MyCodes)
+        ) {
             return vec![
                 ("/me", "Your account", self.lit(Tab::Me)),
                 ("/me/devices", "Phones and PCs", self.lit(Tab::MyDevices)),
+                ("/me/codes", "Codes at sign-in", self.lit(Tab::MyCodes)),
                 ("/me/mail-programs", "Mail programs", self.lit(Tab::MyPrograms)),
             ];
         }

@@ -9,6 +9,8 @@ use tokio::time::Instant;
 
 /// A session ends this long after it began, whatever happens.
 const LIFETIME: Duration = Duration::from_secs(12 * 3600);
+/// How long the page for a code stays open.
+const HALF: Duration = Duration::from_secs(600);
 /// A session ends this long after it was last used.
 const IDLE: Duration = Duration::from_secs(3600);
 /// Most sessions at once; the one unused for longest makes room.
@@ -25,6 +27,8 @@ pub(crate) enum Role {
     Admin(Pass),
     /// Whoever knew the password of an account that is no admin's.
     Person(Pass),
+    /// Whoever knew a password and has yet to give a code: opens nothing but the page for it.
+    Half(Pass),
 }
 
 impl Role {
@@ -41,7 +45,7 @@ impl Role {
     pub(crate) const fn pass(self) -> Option<Pass> {
         match self {
             Self::Setup => None,
-            Self::Admin(pass) | Self::Person(pass) => Some(pass),
+            Self::Admin(pass) | Self::Person(pass) | Self::Half(pass) => Some(pass),
         }
     }
 }
@@ -56,7 +60,11 @@ struct Session {
 
 impl Session {
     fn over(&self, now: Instant) -> bool {
-        now.duration_since(self.began) >= LIFETIME || now.duration_since(self.used) >= IDLE
+        let lifetime = match self.role {
+            Role::Half(_) => HALF,
+            _ => LIFETIME,
+        };
+        now.duration_since(self.began) >= lifetime || now.duration_since(self.used) >= IDLE
     }
 }
 

@@ -14,4 +14,5 @@ pub mod refusal;
 pub mod sasl;
 pub mod session;
 pub mod smtp;
+pub mod totp;
 pub mod types;

@@ -433,3 +433,70 @@ async fn a_smarthosts_password_stays_for_the_same_server_and_user_alone() {
     pages.send_directly().await.unwrap();
     assert_eq!(pages.smarthost().await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn a_login_with_a_second_factor_takes_both_and_a_wrong_code_is_a_failed_login() {
+    let fresh = fresh();
+    let pages = &fresh.pages;
+    let setup = set_up(pages).await;
+    let peer = Peer("192.0.2.7".parse().unwrap());
+    for (name, password) in [
+        ("admin", "correct horse battery"),
+        ("ada@example.com", "tulips in the rain"),
+    ] {
+        let Login::Welcome(pass) = login(pages, name, password).await else {
+            panic!("{name}")
+        };
+        let of = pass.account;
+        let shown = pages.begin_second_factor(of).await.unwrap();
+        let shown = decoded(&shown);
+        let now = fresh.house.clock.now().0 / 30;
+        let code = secret(&proto::totp::code(&shown, now));
+        let recovery = pages.confirm_second_factor(of, code.clone()).await.unwrap();
+        assert_eq!(login(pages, name, password).await, Login::Code(pass));
+        assert_eq!(login(pages, name, "wrong").await, Login::Wrong);
+        assert_eq!(pages.login_code(peer, pass, code).await, Ok(Login::Wrong), "used");
+        let used = recovery.first().unwrap().clone();
+        assert_eq!(pages.login_code(peer, pass, used).await, Ok(Login::Welcome(pass)));
+        assert_eq!(pages.second_factor(of).await.unwrap().recovery_left, 9);
+    }
+    let page = pages
+        .failed_logins(LoginFilter::default(), None, 10)
+        .await
+        .unwrap();
+    let codes = page.rows.iter().filter(|row| row.reason == "wrong code");
+    assert!(
+        codes
+            .clone()
+            .all(|row| row.mechanism == Mechanism::Code && row.known)
+    );
+    assert_eq!(codes.count(), 2);
+    let ended = pages.end_second_factor(peer, setup, secret("000000")).await;
+    assert_eq!(ended, Ok(Login::Wrong));
+    pages.reset_second_factor(AccountId(1)).await.unwrap();
+    assert!(matches!(
+        login(pages, "ada@example.com", "tulips in the rain").await,
+        Login::Welcome(_)
+    ));
+    assert!(matches!(
+        login(pages, "admin", "correct horse battery").await,
+        Login::Code(_)
+    ));
+}
+
+// Base32, as an app reads it.
+fn decoded(text: &Secret) -> Vec<u8> {
+    let (mut octets, mut bits, mut held) = (Vec::new(), 0_u32, 0);
+    for letter in text.expose() {
+        let five = match letter {
+            b'A'..=b'Z' => letter - b'A',
+            _ => letter - b'2' + 26,
+        };
+        (bits, held) = ((bits << 5 | u32::from(five)) & 0xffff, held + 5);
+        if held >= 8 {
+            held -= 8;
+            octets.push(u8::try_from((bits >> held) & 0xff).unwrap());
+        }
+    }
+    octets
+}

@@ -48,6 +48,7 @@ pub(super) async fn carry_out(house: &Arc<House>, request: &Request) -> Result<V
         }
         Request::Guard { ask } => super::guard::carry_out(house, ask).await,
         Request::Printer { wish } => super::printer::carry_out(house, wish).await,
+        Request::Totp { ask } => super::totp::carry_out(house, ask).await,
         Request::Device { ask } => super::device::carry_out(house, ask).await,
         Request::Filter { ask } => super::filtering::carry_out(house, ask).await,
         Request::Domain { ask } => super::names::domains(house, ask).await,

@@ -11,6 +11,7 @@ mod names;
 mod printer;
 mod screening;
 mod shield;
+mod totp;
 
 pub use ask::{AskError, ask};
 pub use carry_out::report_shown;
@@ -22,6 +23,7 @@ pub use names::{AliasRequest, DomainRequest};
 pub use printer::{PrinterRequest, PrinterWish};
 pub use screening::Screening;
 pub use shield::ShieldRequest;
+pub use totp::TotpRequest;
 
 use crate::house::House;
 use crate::limits;
@@ -106,6 +108,11 @@ pub enum Request {
     Alias {
         /// What.
         ask: AliasRequest,
+    },
+    /// Something about the codes asked for at the pages.
+    Totp {
+        /// What.
+        ask: TotpRequest,
     },
     /// What the wizard does, in one go.
     Setup {

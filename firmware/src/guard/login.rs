@@ -6,6 +6,7 @@ use super::allowance::household;
 use super::device::{Device, DeviceId, DevicePasswords, Devices};
 use super::password::Verifier;
 use super::screen::{Screen, Target};
+use super::second_factor::{Judgement, Owner, SecondFactors};
 use super::turns::Turns;
 use crate::clock::Clock;
 use crate::ledger::Ledger;
@@ -67,6 +68,7 @@ pub struct Logins {
     verifier: Verifier,
     screen: Screen,
     devices: DevicePasswords,
+    second: SecondFactors,
     turns: Turns,
     misses: Misses,
     seen: Mutex<HashMap<(AccountId, IpAddr, Protocol), Timestamp>>,
@@ -83,6 +85,7 @@ impl Logins {
         clock: Clock,
         screen: Screen,
         devices: DevicePasswords,
+        second: SecondFactors,
     ) -> Result<Self, getrandom::Error> {
         Ok(Self {
             store,
@@ -91,6 +94,7 @@ impl Logins {
             verifier: Verifier::new()?,
             screen,
             devices,
+            second,
             turns: Turns::default(),
             misses: Misses::default(),
             seen: Mutex::new(HashMap::new()),
@@ -125,6 +129,12 @@ impl Logins {
                 None if device.is_none() && devices.web_only => {
                     ("main password is for the web", Refusal::DevicePassword)
                 }
+                None if self.is_half(attempt, id).map_err(|error| temporary(&error))? => {
+                    return Ok(Entered {
+                        account,
+                        device: None,
+                    });
+                }
                 None => {
                     self.screen.right(attempt.ip, &target);
                     if attempt.protocol != Protocol::Web {
@@ -147,7 +157,12 @@ impl Logins {
                 .refuse(attempt, None, "too many attempts", Refusal::Throttled)
                 .await);
         };
-        let account = self.find(attempt.login).map_err(|error| temporary(&error))?;
+        // At the pages that name is no account's.
+        let is_admin = attempt.protocol == Protocol::Web && attempt.login.trim().eq_ignore_ascii_case(ADMIN);
+        let account = match is_admin {
+            true => None,
+            false => self.find(attempt.login).map_err(|error| temporary(&error))?,
+        };
         let id = account.as_ref().map(|account| account.id);
         let named = account
             .as_ref()
@@ -276,6 +291,7 @@ impl Logins {
             return Err(self.refuse(attempt, None, "blocked", blocked.into()).await);
         }
         let (reason, refusal) = match self.compare(attempt, password, &target, hash).await {
+            Ok(true) if self.is_half(attempt, None).map_err(|error| temporary(&error))? => return Ok(None),
             Ok(true) => {
                 self.screen.right(attempt.ip, &target);
                 info!(ip = %attempt.ip, "the admin logged in");
@@ -285,6 +301,54 @@ impl Logins {
             Err(busy) => ("too many attempts", busy),
         };
         Err(self.refuse(attempt, None, reason, refusal).await)
+    }
+
+    // The password is right, and the code is still to come: nothing is forgiven or recorded yet.
+    fn is_half(&self, attempt: &Attempt<'_>, owner: Owner) -> Result<bool, StoreError> {
+        Ok(attempt.protocol == Protocol::Web && self.second.of(owner)?.is_some())
+    }
+
+    /// Judges the code that follows the right password at the pages.
+    ///
+    /// # Errors
+    /// `BadCredentials` for a wrong code, counted like a wrong password; `Throttled` after many of
+    /// them; why the account is shut; `Temporary` when the store fails.
+    pub async fn second_factor(
+        &self,
+        attempt: &Attempt<'_>,
+        code: &Secret,
+    ) -> Result<Option<Account>, Refusal> {
+        let is_admin = attempt.login.trim().eq_ignore_ascii_case(ADMIN);
+        let Visitor {
+            account,
+            target,
+            _turn,
+        } = self.approach(attempt).await?;
+        let owner = account.as_ref().map(|account| account.id);
+        if owner.is_none() != is_admin {
+            return Err(self
+                .refuse(attempt, owner, "unknown account", Refusal::BadCredentials)
+                .await);
+        }
+        let text = String::from_utf8_lossy(code.expose());
+        let judged = self.second.judge(owner, &text).await;
+        let (reason, refusal) = match judged.map_err(|error| temporary(&error))? {
+            Judgement::Right => {
+                let why = account.as_ref().and_then(|account| shut(&account.state));
+                if let Some((reason, refusal)) = why {
+                    return Err(self.refuse(attempt, owner, reason, refusal).await);
+                }
+                self.screen.right(attempt.ip, &target);
+                match &account {
+                    Some(account) => self.welcome(attempt, account.id, self.clock.now()),
+                    None => info!(ip = %attempt.ip, "the admin logged in with a code"),
+                }
+                return Ok(account);
+            }
+            Judgement::Wrong => ("wrong code", self.wrong(attempt, &target, code)),
+            Judgement::TooMany => ("too many wrong codes", Refusal::Throttled),
+        };
+        Err(self.refuse(attempt, owner, reason, refusal).await)
     }
 
     fn find(&self, login: &str) -> Result<Option<Account>, StoreError> {

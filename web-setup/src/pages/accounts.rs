@@ -27,6 +27,7 @@ impl Said {
             "unfrozen" => Some("The account works again. Mail that is held waits for your decision."),
             "released" => Some("The mail that was held is on its way."),
             "discarded" => Some("The mail that was held is gone."),
+            "codes" => Some("No code is asked for at this account’s sign-in any more."),
             "notices" => Some("The notices go there from now on."),
             "acknowledged" => Some("The panel shows other things again. The account is still frozen."),
             _ => None,
@@ -186,6 +187,8 @@ struct OnePage {
     frame: Frame,
     account: AccountView,
     watch: WatchView,
+    /// Whether its sign-in asks for a code.
+    codes: bool,
     said: Option<&'static str>,
     password_fault: Option<String>,
     reason_fault: Option<String>,
@@ -208,8 +211,15 @@ async fn one_page<A: Appliance>(
     said: Option<&'static str>,
 ) -> Result<OnePage, Fault> {
     let watch = site.appliance.watch(account.id).await?.into();
+    let codes = site
+        .appliance
+        .second_factor(Some(account.id))
+        .await?
+        .since
+        .is_some();
     Ok(OnePage {
         watch,
+        codes,
         frame: Frame::admin("Account", Tab::Accounts),
         account: account.into(),
         said,

@@ -2,7 +2,7 @@
 
 use crate::Site;
 use crate::access::Visit;
-use crate::appliance::{Appliance, Login, Panel, Peer};
+use crate::appliance::{Appliance, Login, Panel, Pass, Peer};
 use crate::claim::Try;
 use crate::page::{Failure, Frame, Page, Posted, secret, short_fingerprint, show, show_again, show_as};
 use crate::pages::overview::PanelView;
@@ -33,6 +33,7 @@ pub(crate) async fn front<A: Appliance>(
 ) -> Page {
     let door = match (visit.finished, visit.role) {
         (true, Some(Role::Person(_))) => "/me",
+        (true, Some(Role::Half(_))) => "/login/code",
         (true, Some(_)) => "/overview",
         (true, None) => "/login",
         (false, Some(_)) => crate::pages::wizard::resume(&site.appliance).await?,
@@ -133,7 +134,7 @@ struct LoginPage<'a> {
 }
 
 pub(crate) async fn login_form(Extension(visit): Extension<Visit>) -> Page {
-    if visit.role.is_some() {
+    if visit.role.is_some_and(|role| !matches!(role, Role::Half(_))) {
         return Ok(Redirect::to("/").into_response());
     }
     show(&LoginPage {
@@ -167,6 +168,7 @@ pub(crate) async fn login<A: Appliance>(
             let door = if pass.admin { "/overview" } else { "/me" };
             signed_in(&site, Role::of(pass), door)
         }
+        Login::Code(pass) => signed_in(&site, Role::Half(pass), "/login/code"),
         Login::Wrong => show_again(&again(
             "Name and password do not match. The attempt was recorded.",
         )),
@@ -180,6 +182,72 @@ pub(crate) async fn login<A: Appliance>(
             &again("Too many wrong passwords from your address. Please wait a few minutes."),
         ),
     }
+}
+
+#[derive(Template)]
+#[template(path = "code.html")]
+struct CodePage {
+    frame: Frame,
+    fault: Option<String>,
+    clock_known: bool,
+}
+
+async fn code_page<A: Appliance>(
+    site: &Site<A>,
+    pass: Pass,
+    fault: Option<String>,
+) -> Result<CodePage, Failure> {
+    let second = site.appliance.second_factor(pass.account).await?;
+    Ok(CodePage {
+        frame: Frame::bare("Sign in"),
+        fault,
+        clock_known: second.clock_known,
+    })
+}
+
+pub(crate) async fn code_form<A: Appliance>(
+    State(site): State<Site<A>>,
+    Extension(visit): Extension<Visit>,
+) -> Page {
+    let pass = visit.role.and_then(Role::pass).ok_or_else(Failure::not_found)?;
+    show(&code_page(&site, pass, None).await?)
+}
+
+#[derive(Deserialize)]
+pub(crate) struct CodeForm {
+    #[serde(deserialize_with = "secret")]
+    code: Secret,
+}
+
+pub(crate) async fn code<A: Appliance>(
+    State(site): State<Site<A>>,
+    Extension(visit): Extension<Visit>,
+    headers: HeaderMap,
+    Posted(form): Posted<CodeForm>,
+) -> Page {
+    let pass = visit.role.and_then(Role::pass).ok_or_else(Failure::not_found)?;
+    let peer = visit.peer.unwrap_or(Peer(std::net::Ipv6Addr::UNSPECIFIED.into()));
+    let (status, words) = match site.appliance.login_code(peer, pass, form.code).await? {
+        Login::Welcome(pass) => {
+            let _ = site.sessions.close(&headers); // the cookie is replaced
+            let door = if pass.admin { "/overview" } else { "/me" };
+            return signed_in(&site, Role::of(pass), door);
+        }
+        Login::Wrong | Login::Code(_) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "That code is not right, or was used already. The attempt was recorded.".to_owned(),
+        ),
+        Login::Throttled => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many wrong codes. For an hour only a recovery code is taken.".to_owned(),
+        ),
+        Login::Blocked(words) => (StatusCode::TOO_MANY_REQUESTS, words),
+        Login::Shut(reason) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            format!("This account is shut: {reason}. An admin can give it back."),
+        ),
+    };
+    show_as(status, &code_page(&site, pass, Some(words)).await?)
 }
 
 pub(crate) async fn logout<A: Appliance>(State(site): State<Site<A>>, headers: HeaderMap) -> Page {

@@ -146,7 +146,7 @@ pub(crate) async fn set_password<A: Appliance>(
     }
     let peer = visit.peer.unwrap_or(Peer(std::net::Ipv6Addr::UNSPECIFIED.into()));
     let fault = match site.appliance.login(peer, address, form.current).await? {
-        Login::Welcome(_) => {
+        Login::Welcome(_) | Login::Code(_) => {
             // With the new password, all sessions of the old one end.
             let set = site.appliance.set_account_password(account.id, form.password);
             return signed_in(&site, Role::of(set.await?), "/me?said=password");

@@ -69,7 +69,7 @@ pub(crate) async fn change<A: Appliance>(
         .login(peer, "admin".to_owned(), form.current)
         .await?
     {
-        Login::Welcome(_) => {
+        Login::Welcome(_) | Login::Code(_) => {
             // With the new password, all sessions of the old one end.
             let pass = site.appliance.set_admin_password(form.password).await?;
             return signed_in(&site, Role::Admin(pass), "/password?said=changed");

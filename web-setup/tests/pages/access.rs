@@ -25,6 +25,7 @@ const FORM: &[(&str, &str)] = &[
     ("who", "203.0.113.7"),
     ("list", "block"),
     ("network", "203.0.113.0/24"),
+    ("code", "123456"),
     ("outside", "ann@home.example"),
     ("ip", "192.168.1.9"),
     ("from", "scanner@example.com"),
@@ -89,7 +90,7 @@ async fn every_post_but_the_doors_asks_for_a_session() {
         );
         let closed = matches!(
             route.access,
-            Access::Setup | Access::Admin | Access::Owner | Access::Person
+            Access::Setup | Access::Admin | Access::Owner | Access::Person | Access::Code
         );
         assert!(door || closed, "{route:?}");
     }
@@ -102,10 +103,12 @@ async fn the_admin_reaches_every_route_and_setup_is_over() {
         let mut browser = Browser::signed_in(&desk).await;
         let (status, _) = ask(&mut browser, route.method, route.path).await;
         match route.access {
-            Access::Setup | Access::Claim if route.method == "POST" => {
+            Access::Setup | Access::Claim | Access::Code if route.method == "POST" => {
                 assert_eq!(status, StatusCode::FORBIDDEN, "{route:?}")
             }
-            Access::Setup | Access::Claim => assert_eq!(status, StatusCode::SEE_OTHER, "{route:?}"),
+            Access::Setup | Access::Claim | Access::Code => {
+                assert_eq!(status, StatusCode::SEE_OTHER, "{route:?}")
+            }
             _ if route.path == "/login" || route.access == Access::Link => {}
             _ => assert!(
                 status.is_success() || status.is_redirection(),
@@ -145,13 +148,37 @@ async fn a_person_reaches_the_own_pages_and_none_of_the_admins() {
 }
 
 #[tokio::test]
+async fn the_password_alone_reaches_nothing_but_the_page_for_the_code() {
+    for route in ROUTES {
+        let desk = Desk::finished();
+        desk.lock().codes.push(None);
+        let mut browser = Browser::new(&desk);
+        let form = [("name", "admin"), ("password", ADMIN_PASSWORD)];
+        assert_eq!(browser.post("/login", &form).await.to(), "/login/code");
+        let (status, to) = ask(&mut browser, route.method, route.path).await;
+        match route.access {
+            Access::Code | Access::Open | Access::SignIn | Access::Link => {}
+            _ if route.method == "POST" => assert_eq!(status, StatusCode::FORBIDDEN, "{route:?}"),
+            _ => assert_eq!(
+                (status, to.as_str()),
+                (StatusCode::SEE_OTHER, "/login/code"),
+                "{route:?}"
+            ),
+        }
+        if route.access != Access::Link {
+            assert_eq!(desk.lock().changes, [""; 0], "{route:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_setup_session_does_not_reach_the_admins_pages() {
     let desk = Desk::default();
     let browser = Browser::claimed(&desk).await;
     for route in ROUTES.iter().filter(|r| {
         matches!(
             r.access,
-            Access::Admin | Access::Person | Access::Panel | Access::SignIn
+            Access::Admin | Access::Person | Access::Code | Access::Panel | Access::SignIn
         )
     }) {
         let (status, _) = ask(&mut browser.clone(), route.method, route.path).await;

@@ -12,14 +12,24 @@ use web_setup::{
     DkimRecord, DomainRow, DomainWish, Facts, FailedLogin, FailedLogins, Fault, FilterWish, Glance, JunkMail,
     Left, LinkDesk, LinkRow, LinkRules, LinkState, LinkWish, ListWish, Login, LoginFilter, LoginMail, Names,
     Octets, Office, Outgoing, Panel, Pass, Peer, Piece, Ports, Power, Printer, PrinterDeed, PrinterWish,
-    Printers, Progress, RecentLogin, Screening, SenderRow, SenderWish, Shared, ShieldRow, Smarthost, Waiting,
-    Watch,
+    Printers, Progress, RecentLogin, Screening, SecondFactor, SenderRow, SenderWish, Shared, ShieldRow,
+    Smarthost, Waiting, Watch,
 };
 
 pub const CODE: &str = "K7QM-2WXZ";
 pub const ADMIN_PASSWORD: &str = "correct horse battery";
 /// Of every account.
 pub const PERSONS_PASSWORD: &str = "a person's own secret";
+
+/// What every app shows, all the time.
+pub const CODE_OF_APP: &str = "123456";
+
+fn half(inner: &Inner, pass: Pass) -> Login {
+    match inner.codes.contains(&pass.account) {
+        true => Login::Code(pass),
+        false => Login::Welcome(pass),
+    }
+}
 
 fn persons_pass(account: &Account) -> Pass {
     Pass {
@@ -54,6 +64,8 @@ pub struct Inner {
     pub keys_missing: bool,
     pub held: u64,
     pub devices: Devices,
+    /// Whose login asks for a code.
+    pub codes: Vec<Option<AccountId>>,
     pub limits: Vec<Vec<(String, String)>>,
     pub outside: Option<Address>,
     /// Every change, by name: a refused request leaves no trace here.
@@ -225,13 +237,13 @@ impl Appliance for Desk {
     async fn login(&self, _: Peer, name: String, password: Secret) -> Result<Login, Fault> {
         let mut inner = self.lock();
         if name == "admin" && inner.admin_password.as_ref() == Some(&password) {
-            return Ok(Login::Welcome(inner.pass()));
+            return Ok(half(&inner, inner.pass()));
         }
         let person = inner.accounts.iter().find(|a| a.address.to_string() == name);
         if let Some(person) = person.filter(|_| password == Secret::new(PERSONS_PASSWORD.into())) {
             return Ok(match &person.state {
                 AccountState::Frozen { reason, .. } => Login::Shut(reason.clone()),
-                _ => Login::Welcome(persons_pass(person)),
+                _ => half(&inner, persons_pass(person)),
             });
         }
         if inner.failed.len() >= 10 {
@@ -239,6 +251,47 @@ impl Appliance for Desk {
         }
         inner.failed.push(failed(&name, 1));
         Ok(Login::Wrong)
+    }
+
+    async fn login_code(&self, _: Peer, pass: Pass, code: Secret) -> Result<Login, Fault> {
+        Ok(match code == Secret::new(CODE_OF_APP.into()) {
+            true => Login::Welcome(pass),
+            false => Login::Wrong,
+        })
+    }
+
+    async fn second_factor(&self, of: Option<AccountId>) -> Result<SecondFactor, Fault> {
+        let on = self.lock().codes.contains(&of);
+        Ok(SecondFactor {
+            since: on.then_some(Timestamp(1_764_000_000)),
+            recovery_left: 9,
+            clock_known: !self.lock().simulated,
+        })
+    }
+
+    async fn begin_second_factor(&self, _: Option<AccountId>) -> Result<Secret, Fault> {
+        Ok(Secret::new(b"GEZDGNBVGY3TQOJQ".to_vec()))
+    }
+
+    async fn confirm_second_factor(&self, of: Option<AccountId>, code: Secret) -> Result<Vec<Secret>, Fault> {
+        if code != Secret::new(CODE_OF_APP.into()) {
+            return Err(Fault::Refused("That is not the code.".to_owned()));
+        }
+        self.change("codes on").codes.push(of);
+        Ok(vec![Secret::new(b"abcd-efgh-jkmn".to_vec())])
+    }
+
+    async fn end_second_factor(&self, _: Peer, pass: Pass, code: Secret) -> Result<Login, Fault> {
+        if code != Secret::new(CODE_OF_APP.into()) {
+            return Ok(Login::Wrong);
+        }
+        self.change("codes off").codes.retain(|of| *of != pass.account);
+        Ok(Login::Welcome(pass))
+    }
+
+    async fn reset_second_factor(&self, id: AccountId) -> Result<(), Fault> {
+        self.change("codes reset").codes.retain(|of| *of != Some(id));
+        Ok(())
     }
 
     async fn still_welcome(&self, pass: Pass) -> Result<bool, Fault> {

@@ -12,6 +12,7 @@
 mod access;
 mod admin;
 mod browser;
+mod codes;
 mod desk;
 mod devices;
 mod junk;

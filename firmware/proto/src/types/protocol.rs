@@ -56,6 +56,8 @@ pub enum Mechanism {
     Command,
     /// The web form.
     Form,
+    /// The second factor, after the web form.
+    Code,
 }
 
 impl Mechanism {
@@ -69,6 +71,7 @@ impl Mechanism {
             Self::ScramSha256Plus => "scram-sha-256-plus",
             Self::Command => "command",
             Self::Form => "form",
+            Self::Code => "code",
         }
     }
 }

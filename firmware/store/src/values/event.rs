@@ -156,6 +156,13 @@ pub enum EventKind {
         account: AccountId,
         by: String,
     },
+    /// The second factor of a login at the pages was switched, or a recovery code was used.
+    SecondFactor {
+        /// `None`: of the login called admin.
+        account: Option<AccountId>,
+        what: String,
+        by: String,
+    },
     /// An admin has seen that the account is frozen.
     FreezeSeen {
         account: AccountId,
