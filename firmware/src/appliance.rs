@@ -21,6 +21,7 @@ use crate::blocking::blocking;
 use crate::dkim::{self, Keys};
 use crate::guard::{self, Attempt, PasswordError, newcomer};
 use crate::house::House;
+use crate::ledger::events;
 use crate::ledger::failed_logins::{self, Filter};
 use crate::panel;
 use crate::settings::{self, Admin, Office};
@@ -442,6 +443,31 @@ impl web_setup::Appliance for Appliance {
 
     async fn read_link(&self, peer: Peer, link: u64, piece: Piece) -> Result<Octets, Fault> {
         links::read(self.house(), peer.0, link, piece).await
+    }
+
+    async fn events(
+        &self,
+        filter: web_setup::EventFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<web_setup::Events, Fault> {
+        self.house().ledger.flush().await;
+        let snapshot = self.house().store.snapshot().map_err(fault)?;
+        let filter = events::Filter {
+            account: filter.account,
+            kind: filter.kind,
+        };
+        let (rows, older) = blocking(|| events::page(&snapshot, &filter, before, limit)).map_err(fault)?;
+        let rows = rows.into_iter().map(|row| web_setup::EventRow {
+            at: row.at,
+            kind: row.kind,
+            account: row.account,
+            words: row.words,
+        });
+        Ok(web_setup::Events {
+            rows: rows.collect(),
+            older,
+        })
     }
 
     async fn printers(&self) -> Result<web_setup::Printers, Fault> {

@@ -52,6 +52,20 @@ enum Role {
     /// Attachments that stay here while a link travels
     #[command(subcommand)]
     Links(links::Links),
+    /// What happened, in words, newest first
+    Events {
+        /// Of one account, or of the printers with this sender
+        #[arg(long, default_value = "")]
+        account: String,
+        /// Of one kind, such as frozen, reply or notified
+        #[arg(long, default_value = "")]
+        kind: String,
+        /// Most rows
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+        #[command(flatten)]
+        with: Common,
+    },
     /// Printers and scanners that send without a login
     #[command(subcommand)]
     Printer(printer::Printer),
@@ -180,6 +194,15 @@ fn act(role: Role) -> Result<ExitCode> {
         Role::Bayes(wish) => answer(wish.request())?,
         Role::Greylist(wish) => answer(wish.request())?,
         Role::Senders(wish) => answer(wish.request())?,
+        Role::Events {
+            account,
+            kind,
+            limit,
+            with,
+        } => {
+            let request = Request::Events { account, kind, limit };
+            show(&control::ask(&with.data, &request)?, with.json)?;
+        }
         Role::Printer(wish) => {
             let (request, with) = wish.request();
             show(&control::ask(&with.data, &request)?, with.json)?;

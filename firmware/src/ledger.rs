@@ -2,6 +2,7 @@
 //! the admin's mail are drawn from the same events, so they cannot disagree.
 
 mod counters;
+pub mod events;
 pub mod failed_logins;
 mod fold;
 pub mod reports;

@@ -75,6 +75,8 @@ pub const VERIFIED: usize = 512;
 pub const EVENTS_WAITING: usize = 8192;
 /// Events written in one commit.
 pub const EVENTS_AT_ONCE: usize = 256;
+/// Events that the command line shows at most.
+pub const EVENTS_SHOWN: usize = 10_000;
 /// Sources counted for the panel's "worst source".
 pub const SOURCES: usize = 4096;
 

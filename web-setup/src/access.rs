@@ -125,6 +125,8 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/junk/senders/remove", Access::Admin),
     route("POST", "/junk/rules", Access::Admin),
     route("POST", "/junk/forget", Access::Admin),
+    route("GET", "/events", Access::Admin),
+    route("GET", "/events.csv", Access::Admin),
     route("GET", "/printers", Access::Admin),
     route("POST", "/printers", Access::Admin),
     route("POST", "/printers/{id}", Access::Admin),

@@ -2,6 +2,7 @@
 //! store, no board and no TLS.
 
 use crate::devices::Devices;
+use crate::events::{EventFilter, Events};
 use crate::filtering::{FilterWish, JunkMail, SenderWish};
 use crate::links::{AccountLinks, LinkDesk, LinkRules, LinkWish, Octets, Piece, Shared};
 use crate::names::{AliasWish, DomainWish, Names};
@@ -580,6 +581,14 @@ pub trait Appliance: Clone + Send + Sync + 'static {
         link: u64,
         piece: Piece,
     ) -> impl Future<Output = Result<Octets, Fault>> + Send;
+
+    /// At most `limit` events older than `before` (all, when `None`), newest first, in words.
+    fn events(
+        &self,
+        filter: EventFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Events, Fault>> + Send;
 
     /// Printers and scanners, and who would be one.
     fn printers(&self) -> impl Future<Output = Result<Printers, Fault>> + Send;

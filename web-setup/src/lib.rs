@@ -8,6 +8,7 @@ mod appliance;
 mod claim;
 mod devices;
 mod dns_plan;
+mod events;
 mod filtering;
 mod links;
 mod names;
@@ -26,6 +27,7 @@ pub use appliance::{
 };
 
 pub use devices::{Device, Devices};
+pub use events::{EventFilter, EventRow, Events};
 pub use filtering::{FilterWish, GreyRow, JunkMail, SenderRow, SenderWish};
 pub use links::{
     AccountLinks, LinkDesk, LinkRow, LinkRules, LinkState, LinkWish, Octets, Piece, Shared, SharedFile,
@@ -91,8 +93,8 @@ pub fn router<A: Appliance>(appliance: A) -> Router {
 // Each also stands in `access::ROUTES`, or is not answered.
 fn routes<A: Appliance>() -> Router<Site<A>> {
     use pages::{
-        accounts, assets, blocked, codes, devices, dns, failed_logins, front, guard, junk, links, me, names,
-        outgoing, overview, password, power, printers, programs, shared, shield, wizard,
+        accounts, assets, blocked, codes, devices, dns, events, failed_logins, front, guard, junk, links, me,
+        names, outgoing, overview, password, power, printers, programs, shared, shield, wizard,
     };
     Router::new()
         .route("/", get(front::front::<A>))
@@ -171,6 +173,8 @@ fn routes<A: Appliance>() -> Router<Site<A>> {
         .route("/junk/senders/remove", post(junk::remove::<A>))
         .route("/junk/rules", post(junk::set::<A>))
         .route("/junk/forget", post(junk::forget::<A>))
+        .route("/events", get(events::list::<A>))
+        .route("/events.csv", get(events::export::<A>))
         .route("/printers", get(printers::list::<A>).post(printers::allow::<A>))
         .route("/printers/{id}", post(printers::act::<A>))
         .route("/names", get(names::list::<A>))

@@ -47,6 +47,16 @@ pub(super) async fn carry_out(house: &Arc<House>, request: &Request) -> Result<V
             Ok(json!({ "address": address, "held": held.unwrap_or_default() }))
         }
         Request::Guard { ask } => super::guard::carry_out(house, ask).await,
+        Request::Events { account, kind, limit } => {
+            house.ledger.flush().await;
+            let filter = crate::ledger::events::Filter {
+                account: account.clone(),
+                kind: kind.clone(),
+            };
+            let limit = (*limit).min(crate::limits::EVENTS_SHOWN);
+            let (rows, _) = crate::ledger::events::page(&house.store.snapshot()?, &filter, None, limit)?;
+            Ok(serde_json::to_value(rows)?)
+        }
         Request::Printer { wish } => super::printer::carry_out(house, wish).await,
         Request::Totp { ask } => super::totp::carry_out(house, ask).await,
         Request::Device { ask } => super::device::carry_out(house, ask).await,

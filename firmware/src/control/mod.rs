@@ -94,6 +94,15 @@ pub enum Request {
         /// What.
         ask: FilterRequest,
     },
+    /// What happened, in words, newest first.
+    Events {
+        /// Of the account with this address; empty: of all.
+        account: String,
+        /// Of this kind; empty: of every one.
+        kind: String,
+        /// Most rows.
+        limit: usize,
+    },
     /// Something about printers and scanners.
     Printer {
         /// What.

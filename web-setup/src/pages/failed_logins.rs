@@ -239,7 +239,7 @@ pub(crate) async fn export<A: Appliance>(State(site): State<Site<A>>, Query(plac
 }
 
 // A stranger's text: never a formula in the admin's spreadsheet, never a cell or line of its own.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     let clean: String = text
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })

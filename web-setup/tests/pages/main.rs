@@ -15,6 +15,7 @@ mod browser;
 mod codes;
 mod desk;
 mod devices;
+mod events;
 mod junk;
 mod link_rows;
 mod links;

@@ -1,0 +1,254 @@
+//! The ledger in words: one line an event, for the page and the command line.
+
+use crate::guard::words;
+use proto::message::date;
+use proto::types::{AccountId, Address, Timestamp};
+use serde_json::Value;
+use std::collections::HashMap;
+use store::{Event, EventKind, Snapshot, StoreError};
+
+/// Events read at a time.
+const PORTION: usize = 256;
+/// Characters of one line.
+const LINE: usize = 400;
+
+/// Which events are wanted; what is left empty takes all.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Of the account, or the printers, with this address.
+    pub account: String,
+    /// Of this kind, such as `frozen`.
+    pub kind: String,
+}
+
+/// An event in words.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Row {
+    /// When; the first of those that are folded.
+    pub at: Timestamp,
+    /// What, as the ledger names it.
+    pub kind: String,
+    /// Whose account it is about, by its address; a number where it is gone.
+    pub account: Option<String>,
+    /// What happened. Parts of it are strangers' words.
+    pub words: String,
+}
+
+/// At most `limit` rows older than event `before`, newest first, and where to go on.
+///
+/// # Errors
+/// The store failed.
+pub fn page(
+    snapshot: &Snapshot,
+    filter: &Filter,
+    mut before: Option<u64>,
+    limit: usize,
+) -> Result<(Vec<Row>, Option<u64>), StoreError> {
+    let names: HashMap<AccountId, String> = snapshot
+        .people_and_printers()?
+        .into_iter()
+        .map(|account| (account.id, account.address.to_string()))
+        .collect();
+    let wanted = Address::parse(filter.account.trim())
+        .ok()
+        .map(|address| address.key());
+    let of_account = |id: Option<AccountId>| {
+        let name = id.and_then(|id| names.get(&id));
+        let key = name
+            .and_then(|name| Address::parse(name).ok())
+            .map(|name| name.key());
+        filter.account.trim().is_empty() || (key.is_some() && key == wanted)
+    };
+    let kind = filter.kind.trim();
+    let takes = |event: &Event| {
+        let (name, account, _) = parts(&event.kind);
+        (kind.is_empty() || name == kind) && of_account(account)
+    };
+    let mut rows = Vec::new();
+    while rows.len() < limit {
+        let portion = PORTION.min(limit - rows.len());
+        let events = snapshot.events(before, portion, takes)?;
+        let last = events.len() < portion;
+        for (number, event) in events {
+            before = Some(number);
+            rows.push(row(&event, &names));
+        }
+        if last {
+            return Ok((rows, None));
+        }
+    }
+    Ok((rows, before))
+}
+
+fn row(event: &Event, names: &HashMap<AccountId, String>) -> Row {
+    let (kind, account, fields) = parts(&event.kind);
+    let words = in_words(&event.kind).unwrap_or_else(|| plainly(&fields));
+    let words = words.chars().map(|c| if c.is_control() { ' ' } else { c });
+    Row {
+        at: event.at,
+        kind,
+        account: account.map(|id| names.get(&id).cloned().unwrap_or_else(|| id.to_string())),
+        words: words.take(LINE).collect(),
+    }
+}
+
+// The kind's name, the account that it is about, and all its fields.
+fn parts(kind: &EventKind) -> (String, Option<AccountId>, serde_json::Map<String, Value>) {
+    let Ok(Value::Object(mut fields)) = serde_json::to_value(kind) else {
+        return (String::new(), None, serde_json::Map::new());
+    };
+    let name = match fields.remove("kind") {
+        Some(Value::String(name)) => name,
+        _ => String::new(),
+    };
+    let account = fields.remove("account").and_then(|id| id.as_u64()).map(AccountId);
+    (name, account, fields)
+}
+
+// Kinds of which nobody thought of a sentence.
+fn plainly(fields: &serde_json::Map<String, Value>) -> String {
+    let shown = fields.iter().filter(|(_, value)| !value.is_null());
+    let words: Vec<String> = shown
+        .map(|(name, value)| match value {
+            Value::String(text) => format!("{name} {text}"),
+            value => format!("{name} {value}"),
+        })
+        .collect();
+    words.join(", ")
+}
+
+fn times(count: u32) -> String {
+    if count == 1 {
+        String::new()
+    } else {
+        format!(", {count} times")
+    }
+}
+
+fn list(addresses: &[Address]) -> String {
+    let first = addresses
+        .first()
+        .map_or_else(|| "nobody".to_owned(), ToString::to_string);
+    match addresses.len() {
+        0 | 1 => first,
+        count => format!("{first} and {} more", count - 1),
+    }
+}
+
+fn in_words(kind: &EventKind) -> Option<String> {
+    Some(match kind {
+        EventKind::LoginFailed {
+            protocol,
+            ip,
+            login,
+            reason,
+            client,
+            count,
+            ..
+        } => {
+            let with = if client.is_empty() {
+                String::new()
+            } else {
+                format!(" with {client}")
+            };
+            format!("{login} from {ip} at {protocol}{with}: {reason}{}", times(*count))
+        }
+        EventKind::LoginOk { protocol, ip, .. } => format!("came in from {ip} at {protocol}"),
+        EventKind::Sent { ip, to, size, .. } => format!("sent {size} octets to {} from {ip}", list(to)),
+        EventKind::Relayed { to, host, words, .. } => format!("{host} took mail for {to}: {words}"),
+        EventKind::Tripped(trip) => words::numbers(trip.counter, trip.count, trip.limit),
+        EventKind::Frozen { reason, held, .. } => format!("frozen: {reason}; {held} held"),
+        EventKind::Unfrozen { by, .. } => format!("given back by {by}"),
+        EventKind::FreezeSeen { by, .. } => format!("{by} has seen that it is frozen"),
+        EventKind::HeldReleased { by, count, .. } => format!("{count} held released by {by}"),
+        EventKind::HeldDiscarded { by, count, .. } => format!("{count} held discarded by {by}"),
+        EventKind::Notified { to, .. } => format!("told {}", list(to)),
+        EventKind::Reply { by, ip, words, .. } => {
+            let by = by
+                .as_ref()
+                .map_or_else(|| "somebody".to_owned(), ToString::to_string);
+            format!("{by} from {ip} answered a notice: {words}")
+        }
+        EventKind::RelayDenied {
+            ip, from, to, count, ..
+        } => {
+            let to = to.as_ref().map_or_else(String::new, |to| format!(" to {to}"));
+            format!(
+                "{from} at {ip} wanted to send{to} without a login{}",
+                times(*count)
+            )
+        }
+        EventKind::PrinterChanged {
+            ip, from, by, what, ..
+        } => {
+            format!("the device {from} at {ip} was {what} by {by}")
+        }
+        EventKind::SenderRefused { ip, author, .. } => format!("wanted to write as {author} from {ip}"),
+        EventKind::DevicePassword { name, what, .. } => match what.as_str() {
+            "web_only" => "the main password opens the web pages only".to_owned(),
+            "everywhere" => "the main password opens mail programs too".to_owned(),
+            what => format!("the password of the device {name} was {what}"),
+        },
+        EventKind::Blocked { who, why, until } => {
+            format!("{who} is shut out until {}: {why}", date::format(*until))
+        }
+        EventKind::Released { who, by } => format!("{who} was let in again by {by}"),
+        EventKind::Started { version } => format!("the box started, version {version}"),
+        EventKind::SettingChanged { key } => format!("the setting {key} was changed"),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trial::Trial;
+
+    #[tokio::test]
+    async fn events_are_told_in_words_by_account_and_kind_page_by_page() {
+        let trial = Trial::new().await;
+        let ledger = &trial.house.ledger;
+        for n in 0..5 {
+            ledger.record(EventKind::Unfrozen {
+                account: trial.anna,
+                by: format!("chief{n}"),
+            });
+        }
+        ledger.record(EventKind::Released {
+            who: "192.0.2.1".to_owned(),
+            by: "x\r\ny".to_owned(),
+        });
+        ledger.record(EventKind::Unfrozen {
+            account: AccountId(999),
+            by: "chief".to_owned(),
+        });
+        ledger.flush().await;
+        let snapshot = trial.house.store.snapshot().unwrap();
+        let all = Filter::default();
+        let (rows, older) = page(&snapshot, &all, None, 100).unwrap();
+        assert_eq!((rows.len(), older), (7, None));
+        assert_eq!(rows[0].account.as_deref(), Some("999"));
+        assert_eq!(rows[1].words, "192.0.2.1 was let in again by x  y");
+        let annas = Filter {
+            account: "Anna@firm.example".to_owned(),
+            kind: "unfrozen".to_owned(),
+        };
+        let (rows, older) = page(&snapshot, &annas, None, 3).unwrap();
+        let words: Vec<&str> = rows.iter().map(|row| row.words.as_str()).collect();
+        assert_eq!(
+            words,
+            [
+                "given back by chief4",
+                "given back by chief3",
+                "given back by chief2"
+            ]
+        );
+        let (rows, older) = page(&snapshot, &annas, older, 3).unwrap();
+        assert_eq!((rows.len(), older), (2, None));
+        for (account, kind) in [("nobody@firm.example", ""), ("rubbish", ""), ("", "rubbish")] {
+            let (account, kind) = (account.to_owned(), kind.to_owned());
+            let (rows, _) = page(&snapshot, &Filter { account, kind }, None, 10).unwrap();
+            assert_eq!(rows, []);
+        }
+    }
+}
