@@ -678,6 +678,19 @@ impl web_setup::Appliance for Appliance {
         revoked.map(drop).map_err(fault)
     }
 
+    async fn office_web_only(&self) -> Result<bool, Fault> {
+        self.house().devices.office().map_err(fault)
+    }
+
+    async fn set_office_web_only(&self, web_only: bool) -> Result<(), Fault> {
+        let House { devices, ledger, .. } = self.house();
+        devices.set_office(web_only).await.map_err(fault)?;
+        ledger.record(EventKind::SettingChanged {
+            key: settings::PASSWORDS.to_owned(),
+        });
+        Ok(())
+    }
+
     async fn set_web_only(&self, id: AccountId, web_only: bool) -> Result<(), Fault> {
         self.house()
             .devices

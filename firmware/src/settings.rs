@@ -22,6 +22,8 @@ pub const SETUP: &str = "setup";
 pub const LIMITS: &str = "limits";
 /// Key of [`Submission`].
 pub const SUBMISSION: &str = "submission";
+/// Key of [`Passwords`].
+pub const PASSWORDS: &str = "passwords";
 /// Key of [`Notices`].
 pub const NOTICES: &str = "notices";
 
@@ -148,6 +150,15 @@ impl Default for Plus {
     fn default() -> Self {
         Self { separator: Some('+') }
     }
+}
+
+/// What passwords open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Passwords {
+    /// The main password of an account that nobody decided for opens the web only; `false`: mail
+    /// programs too, until its first device password.
+    pub web_only: bool,
 }
 
 /// Where the guard's notices go besides the admins' inboxes here.

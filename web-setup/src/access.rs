@@ -90,6 +90,7 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/overview/live", Access::Admin),
     route("GET", "/accounts", Access::Admin),
     route("POST", "/accounts", Access::Admin),
+    route("POST", "/main-passwords", Access::Admin),
     route("GET", "/accounts/{id}", Access::Admin),
     route("POST", "/accounts/{id}/password", Access::Admin),
     route("GET", "/accounts/{id}/devices", Access::Admin),

@@ -713,6 +713,12 @@ pub trait Appliance: Clone + Send + Sync + 'static {
     /// Ends a device's password and its sessions.
     fn revoke_device(&self, id: AccountId, device: u32) -> impl Future<Output = Result<(), Fault>> + Send;
 
+    /// Whether main passwords open the web only, where nobody decided for an account.
+    fn office_web_only(&self) -> impl Future<Output = Result<bool, Fault>> + Send;
+
+    /// Sets it.
+    fn set_office_web_only(&self, web_only: bool) -> impl Future<Output = Result<(), Fault>> + Send;
+
     /// Whether the main password opens the web only, or mail programs too.
     fn set_web_only(&self, id: AccountId, web_only: bool) -> impl Future<Output = Result<(), Fault>> + Send;
 

@@ -136,6 +136,7 @@ fn routes<A: Appliance>() -> Router<Site<A>> {
         .route("/overview", get(overview::overview::<A>))
         .route("/overview/live", get(overview::live::<A>))
         .route("/accounts", get(accounts::list::<A>).post(accounts::create::<A>))
+        .route("/main-passwords", post(devices::office::<A>))
         .route("/accounts/{id}", get(accounts::one::<A>))
         .route("/accounts/{id}/password", post(accounts::set_password::<A>))
         .route(

@@ -10,7 +10,7 @@ pub(super) fn shown(devices: guard::Devices) -> web_setup::Devices {
         used: device.used.map(|(at, network)| (at, network.to_string())),
     };
     web_setup::Devices {
-        web_only: devices.web_only,
+        web_only: devices.web_only(),
         list: devices.list.into_iter().map(seen).collect(),
     }
 }

@@ -38,6 +38,14 @@ pub(super) enum Devices {
         #[command(flatten)]
         with: Common,
     },
+    /// What main passwords open in the whole office, but for accounts that have a wish of their own
+    Office {
+        /// The web pages only; or mail programs too, until the account's first device password.
+        /// Without it: what is set
+        opens: Option<Opens>,
+        #[command(flatten)]
+        with: Common,
+    },
     /// What the account's main password opens
     Main {
         /// Whose
@@ -66,6 +74,10 @@ impl Devices {
             Self::List { address, with } => (DeviceRequest::List { address }, with),
             Self::Add { address, name, with } => (DeviceRequest::Add { address, name }, with),
             Self::Revoke { address, id, with } => (DeviceRequest::Revoke { address, id }, with),
+            Self::Office { opens, with } => {
+                let web_only = opens.map(|opens| opens == Opens::Web);
+                (DeviceRequest::Office { web_only }, with)
+            }
             Self::Main { address, opens, with } => {
                 let web_only = opens == Opens::Web;
                 (DeviceRequest::Main { address, web_only }, with)

@@ -31,6 +31,11 @@ pub enum DeviceRequest {
         /// Which.
         id: DeviceId,
     },
+    /// What the main password of the accounts opens that nobody decided for, after this is set.
+    Office {
+        /// The web only, or mail programs too until the first device password.
+        web_only: Option<bool>,
+    },
     /// What the main password opens.
     Main {
         /// Whose.
@@ -54,6 +59,15 @@ pub(super) async fn carry_out(house: &House, ask: &DeviceRequest) -> Result<Valu
         DeviceRequest::Revoke { address, id } => {
             let revoked = house.devices.revoke(find(house, address)?.id, *id).await;
             Ok(shown(&revoked.with_context(|| format!("device {id}"))?))
+        }
+        DeviceRequest::Office { web_only } => {
+            if let Some(web_only) = web_only {
+                house.devices.set_office(*web_only).await?;
+                house.ledger.record(store::EventKind::SettingChanged {
+                    key: crate::settings::PASSWORDS.to_owned(),
+                });
+            }
+            Ok(json!({ "main_passwords": opens(house.devices.office()?) }))
         }
         DeviceRequest::Main { address, web_only } => {
             let account = find(house, address)?.id;

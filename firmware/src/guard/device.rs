@@ -9,7 +9,7 @@ use super::sessions::Sessions;
 use crate::clock::Clock;
 use crate::ledger::Ledger;
 use crate::limits;
-use crate::settings;
+use crate::settings::{self, Passwords};
 use proto::refusal::Refusal;
 use proto::sasl::scram::Keys;
 use proto::types::{AccountId, Secret, Timestamp};
@@ -75,8 +75,13 @@ struct MainKeys {
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Devices {
-    /// The main password opens the web only. Set with the first device password, or by an admin.
-    pub web_only: bool,
+    // The main password opens the web only since the first device password, unless it was decided.
+    web_only: bool,
+    // An admin decided for this account.
+    decided: Option<bool>,
+    // What holds for accounts that nobody decided for.
+    #[serde(skip)]
+    office: bool,
     /// Oldest first.
     pub list: Vec<Device>,
     last: DeviceId,
@@ -90,7 +95,18 @@ impl Devices {
     /// # Errors
     /// The store failed.
     pub fn read(snapshot: &Snapshot, account: AccountId) -> Result<Self, StoreError> {
-        Ok(settings::read(snapshot, &key(account))?.unwrap_or_default())
+        let devices: Self = settings::read(snapshot, &key(account))?.unwrap_or_default();
+        let office: Option<Passwords> = settings::read(snapshot, settings::PASSWORDS)?;
+        Ok(Self {
+            office: office.unwrap_or_default().web_only,
+            ..devices
+        })
+    }
+
+    /// Whether the main password opens the web only, and no mail program.
+    #[must_use]
+    pub fn web_only(&self) -> bool {
+        self.decided.unwrap_or(self.web_only || self.office)
     }
 
     /// Whose password this is, if it is a device's.
@@ -106,14 +122,14 @@ impl Devices {
     /// What SCRAM knows the main password with this hash by, if it opens mail programs.
     pub(super) fn main_keys(&self, password_hash: &str) -> Option<&Keys> {
         let main = self.main.as_ref().filter(|main| main.of == mark(password_hash))?;
-        main.keys.first().filter(|_| !self.web_only)
+        main.keys.first().filter(|_| !self.web_only())
     }
 
     /// Whether a session that came in with this device's password, or with the main one, may stay.
     #[must_use]
     pub fn admit(&self, device: Option<DeviceId>) -> bool {
         match device {
-            None => !self.web_only,
+            None => !self.web_only(),
             Some(id) => self.list.iter().any(|device| device.id == id),
         }
     }
@@ -177,7 +193,7 @@ impl DevicePasswords {
             Some(device) => !device.scram.is_empty(),
             None => {
                 let devices = self.of(account.id)?;
-                devices.web_only || devices.main_keys(&account.password_hash).is_some()
+                devices.web_only() || devices.main_keys(&account.password_hash).is_some()
             }
         };
         let ways = match device {
@@ -192,7 +208,7 @@ impl DevicePasswords {
         let keys = self.salts.keys(&account.address, ways).await?;
         self.change(account.id, |devices| {
             match device {
-                None if devices.web_only => {}
+                None if devices.web_only() => {}
                 None => {
                     let of = mark(&account.password_hash);
                     devices.main = Some(MainKeys { of, keys });
@@ -297,7 +313,7 @@ impl DevicePasswords {
     /// The store failed.
     pub async fn set_web_only(&self, account: AccountId, web_only: bool) -> Result<(), StoreError> {
         self.change(account, |devices| {
-            devices.web_only = web_only;
+            devices.decided = Some(web_only);
             devices.main = devices.main.take().filter(|_| !web_only);
             Ok(())
         })
@@ -308,6 +324,33 @@ impl DevicePasswords {
             self.sessions.cut_device(account, None, &Refusal::DevicePassword);
         }
         Ok(())
+    }
+
+    /// What the main password of the accounts opens that nobody decided for: the web only, or mail
+    /// programs too until the first device password.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn set_office(&self, web_only: bool) -> Result<(), StoreError> {
+        settings::write(&self.store, settings::PASSWORDS, &Passwords { web_only }).await?;
+        info!(web_only, "main passwords of the office");
+        let snapshot = self.store.snapshot()?;
+        for account in snapshot.accounts()? {
+            if Devices::read(&snapshot, account.id)?.web_only() {
+                self.sessions
+                    .cut_device(account.id, None, &Refusal::DevicePassword);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the main password of the accounts that nobody decided for opens the web only.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn office(&self) -> Result<bool, StoreError> {
+        let set: Option<Passwords> = settings::read(&self.store.snapshot()?, settings::PASSWORDS)?;
+        Ok(set.unwrap_or_default().web_only)
     }
 
     /// A device came in. What cannot be written is not worth a refusal.

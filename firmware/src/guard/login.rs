@@ -126,7 +126,7 @@ impl Logins {
         let (reason, refusal) = match account {
             Some(account) if right => match shut(&account.state) {
                 // Right, but not here: whoever sent it is no guesser.
-                None if device.is_none() && devices.web_only => {
+                None if device.is_none() && devices.web_only() => {
                     ("main password is for the web", Refusal::DevicePassword)
                 }
                 None if self.is_half(attempt, id).map_err(|error| temporary(&error))? => {

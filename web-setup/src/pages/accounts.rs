@@ -74,6 +74,8 @@ struct ListPage {
     /// Which of them is chosen.
     domain: String,
     local: String,
+    /// Main passwords open the web only.
+    web_only: bool,
     local_fault: Option<String>,
     password_fault: Option<String>,
     least: usize,
@@ -96,6 +98,7 @@ async fn list_page<A: Appliance>(site: &Site<A>, office: &Office) -> Result<List
         domains: domains(site).await?,
         domain: office.domain.to_string(),
         local: String::new(),
+        web_only: site.appliance.office_web_only().await?,
         local_fault: None,
         password_fault: None,
         least: rules::PASSWORD_LENGTH,

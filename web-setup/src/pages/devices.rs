@@ -228,3 +228,17 @@ pub(crate) async fn main_password<A: Appliance>(
         if web_only { "web" } else { "everywhere" },
     )
 }
+
+/// What the main passwords of the whole office open.
+pub(crate) async fn office<A: Appliance>(
+    State(site): State<Site<A>>,
+    Posted(form): Posted<MainForm>,
+) -> Page {
+    let web_only = match form.opens.as_str() {
+        "web" => true,
+        "everywhere" => false,
+        _ => return Err(Fault::Refused("Please choose what main passwords open.".to_owned()).into()),
+    };
+    site.appliance.set_office_web_only(web_only).await?;
+    Ok(Redirect::to("/accounts").into_response())
+}

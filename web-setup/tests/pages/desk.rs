@@ -64,6 +64,7 @@ pub struct Inner {
     pub keys_missing: bool,
     pub held: u64,
     pub devices: Devices,
+    pub office_web_only: bool,
     /// Whose login asks for a code.
     pub codes: Vec<Option<AccountId>>,
     pub limits: Vec<Vec<(String, String)>>,
@@ -781,6 +782,15 @@ impl Appliance for Desk {
     async fn revoke_device(&self, _: AccountId, device: u32) -> Result<(), Fault> {
         let mut inner = self.change("revoke device");
         inner.devices.list.retain(|known| known.id != device);
+        Ok(())
+    }
+
+    async fn office_web_only(&self) -> Result<bool, Fault> {
+        Ok(self.lock().office_web_only)
+    }
+
+    async fn set_office_web_only(&self, web_only: bool) -> Result<(), Fault> {
+        self.change("office web only").office_web_only = web_only;
         Ok(())
     }
 

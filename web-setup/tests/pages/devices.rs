@@ -45,3 +45,19 @@ async fn a_device_password_is_shown_once_listed_and_revoked() {
     }
     assert_eq!(desk.lock().changes, ["add device", "revoke device", "web only"]);
 }
+
+#[tokio::test]
+async fn an_admin_decides_for_the_whole_office() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    for (opens, words) in [
+        ("web", "mail programs need device passwords"),
+        ("everywhere", "They open mail programs too"),
+    ] {
+        let seen = browser.post("/main-passwords", &[("opens", opens)]).await;
+        assert_eq!(seen.to(), "/accounts");
+        assert!(browser.get("/accounts").await.text.contains(words), "{opens}");
+    }
+    let refused = browser.post("/main-passwords", &[("opens", "nothing")]).await;
+    assert!(refused.status.is_client_error());
+}

@@ -130,3 +130,31 @@ fn what_is_typed_is_a_device_password_only_if_it_is_whole() {
         assert!(!judge(wrong), "{wrong}");
     }
 }
+
+#[tokio::test]
+async fn the_office_decides_for_every_account_that_has_no_wish_of_its_own() {
+    let trial = Trial::new().await;
+    let devices = &trial.house.devices;
+    let main = PASSWORD.as_bytes();
+    let session = trial.house.sessions.enter();
+    session.belongs_to(Some(trial.anna), None);
+    devices.set_office(true).await.unwrap();
+    assert!(session.bell().cut().is_some(), "who is in with it is cut");
+    assert_eq!(
+        login(&trial, Protocol::Imap, main).await,
+        Err(Refusal::DevicePassword)
+    );
+    assert_eq!(login(&trial, Protocol::Web, main).await, Ok(None));
+    devices.set_web_only(trial.anna, false).await.unwrap();
+    assert_eq!(
+        login(&trial, Protocol::Imap, main).await,
+        Ok(None),
+        "its own wish"
+    );
+    devices.set_office(false).await.unwrap();
+    devices.set_web_only(trial.anna, true).await.unwrap();
+    assert_eq!(
+        login(&trial, Protocol::Imap, main).await,
+        Err(Refusal::DevicePassword)
+    );
+}
