@@ -107,6 +107,26 @@ fn mail_to_every_kind_of_name_arrives_once_where_it_should() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_list_counts_as_one_recipient_for_whoever_writes_to_it() -> Result<()> {
+    let pillarbox = office(&["--dns", "127.0.0.1:9"])?;
+    pillarbox.cli_ok(&["guard", "set", "recipients=2", "action=limit"], "")?;
+    let anna = format!("anna@{DOMAIN}");
+    let before = store_counts(&pillarbox)?;
+    // Three people, twice: two recipients.
+    for _ in 0..2 {
+        ensure!(submit(&pillarbox, &anna, &anna, "all@firm.example")?, "refused");
+    }
+    for ((name, before), (_, after)) in before.into_iter().zip(store_counts(&pillarbox)?) {
+        ensure!(after - before == 2, "{name} got {}", after - before);
+    }
+    ensure!(
+        !submit(&pillarbox, &anna, &anna, "all@firm.example")?,
+        "the limit is two"
+    );
+    Ok(())
+}
+
 fn store_counts(pillarbox: &Pillarbox) -> Result<Vec<(&'static str, u32)>> {
     let mut counts = Vec::new();
     for (name, domain) in [("anna", DOMAIN), ("ben", DOMAIN), ("carl", SECOND)] {

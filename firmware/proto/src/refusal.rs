@@ -72,7 +72,9 @@ pub enum Refusal {
     NoSuchMailbox,
     /// The mailbox exists already.
     MailboxExists,
-    /// The mailbox has children or is INBOX or otherwise cannot be changed so.
+    /// The mailbox has others inside and cannot be deleted (RFC 9051 6.3.5).
+    HasChildren,
+    /// The mailbox is INBOX or otherwise cannot be changed so.
     CannotChange(&'static str),
     /// Another session holds the maildrop (POP3).
     InUse,
@@ -145,7 +147,9 @@ impl Refusal {
             Self::TooBig { .. } => (552, "5.3.4"), // RFC 1870 6
             Self::BadMessage(_) => (554, "5.6.0"),
             Self::Loop => (554, "5.4.6"),
-            Self::NoSuchMailbox | Self::MailboxExists | Self::CannotChange(_) => (554, "5.3.0"),
+            Self::NoSuchMailbox | Self::MailboxExists | Self::HasChildren | Self::CannotChange(_) => {
+                (554, "5.3.0")
+            }
             Self::InUse | Self::Temporary => (451, "4.3.0"),
             Self::NoSpace => (452, "4.3.1"),
             Self::Shutdown => (421, "4.3.2"),
@@ -175,6 +179,7 @@ impl Refusal {
             | Self::HereOnly
             | Self::LoginRequired => Some("NOPERM"),
             Self::MailboxExists => Some("ALREADYEXISTS"),
+            Self::HasChildren => Some("HASCHILDREN"),
             Self::CannotChange(_) => Some("CANNOT"),
             Self::InUse => Some("INUSE"),
             Self::NoSpace => Some("OVERQUOTA"),
@@ -280,6 +285,7 @@ impl Refusal {
                 "The message goes round in circles: it has passed too many servers, or this one before."
             }
             Self::NoSuchMailbox => "There is no such mailbox.",
+            Self::HasChildren => "The mailbox has others inside. Delete these first.",
             Self::MailboxExists => "There is a mailbox of that name already.",
             Self::InUse => "Another program is reading this mailbox over POP3. Try again when it is done.",
             Self::NoSpace => "There is no room left. Tell your administrator, and try again later.",
@@ -345,6 +351,7 @@ mod tests {
             Refusal::Loop,
             Refusal::NoSuchMailbox,
             Refusal::MailboxExists,
+            Refusal::HasChildren,
             Refusal::CannotChange("INBOX stays."),
             Refusal::InUse,
             Refusal::NoSpace,

@@ -1,6 +1,7 @@
 //! Printers and scanners as their page sees them.
 
 use super::{BY, fault};
+use crate::deliver::people;
 use crate::guard::printers;
 use crate::house::House;
 use proto::types::{AccountId, Address};
@@ -9,8 +10,11 @@ use web_setup::{Fault, Printer, PrinterDeed, PrinterWish, Printers, Tried};
 
 pub(super) async fn all(house: &House) -> Result<Printers, Fault> {
     house.ledger.flush().await;
-    let domain = house.office().map_err(fault)?.map(|office| office.domain);
     let snapshot = house.store.snapshot().map_err(fault)?;
+    let domains = match house.office().map_err(fault)? {
+        Some(office) => people::domains(&snapshot, &office).map_err(fault)?,
+        None => Vec::new(),
+    };
     let (mut held, now) = (snapshot.held().map_err(fault)?, house.clock.now());
     let list = snapshot.printers().map_err(fault)?.into_iter();
     let list = list.filter_map(|account| {
@@ -34,7 +38,7 @@ pub(super) async fn all(house: &House) -> Result<Printers, Fault> {
     let tried = printers::tried(&snapshot).map_err(fault)?.into_iter();
     let tried = tried.map(|tried| Tried {
         ip: tried.ip,
-        fits: domain.as_ref() == Some(tried.from.domain()),
+        fits: domains.contains(tried.from.domain()),
         from: tried.from,
         to: tried.to,
         count: tried.count,

@@ -266,6 +266,7 @@ fn refused(error: StoreError) -> Refusal {
     match error {
         StoreError::NotFound => Refusal::NoSuchMailbox,
         StoreError::Exists => Refusal::MailboxExists,
+        StoreError::HasChildren => Refusal::HasChildren,
         StoreError::CannotChange(why) => Refusal::CannotChange(why),
         StoreError::NoSpace => {
             warn!("no space left on the data partition");

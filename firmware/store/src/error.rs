@@ -14,6 +14,9 @@ pub enum StoreError {
     /// It cannot be done to this thing; the text says why, for a person.
     #[error("{0}")]
     CannotChange(&'static str),
+    /// A mailbox with others inside cannot be deleted (RFC 9051 6.3.5).
+    #[error("the mailbox has others inside")]
+    HasChildren,
     /// No room on the card.
     #[error("no space left on the data partition")]
     NoSpace,
@@ -80,6 +83,7 @@ impl StoreError {
             Self::NotFound => Self::NotFound,
             Self::Exists => Self::Exists,
             Self::CannotChange(why) => Self::CannotChange(why),
+            Self::HasChildren => Self::HasChildren,
             Self::NoSpace => Self::NoSpace,
             Self::Io(error) => Self::Io(std::io::Error::new(error.kind(), error.to_string())),
             Self::Internal(why) => Self::Internal(why.clone()),

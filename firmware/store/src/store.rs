@@ -296,7 +296,7 @@ impl Store {
     /// Deletes a mailbox and its messages.
     ///
     /// # Errors
-    /// `NotFound`; `CannotChange`: INBOX, or it has children (RFC 9051 7.1, HASCHILDREN).
+    /// `NotFound`; `CannotChange`: INBOX; `HasChildren`.
     pub async fn delete_mailbox(&self, account: AccountId, name: &str) -> Result<(), StoreError> {
         let name = MailboxName::parse(name).map_err(|_| StoreError::NotFound)?;
         self.ask(0, move |write| write.delete_mailbox(account, &name))

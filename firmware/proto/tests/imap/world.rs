@@ -211,6 +211,10 @@ impl World {
                 if self.find(&name).is_none() {
                     return Answer::Refused(Refusal::NoSuchMailbox);
                 }
+                let inside = format!("{name}/");
+                if self.folders.iter().any(|folder| folder.name.starts_with(&inside)) {
+                    return Answer::Refused(Refusal::HasChildren);
+                }
                 self.delete(&name);
             }
             Question::Rename { from, to } => {

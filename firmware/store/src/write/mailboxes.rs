@@ -36,10 +36,7 @@ impl Write<'_> {
             return Err(StoreError::CannotChange("the inbox cannot be deleted"));
         }
         if !self.children(account, name.as_str())?.is_empty() {
-            // RFC 9051 7.1, HASCHILDREN
-            return Err(StoreError::CannotChange(
-                "the mailbox has others inside; delete these first",
-            ));
+            return Err(StoreError::HasChildren);
         }
         let mut row = self.mailbox(id)?;
         self.edit().mailbox_names.remove((account.0, name.as_str()))?;

@@ -244,7 +244,7 @@ fn mailboxes_are_made_renamed_and_deleted_as_rfc_9051_says() {
     }
     assert!(matches!(
         wait(store.delete_mailbox(account, "a/b")),
-        Err(StoreError::CannotChange(_))
+        Err(StoreError::HasChildren)
     ));
     assert!(matches!(
         wait(store.delete_mailbox(account, "INBOX")),

@@ -307,8 +307,10 @@ impl World {
             .any(|(who, n)| *who == at.0 && n.starts_with(&inside));
         if !self.model.boxes.contains_key(&key(at)) {
             assert!(matches!(deleted, Err(StoreError::NotFound)));
-        } else if name == "INBOX" || children {
+        } else if name == "INBOX" {
             assert!(matches!(deleted, Err(StoreError::CannotChange(_))));
+        } else if children {
+            assert!(matches!(deleted, Err(StoreError::HasChildren)));
         } else {
             deleted.unwrap();
             self.model.boxes.remove(&key(at));
