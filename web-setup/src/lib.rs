@@ -92,11 +92,10 @@ pub fn router<A: Appliance>(appliance: A) -> Router {
 
 // Each also stands in `access::ROUTES`, or is not answered.
 fn routes<A: Appliance>() -> Router<Site<A>> {
-    use pages::{
-        accounts, assets, blocked, codes, devices, dns, events, failed_logins, front, guard, junk, links, me,
-        names, outgoing, overview, password, power, printers, programs, shared, shield, wizard,
-    };
+    use pages::{assets, codes, front, me, shared, wizard};
     Router::new()
+        .merge(account_routes())
+        .merge(office_routes())
         .route("/", get(front::front::<A>))
         .route("/style.css", get(assets::style))
         .route("/pillarbox.js", get(assets::script))
@@ -132,6 +131,11 @@ fn routes<A: Appliance>() -> Router<Site<A>> {
         .route("/me/codes/begin", post(codes::begin::<A>))
         .route("/me/codes/confirm", post(codes::confirm::<A>))
         .route("/me/codes/off", post(codes::off::<A>))
+}
+
+fn account_routes<A: Appliance>() -> Router<Site<A>> {
+    use pages::{accounts, codes, devices, guard, links, overview};
+    Router::new()
         .route("/accounts/{id}/codes/reset", post(codes::reset::<A>))
         .route("/overview", get(overview::overview::<A>))
         .route("/overview/live", get(overview::live::<A>))
@@ -158,6 +162,14 @@ fn routes<A: Appliance>() -> Router<Site<A>> {
         .route("/accounts/{id}/links", get(links::account::<A>))
         .route("/accounts/{id}/links/switch", post(links::switch::<A>))
         .route("/accounts/{id}/links/{deed}", post(links::change::<A>))
+}
+
+fn office_routes<A: Appliance>() -> Router<Site<A>> {
+    use pages::{
+        blocked, dns, events, failed_logins, guard, junk, links, names, outgoing, overview, password, power,
+        printers, programs, shield,
+    };
+    Router::new()
         .route("/links", get(links::office::<A>))
         .route("/links/rules", post(links::set::<A>))
         .route("/limits", get(guard::office::<A>).post(guard::set_office::<A>))

@@ -48,7 +48,7 @@ pub(super) async fn all(house: &House) -> Result<Printers, Fault> {
     Ok(Printers {
         list: list.collect(),
         tried: tried.collect(),
-        domain: domain.map(|domain| domain.to_string()).unwrap_or_default(),
+        domain: domains.first().map(ToString::to_string).unwrap_or_default(),
     })
 }
 

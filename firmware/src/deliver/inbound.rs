@@ -57,6 +57,13 @@ pub async fn inbound(
     Ok(id)
 }
 
+// What came in binary as lines, with its header.
+fn without_binary(spool: Spool) -> Result<(Spool, Vec<u8>), Refusal> {
+    let spool = lines::without_binary(spool)?;
+    let top = pieces::header_of(&spool).map_err(|error| unreadable(&error))?;
+    Ok((spool, top))
+}
+
 // A message at the door, and what is known about it.
 struct Arrival<'a> {
     facts: &'a ConnectionFacts,
