@@ -1,6 +1,7 @@
 //! How fast accepted mail becomes readable, and how much memory an idle server takes, as a ratio
 //! against Debian's Postfix + Dovecot in the same run on the same disk. Writes RESULTS.md.
 
+mod linking;
 mod peer;
 
 use anyhow::{Context, bail};
@@ -69,7 +70,8 @@ fn main() -> anyhow::Result<()> {
         writeln!(table, "{row}")?;
     }
     let ended = pss(&[pillarbox.pid()])?;
-    write_results(&table, memory, ended)
+    let linking = linking::peak()?;
+    write_results(&table, memory, ended, linking)
 }
 
 impl Server {
@@ -126,7 +128,7 @@ fn pss(pids: &[u32]) -> anyhow::Result<u64> {
     Ok(sum)
 }
 
-fn write_results(table: &str, memory: (u64, u64), ended: u64) -> anyhow::Result<()> {
+fn write_results(table: &str, memory: (u64, u64), ended: u64, linking: u64) -> anyhow::Result<()> {
     let cores = std::thread::available_parallelism()?;
     let text = format!(
         "# Against Debian's Postfix + Dovecot\n\n\
@@ -135,10 +137,12 @@ fn write_results(table: &str, memory: (u64, u64), ended: u64) -> anyhow::Result<
          The clock runs from the first connection until IMAP counts the last message.\n\n\
          | messages on connections | Pillarbox, msg/s | Postfix + Dovecot, msg/s | ratio |\n|---|---|---|---|\n{table}\n\
          | idle memory (PSS, one message handled, no connection) | |\n|---|---|\n\
-         | Pillarbox | {:.1} MB |\n| Postfix + Dovecot | {:.1} MB |\n| Pillarbox after all of the above | {:.1} MB |\n",
+         | Pillarbox | {:.1} MB |\n| Postfix + Dovecot | {:.1} MB |\n| Pillarbox after all of the above | {:.1} MB |\n\
+         | Pillarbox at most, its own memory (RssAnon), while a message of 500 MB becomes links | {:.1} MB |\n",
         memory.0 as f64 / 1024.0,
         memory.1 as f64 / 1024.0,
         ended as f64 / 1024.0,
+        linking as f64 / 1024.0,
     );
     println!("{text}");
     std::fs::write(

@@ -1,0 +1,63 @@
+//! How much memory it takes to link an attachment of a very large message.
+
+use anyhow::{Context, ensure};
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::process::Command;
+use std::time::Duration;
+use tests::pillarbox::{DOMAIN, PASSWORD, Pillarbox};
+
+/// Octets of the message.
+const SIZE: u64 = 500_000_000;
+
+/// The most memory of its own, in kB, while the message becomes links. curl is the mail program.
+pub fn peak() -> anyhow::Result<u64> {
+    let limit = (2 * SIZE).to_string();
+    // What was linked stays queued: nobody answers at that port.
+    let options = ["--max-size", &limit, "--dns", "127.0.0.1:9", "--relay-port", "9"];
+    let pillarbox = Pillarbox::office(&["anna"], &options)?;
+    let address = format!("https://mail.{DOMAIN}");
+    pillarbox.cli_ok(&["links", "settings", "--on", "true", "--address", &address], "")?;
+    let folder = tempfile::tempdir()?;
+    let message = folder.path().join("message.eml");
+    write_message(&mut BufWriter::new(File::create(&message)?))?;
+    let sender = format!("anna@{DOMAIN}");
+    let mut curl = Command::new("curl")
+        .args(["-sS", "-k", "--user", &format!("{sender}:{PASSWORD}")])
+        .args(["--mail-from", &sender, "--mail-rcpt", "x@one.example"])
+        .args(["--mail-rcpt", "y@two.example", "-T"])
+        .arg(&message)
+        .arg(format!("smtps://127.0.0.1:{}", pillarbox.port("submissions")?))
+        .spawn()
+        .context("curl")?;
+    let mut most = 0;
+    while curl.try_wait()?.is_none() {
+        most = most.max(own_memory(pillarbox.pid())?);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    ensure!(curl.wait()?.success(), "the message was not taken");
+    let links = pillarbox.cli_ok(&["links", "list"], "")?;
+    ensure!(links.lines().count() == 2, "it was not linked: {links}");
+    Ok(most)
+}
+
+fn write_message(file: &mut impl Write) -> anyhow::Result<()> {
+    write!(
+        file,
+        "From: anna@{DOMAIN}\r\nSubject: Film\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\n\r\nLook.\r\n--B\r\n\
+         Content-Type: video/mp4; name=film.mp4\r\nContent-Transfer-Encoding: base64\r\n\
+         Content-Disposition: attachment; filename=film.mp4\r\n\r\n"
+    )?;
+    for line in 0..SIZE / 78 {
+        write!(file, "{line:076}\r\n")?;
+    }
+    Ok(write!(file, "--B--\r\n")?)
+}
+
+fn own_memory(pid: u32) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find(|line| line.starts_with("RssAnon:"));
+    let number = line.and_then(|line| line.split_whitespace().nth(1));
+    Ok(number.context("no RssAnon")?.parse()?)
+}
