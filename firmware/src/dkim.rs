@@ -199,13 +199,14 @@ impl Signer {
 /// a body never reach the hash. RFC 6376 3.4.4 ignores empty lines there after white space at line
 /// ends is gone; mail-auth 0.13 counts lines of blanks. What is let through canonicalises the same.
 #[derive(Default)]
-struct Blanks {
+pub(crate) struct Blanks {
     lines: u64,
     space: bool,
 }
 
 impl Blanks {
-    fn pass(&mut self, chunk: &[u8], mut write: impl FnMut(&[u8])) {
+    /// Gives what can be let through of the next piece.
+    pub(crate) fn pass(&mut self, chunk: &[u8], mut write: impl FnMut(&[u8])) {
         let visible = |octet: &u8| !matches!(octet, b' ' | b'\t' | b'\r' | b'\n');
         let (Some(first), Some(last)) = (chunk.iter().position(visible), chunk.iter().rposition(visible))
         else {

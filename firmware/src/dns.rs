@@ -203,7 +203,8 @@ impl Dns {
         Ok(MessageAuthenticator(TokioResolver::clone(&*self.resolver()?)))
     }
 
-    async fn ask(&self, name: &str, kind: RecordType) -> Result<Vec<RData>, Silence> {
+    /// The records of a name, of one kind.
+    pub(crate) async fn ask(&self, name: &str, kind: RecordType) -> Result<Vec<RData>, Silence> {
         let resolver = self.resolver().map_err(Silence::Failed)?;
         // The final dot keeps the office's search list out of it.
         let name = format!("{}.", name.trim_end_matches('.'));
@@ -263,10 +264,11 @@ impl Names {
     }
 }
 
-// Why a question got no records.
-enum Silence {
-    // There are none of this kind; `exists`: but the name is there.
+/// Why a question got no records.
+pub(crate) enum Silence {
+    /// There are none of this kind; `exists`: but the name is there.
     Nothing { exists: bool },
+    /// No answer, or a broken one, in words.
     Failed(String),
 }
 

@@ -101,10 +101,6 @@ pub const TICKETS: usize = 400;
 pub const ANSWERS: u32 = 10;
 /// Replies from one source, and to one notice, that are judged in an hour.
 pub const REPLIES: u32 = 30;
-/// Octets of a reply in which a signature is looked for; what is larger has to come from a server
-/// that the sender's domain names.
-pub const SIGNED_REPLY: u64 = 2 * 1024 * 1024;
-
 /// Received fields of a message that goes in circles.
 pub const HOPS: usize = 100; // 100 (RFC 5321 6.3)
 
@@ -238,4 +234,27 @@ pub mod links {
     pub const LISTED: usize = 500;
     /// Links let go in one commit.
     pub const AT_ONCE: usize = 1000;
+}
+
+/// Judging mail from elsewhere.
+pub mod judge {
+    use std::time::Duration;
+
+    /// Longest wait for the answers of one check. Of DMARC, which waits for SPF and DKIM, as long
+    /// again: a message waits twice this at most.
+    pub const CHECK: Duration = Duration::from_secs(8);
+    /// DKIM signatures of a message that are verified.
+    pub const SIGNATURES: usize = 8;
+    /// Seals of an ARC chain that are verified (RFC 8617 4.2.1 allows 50).
+    pub const SEALS: usize = 10;
+    /// Block lists that may be asked.
+    pub const LISTS: usize = 8;
+    /// Domains whose ARC seals may be trusted.
+    pub const SEALERS: usize = 32;
+    /// Characters of a name or an address from outside in words for a person.
+    pub const QUOTED: usize = 100;
+    /// Recipients that the ledger keeps with a verdict.
+    pub const RECIPIENTS: usize = 10;
+    /// Judged messages on one page.
+    pub const PAGE: usize = 50;
 }

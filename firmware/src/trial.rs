@@ -70,6 +70,7 @@ impl Trial {
             dns: Dns::new(nowhere),
             clock,
             relay_port: SMTP_PORT,
+            judge_loopback: false,
             ledger: house.ledger.clone(),
             guard: house.guard.clone(),
             links: house.links.clone(),

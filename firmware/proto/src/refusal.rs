@@ -52,6 +52,20 @@ pub enum Refusal {
         /// The earliest time.
         until: Timestamp,
     },
+    /// Nothing proves the author's domain, which wishes such mail refused (DMARC).
+    Forged {
+        /// The domain.
+        domain: String,
+    },
+    /// The server's address is on a public block list that is to refuse.
+    Listed {
+        /// The list.
+        list: String,
+    },
+    /// The server's address has no confirmed name, and that is set to refuse.
+    NoReverseName,
+    /// The sender's domain can get no mail, and that is set to refuse.
+    NoSuchSender,
     /// The sender is on the block list.
     Unwanted {
         /// Whom the list names: a domain or an address.
@@ -143,8 +157,12 @@ impl Refusal {
             | Self::Unwanted { .. }
             | Self::NotYourSender
             | Self::HereOnly => (550, "5.7.1"),
-            Self::LoginRequired => (530, "5.7.0"), // RFC 4954 6
-            Self::TooBig { .. } => (552, "5.3.4"), // RFC 1870 6
+            Self::LoginRequired => (530, "5.7.0"),  // RFC 4954 6
+            Self::Forged { .. } => (550, "5.7.26"), // RFC 7372 3.3
+            Self::NoReverseName => (550, "5.7.25"), // RFC 7372 3.3
+            Self::NoSuchSender => (550, "5.1.8"),   // RFC 3463 3.2
+            Self::Listed { .. } => (550, "5.7.1"),  // RFC 5782 2.4
+            Self::TooBig { .. } => (552, "5.3.4"),  // RFC 1870 6
             Self::BadMessage(_) => (554, "5.6.0"),
             Self::Loop => (554, "5.4.6"),
             Self::NoSuchMailbox | Self::MailboxExists | Self::HasChildren | Self::CannotChange(_) => {
@@ -184,7 +202,12 @@ impl Refusal {
             Self::InUse => Some("INUSE"),
             Self::NoSpace => Some("OVERQUOTA"),
             Self::Greylisted { .. } | Self::Temporary | Self::Shutdown => Some("UNAVAILABLE"),
-            Self::BadMessage(_) | Self::Loop => None,
+            Self::BadMessage(_)
+            | Self::Loop
+            | Self::Forged { .. }
+            | Self::Listed { .. }
+            | Self::NoReverseName
+            | Self::NoSuchSender => None,
         };
         CodedText {
             code,
@@ -265,6 +288,24 @@ impl Refusal {
                     date::format(*until)
                 );
             }
+            Self::Forged { domain } => {
+                return format!(
+                    "Nothing proves that this mail comes from {}, which wishes such mail refused (DMARC). Send it through the servers of that domain.",
+                    plain(domain)
+                );
+            }
+            Self::Listed { list } => {
+                return format!(
+                    "The address of your server is on the block list {}. Ask there why, and to be taken off.",
+                    plain(list)
+                );
+            }
+            Self::NoReverseName => {
+                "The address of your server has no name (PTR) that leads back to it. Ask your provider for one."
+            }
+            Self::NoSuchSender => {
+                "The sender's domain does not exist or takes no mail, so that no answer could reach it."
+            }
             Self::Unwanted { who } => {
                 return format!(
                     "Mail from {} is not wanted here. If that is a mistake, ask the recipient in another way.",
@@ -342,6 +383,14 @@ mod tests {
             Refusal::Greylisted {
                 until: Timestamp(86_400),
             },
+            Refusal::Forged {
+                domain: "bank\r\n250 [X].example".to_owned(),
+            },
+            Refusal::Listed {
+                list: "zen.spamhaus.org".to_owned(),
+            },
+            Refusal::NoReverseName,
+            Refusal::NoSuchSender,
             Refusal::Unwanted {
                 who: "spam\r\n250 [X].example".to_owned(),
             },

@@ -5,21 +5,25 @@ use super::{Post, fresh_id, notice, pieces, refusal, refuse};
 use crate::blocking::blocking;
 use crate::facts::ConnectionFacts;
 use crate::guard::shield::Doorkeeper;
+use crate::judge::fields::without_forged;
+use crate::judge::score::quoted;
+use crate::judge::{Case, JudgeError, Judged, judge};
 use crate::limits::HOPS;
+use crate::limits::judge::RECIPIENTS as RECIPIENTS_KEPT;
 use crate::lines;
 use crate::settings::{self, Office};
 use crate::spool::Spool;
-use proto::ask::Envelope;
+use proto::ask::{Envelope, SpecialUse};
 use proto::limits::message::HEADER;
 use proto::message::header;
 use proto::message::received::{Received, return_path};
 use proto::refusal::Refusal;
 use proto::types::{AccountId, Address, BodyKind, Domain, Flags, Timestamp};
 use std::io;
-use store::{Delivery, EventKind, MailCopy, Place, StoreError};
+use store::{Delivery, EventKind, MailCopy, Place, Placement, StoreError};
 
 /// Takes a message over from another server: once this returns its id, it is on the card, in the
-/// inbox of every recipient.
+/// inbox or the Junk of every recipient.
 ///
 /// # Errors
 /// What the server has to hear. The message is then not ours.
@@ -29,24 +33,61 @@ pub async fn inbound(
     envelope: &Envelope,
     spool: Spool,
 ) -> Result<String, Refusal> {
+    let (office, accounts, doorkeeper) = blocking(|| recipients(post, envelope))?;
+    let top = blocking(|| pieces::header_of(&spool)).map_err(|error| unreadable(&error))?;
     let arrival = Arrival {
         facts,
         envelope,
-        name: post.dns.name_of(facts.ip()).await,
+        name: None,
         id: fresh_id(),
         at: post.now(),
     };
-    // What the world says about the sender (SPF, DKIM, DMARC) is to be judged here, between the
-    // facts and the store.
+    arrival
+        .look(&top, &doorkeeper)
+        .inspect_err(|refusal| refuse(post, facts, envelope, refusal))?;
+    let case = Case {
+        facts,
+        envelope,
+        office: &office,
+        lan: doorkeeper.is_lan(facts.ip()),
+        top: &top,
+        spool: &spool,
+        at: arrival.at,
+    };
+    let (name, judged) = tokio::join!(post.dns.name_of(facts.ip()), judge(post, &case));
+    let judged = judged.map_err(|error| match error {
+        JudgeError::Store(error) => refusal(&error),
+        JudgeError::Spool(error) => unreadable(&error),
+    })?;
+    let arrival = Arrival { name, ..arrival };
+    let placement = judged.verdict.placement;
+    let verdict = arrival.record(&judged);
+    if let Some(refused) = judged.refusal {
+        refuse(post, facts, envelope, &refused);
+        post.ledger.record(verdict);
+        return Err(refused);
+    }
     let told = blocking(|| notice::of_delivery(post, envelope, &spool, arrival.at))?;
-    let delivery = blocking(|| arrival.prepare(post, spool))?;
+    let (spool, top) = match envelope.wishes.body {
+        BodyKind::Binary => blocking(|| without_binary(spool))?,
+        _ => (spool, top),
+    };
+    let prefix = arrival.prefix(&office, &top, &judged.fields);
+    let delivery = blocking(|| arrival.delivery(spool, prefix, accounts, placement));
+    let delivery = delivery.map_err(|error| unreadable(&error))?;
     let size = delivery.body.size();
     post.store
         .deliver(std::iter::once(delivery).chain(told).collect())
         .await
         .map_err(|error| refusal(&error))?;
     let id = arrival.id;
-    tracing::info!(connection = facts.number, id, size, "received");
+    tracing::info!(
+        connection = facts.number,
+        id,
+        size,
+        placement = placement.as_str(),
+        "received"
+    );
     post.ledger.record(EventKind::Received {
         id: id.clone(),
         ip: facts.ip(),
@@ -54,6 +95,7 @@ pub async fn inbound(
         to: envelope.to.clone(),
         size,
     });
+    post.ledger.record(verdict);
     Ok(id)
 }
 
@@ -75,36 +117,61 @@ struct Arrival<'a> {
 }
 
 impl Arrival<'_> {
-    fn prepare(&self, post: &Post, spool: Spool) -> Result<Delivery, Refusal> {
-        let (office, accounts, doorkeeper) = recipients(post, self.envelope)?;
-        let top = pieces::header_of(&spool).map_err(|error| unreadable(&error))?;
-        self.judge(&top, &doorkeeper)
-            .inspect_err(|refusal| refuse(post, self.facts, self.envelope, refusal))?;
-        let spool = match self.envelope.wishes.body {
-            BodyKind::Binary => lines::without_binary(spool)?,
-            _ => spool,
+    // What goes before the message, and how much of its own beginning that replaces.
+    fn prefix(&self, office: &Office, top: &[u8], fields: &str) -> (Vec<u8>, u64) {
+        let mut prefix = return_path(&self.envelope.from);
+        prefix.push_str(fields);
+        prefix.push_str(&self.received(office));
+        let mut prefix = prefix.into_bytes();
+        match without_forged(top, office.hostname.as_str()) {
+            Some(clean) => {
+                prefix.extend_from_slice(&clean);
+                (prefix, top.len() as u64)
+            }
+            None => (prefix, 0),
+        }
+    }
+
+    fn delivery(
+        &self,
+        spool: Spool,
+        (prefix, skip): (Vec<u8>, u64),
+        accounts: Vec<AccountId>,
+        placement: Placement,
+    ) -> io::Result<Delivery> {
+        let structure = pieces::structure(&prefix, pieces::skip(spool.reader(), skip)?)?;
+        let copy = |account| MailCopy {
+            into: match placement {
+                Placement::Junk => Place::Special(account, SpecialUse::Junk),
+                _ => Place::Inbox(account),
+            },
+            flags: Flags::new(),
+            date: self.at,
         };
-        let trace = self.trace(&office).into_bytes();
-        let finish = || -> io::Result<Delivery> {
-            let structure = pieces::structure(&trace, spool.reader())?;
-            let copy = |account| MailCopy {
-                into: Place::Inbox(account),
-                flags: Flags::new(),
-                date: self.at,
-            };
-            Ok(Delivery {
-                body: spool.into_body(trace, 0)?,
-                structure,
-                copies: accounts.into_iter().map(copy).collect(),
-                outgoing: Vec::new(),
-                received_at: self.at,
-            })
-        };
-        finish().map_err(|error| unreadable(&error))
+        Ok(Delivery {
+            body: spool.into_body(prefix, skip)?,
+            structure,
+            copies: accounts.into_iter().map(copy).collect(),
+            outgoing: Vec::new(),
+            received_at: self.at,
+        })
+    }
+
+    // The verdict as the ledger keeps it.
+    fn record(&self, judged: &Judged) -> EventKind {
+        EventKind::Judged {
+            id: self.id.clone(),
+            ip: self.facts.ip(),
+            helo: quoted(&self.envelope.helo),
+            from: self.envelope.from.clone(),
+            to: self.envelope.to.iter().take(RECIPIENTS_KEPT).cloned().collect(),
+            author: judged.sender.author.clone(),
+            verdict: Box::new(judged.verdict.clone()),
+        }
     }
 
     // By what its header says.
-    fn judge(&self, top: &[u8], doorkeeper: &Doorkeeper) -> Result<(), Refusal> {
+    fn look(&self, top: &[u8], doorkeeper: &Doorkeeper) -> Result<(), Refusal> {
         if header::fields(top).filter(|field| field.is("Received")).count() >= HOPS {
             return Err(Refusal::Loop);
         }
@@ -118,8 +185,8 @@ impl Arrival<'_> {
         Ok(())
     }
 
-    // RFC 5321 4.4: where it came from, and to whom a notice about it would go.
-    fn trace(&self, office: &Office) -> String {
+    // RFC 5321 4.4: where it came from.
+    fn received(&self, office: &Office) -> String {
         let tls = self.facts.tls_words();
         let received = Received {
             helo: &self.envelope.helo,
@@ -134,7 +201,7 @@ impl Arrival<'_> {
             recipient: only(&self.envelope.to),
             at: self.at,
         };
-        return_path(&self.envelope.from) + &received.field()
+        received.field()
     }
 }
 

@@ -172,6 +172,12 @@ pub struct Doorkeeper {
 }
 
 impl Doorkeeper {
+    /// Whether `ip` is in the office's own network.
+    #[must_use]
+    pub fn is_lan(&self, ip: IpAddr) -> bool {
+        self.lan.contains(ip, &self.own)
+    }
+
     /// Whether mail from `ip`, without a login, may not claim `domain`.
     #[must_use]
     pub fn turns_away(&self, ip: IpAddr, domain: &Domain) -> bool {

@@ -130,6 +130,19 @@ pub async fn remember(store: &Store, sender: &Sender, now: Timestamp) -> Result<
     store.never_greylist(keys, now).await
 }
 
+/// Whether all of that is remembered already.
+///
+/// # Errors
+/// The store failed.
+pub fn is_remembered(snapshot: &Snapshot, sender: &Sender, now: Timestamp) -> Result<bool, StoreError> {
+    for domain in sender.proven() {
+        if !snapshot.was_let_in(&domain_key(domain), now)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 fn known(
     snapshot: &Snapshot,
     filtering: &Filtering,

@@ -1,8 +1,254 @@
-//! Judging mail from elsewhere.
+//! Judging mail from elsewhere: from what the name servers say, what is proven, what the lists say
+//! and what was learnt, to one [`Verdict`] that is stored, written into the header, and told to
+//! whoever asks why a message is where it is.
+//!
+//! `connection` and `auth` ask, at the same time; `score` weighs; `lists`, `bayes` and `grey` have
+//! their say; `fields` writes it into the header. Mail from the office's own network is not judged by
+//! its address (it has no name in the world), mail from this machine itself not at all.
+//! No answer is never a reason to refuse: it is told, and counts 0.
 
 pub mod admin;
+pub mod auth;
 pub mod bayes;
+pub mod connection;
+pub mod explain;
+pub mod fields;
 pub mod filtering;
 pub mod grey;
 pub mod lists;
+pub mod rules;
+pub mod score;
 pub mod sender;
+
+use crate::blocking::blocking;
+use crate::deliver::{Post, pieces};
+use crate::facts::ConnectionFacts;
+use crate::settings::Office;
+use crate::spool::Spool;
+use auth::{Caller, Evidence, Findings, Outcome};
+use filtering::Filtering;
+use grey::{Greyed, Visit};
+use proto::ask::Envelope;
+use proto::refusal::Refusal;
+use proto::types::Timestamp;
+use rules::Judging;
+use score::Score;
+use sender::Sender;
+use std::io::{self, Read};
+use store::{Placement, Points, Reason, SenderList, StoreError, Verdict};
+
+/// A message at the door.
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs)]
+pub struct Case<'a> {
+    pub facts: &'a ConnectionFacts,
+    pub envelope: &'a Envelope,
+    pub office: &'a Office,
+    /// It comes from the office's own network.
+    pub lan: bool,
+    /// Its header.
+    pub top: &'a [u8],
+    pub spool: &'a Spool,
+    pub at: Timestamp,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub struct Judged {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What the other server hears, where it is not taken.
+    pub refusal: Option<Refusal>,
+    /// Fields to be put before the message.
+    pub fields: String,
+    /// Who it is from, and what of that is proven.
+    pub sender: Sender,
+}
+
+/// Why nobody could judge: our fault.
+#[derive(Debug, thiserror::Error)]
+pub enum JudgeError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The spool cannot be read.
+    #[error(transparent)]
+    Spool(#[from] io::Error),
+}
+
+/// Judges a message.
+///
+/// # Errors
+/// Ours; nothing was decided then.
+pub async fn judge(post: &Post, case: &Case<'_>) -> Result<Judged, JudgeError> {
+    let (judging, filtering) = {
+        let snapshot = post.store.snapshot()?;
+        (Judging::read(&snapshot)?, Filtering::read(&snapshot)?)
+    };
+    if case.facts.ip().is_loopback() && !post.judge_loopback {
+        return Ok(own(case, &judging));
+    }
+    let host = case.office.hostname.as_str();
+    let caller = Caller {
+        ip: case.facts.ip(),
+        helo: &case.envelope.helo,
+        host,
+        from: case.envelope.from.as_ref(),
+    };
+    let evidence = blocking(|| Evidence::read(case.top, case.spool))?;
+    let (around, found) = tokio::join!(
+        connection::look(
+            &post.dns,
+            &judging,
+            caller.ip,
+            !case.lan,
+            caller.helo,
+            caller.from
+        ),
+        verify(post, evidence.as_ref(), &caller),
+    );
+    let author = evidence.as_ref().and_then(Evidence::author).cloned();
+    let sender = Sender {
+        envelope: case.envelope.from.clone(),
+        author,
+        signed: found.signers(),
+        spf: found.spf.outcome == Outcome::Pass && !found.spf.helo,
+    };
+    let mut score = Score::default();
+    score.surroundings(&judging, &around, caller.helo);
+    score.findings(&judging, &found, sender.author.is_some());
+    let allowed = blocking(|| opinions(post, case, &filtering, &sender, &mut score))?;
+    greylist(post, case, &filtering, &sender, allowed, &mut score).await?;
+    let (verdict, refusal) = score.verdict(&judging);
+    if verdict.placement == Placement::Inbox {
+        remember(post, &sender, case.at).await?;
+    }
+    Ok(Judged {
+        fields: fields::of(&caller, &found, &verdict),
+        verdict,
+        refusal,
+        sender,
+    })
+}
+
+// The box's own notices and tests: there is nobody to ask about.
+fn own(case: &Case<'_>, judging: &Judging) -> Judged {
+    let words = "It comes from this machine itself.";
+    let verdict = Verdict {
+        placement: Placement::Inbox,
+        because: words.to_owned(),
+        points: Points::default(),
+        junk_at: judging.junk_at,
+        reasons: vec![Reason::new("own", Points::default(), words)],
+    };
+    Judged {
+        fields: fields::unasked(case.office.hostname.as_str(), &verdict),
+        verdict,
+        refusal: None,
+        sender: Sender {
+            envelope: case.envelope.from.clone(),
+            author: auth::author(case.top),
+            ..Sender::default()
+        },
+    }
+}
+
+async fn verify(post: &Post, evidence: Option<&Evidence<'_>>, caller: &Caller<'_>) -> Findings {
+    match (evidence, post.dns.authenticator()) {
+        (Some(evidence), Ok(authenticator)) => evidence.verify(&authenticator, caller).await,
+        (None, _) => Findings::default(),
+        (Some(_), Err(words)) => {
+            tracing::warn!(words, "mail cannot be verified");
+            Findings::unknown(caller)
+        }
+    }
+}
+
+// What the lists and the filter say. Returns whether the sender is on the allow list.
+fn opinions(
+    post: &Post,
+    case: &Case<'_>,
+    filtering: &Filtering,
+    sender: &Sender,
+    score: &mut Score,
+) -> Result<bool, JudgeError> {
+    let snapshot = post.store.snapshot()?;
+    let entry = lists::find(&snapshot, sender, case.at)?;
+    if let Some(entry) = entry {
+        let who = score::quoted(&entry.who);
+        match entry.list {
+            SenderList::Block => {
+                let words = format!("{who} is on the office's block list.");
+                let refusal = Refusal::Unwanted { who: entry.who };
+                score.decide(Placement::Refused, words.clone(), Some(refusal));
+                score.add("list", Points(0), words);
+            }
+            SenderList::Allow => {
+                let words = format!("{who} is on the office's allow list, and proven.");
+                score.decide(Placement::Inbox, words.clone(), None);
+                score.add("list", Points(0), words);
+                return Ok(true);
+            }
+        }
+    }
+    if score.is_refused() || !bayes::has_learnt(&snapshot, filtering)? {
+        return Ok(false);
+    }
+    let structure = pieces::structure(&[], case.spool.reader())?;
+    let tokens = bayes::tokens::of(&structure, |span| -> io::Result<Vec<u8>> {
+        let rest = pieces::skip(case.spool.reader(), span.start)?;
+        let mut octets = Vec::new();
+        let length = span.end.saturating_sub(span.start).min(bayes::tokens::TEXT);
+        rest.take(length).read_to_end(&mut octets)?;
+        Ok(octets)
+    })?;
+    if let Some(opinion) = bayes::judge(&snapshot, filtering, &tokens)? {
+        score.add("bayes", Points::rounded(opinion.points()), opinion.words());
+    }
+    Ok(false)
+}
+
+async fn greylist(
+    post: &Post,
+    case: &Case<'_>,
+    filtering: &Filtering,
+    sender: &Sender,
+    allowed: bool,
+    score: &mut Score,
+) -> Result<(), JudgeError> {
+    let Some(recipient) = case.envelope.to.first().filter(|_| !score.is_refused()) else {
+        return Ok(());
+    };
+    let visit = Visit {
+        ip: case.facts.ip(),
+        lan: case.lan,
+        sender,
+        recipient,
+        top: case.top,
+        ours: std::slice::from_ref(&case.office.hostname),
+        allowed,
+        points: score.points().as_f64(),
+    };
+    match grey::decide(&post.store, filtering, &visit, case.at).await? {
+        Greyed::Wait(until) => {
+            let words = "Nobody here knows the sender yet: his server was asked to come again.";
+            score.decide(Placement::Deferred, words, Some(Refusal::Greylisted { until }));
+            score.add("greylist", Points(0), words);
+        }
+        Greyed::Welcome(known) => {
+            if !matches!(known, grey::Known::Off | grey::Known::LooksGood) {
+                let words = format!("It did not have to wait: {}.", known.words());
+                score.add("greylist", Points(0), words);
+            }
+        }
+    }
+    Ok(())
+}
+
+// Known senders cost no commit of their own.
+async fn remember(post: &Post, sender: &Sender, at: Timestamp) -> Result<(), JudgeError> {
+    if grey::is_remembered(&post.store.snapshot()?, sender, at)? {
+        return Ok(());
+    }
+    Ok(grey::remember(&post.store, sender, at).await?)
+}

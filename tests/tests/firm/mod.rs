@@ -11,6 +11,7 @@ use firmware::dns::{Dns, NameServers};
 use firmware::facts::{ConnectionFacts, TlsFacts};
 use firmware::guard::{self, notice};
 use firmware::house::House;
+use firmware::judge::rules::{JUDGING, Judging};
 use firmware::listen;
 use firmware::settings::{self, Office};
 use firmware::world::World;
@@ -70,6 +71,8 @@ impl Firm {
             hostname: Domain::parse("mail.firm.example")?,
         };
         settings::write(&house.store, settings::OFFICE, &office).await?;
+        // Nothing here is about how mail is judged: only tests that are ask about its surroundings.
+        settings::write(&house.store, JUDGING, &Judging::unasking()).await?;
         let dns = FakeDns::start()?;
         dns.txt("firm.example", &format!("v=spf1 ip4:{OFFICE} -all"));
         dns.txt("_dmarc.firm.example", "v=DMARC1; p=reject");
@@ -78,6 +81,7 @@ impl Firm {
             dns: Dns::new(NameServers::Fixed(vec![dns.address()])),
             clock: clock.clone(),
             relay_port: SMTP_PORT,
+            judge_loopback: false,
             ledger: house.ledger.clone(),
             guard: house.guard.clone(),
             links: house.links.clone(),

@@ -9,6 +9,7 @@ use firmware::dkim;
 use firmware::dns::{Dns, NameServers};
 use firmware::facts::{ConnectionFacts, TlsFacts};
 use firmware::guard::{Guard, LAN, Lan};
+use firmware::judge::rules::{JUDGING, Judging};
 use firmware::ledger::Ledger;
 use firmware::links::Links;
 use firmware::settings::{self, Smarthost};
@@ -63,6 +64,8 @@ impl Office {
             };
             store.create_account(account).await?;
         }
+        // Nothing here is about how mail is judged.
+        settings::write(&store, JUDGING, &Judging::unasking()).await?;
         let dns = FakeDns::start()?;
         for record in dkim::dns_records(&KEYS, &domain) {
             dns.txt(&record.name, &record.text);
@@ -78,6 +81,7 @@ impl Office {
             guard: Guard::open(store.clone(), ledger.clone(), clock.clone(), Box::new(Vec::new))?,
             ledger,
             relay_port,
+            judge_loopback: false,
         };
         Ok(Self {
             store,

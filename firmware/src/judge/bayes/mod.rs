@@ -45,6 +45,16 @@ impl Opinion {
     }
 }
 
+/// Whether enough was learnt, of both kinds, and is to be heard.
+///
+/// # Errors
+/// The store failed.
+pub fn has_learnt(snapshot: &Snapshot, filtering: &Filtering) -> Result<bool, StoreError> {
+    let learnt = snapshot.bayes()?;
+    let minimum = u64::from(filtering.minimum);
+    Ok(filtering.bayes && learnt.spam >= minimum && learnt.ham >= minimum)
+}
+
 /// What was learnt says about a message with these tokens; `None`: nothing yet, or it is off.
 ///
 /// # Errors
@@ -54,11 +64,10 @@ pub fn judge(
     filtering: &Filtering,
     tokens: &[Token],
 ) -> Result<Option<Opinion>, StoreError> {
-    let learnt = snapshot.bayes()?;
-    let minimum = u64::from(filtering.minimum);
-    if !filtering.bayes || learnt.spam < minimum || learnt.ham < minimum {
+    if !has_learnt(snapshot, filtering)? {
         return Ok(None);
     }
+    let learnt = snapshot.bayes()?;
     let hashes: Vec<u64> = tokens.iter().map(|token| token.hash).collect();
     let counts = snapshot.tokens(&hashes)?;
     Ok(Some(opinion(learnt, tokens, &counts)))

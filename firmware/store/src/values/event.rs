@@ -1,6 +1,7 @@
 //! What happened, for the pages, the log, the panel and the admin's mail alike.
 
 use super::guard::{SourceClass, Trip};
+use super::verdict::Verdict;
 use proto::types::{AccountId, Address, Mechanism, Protocol, QueueId, ReversePath, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -63,6 +64,17 @@ pub enum EventKind {
         from: ReversePath,
         to: Vec<Address>,
         size: u64,
+    },
+    /// From elsewhere, on port 25: what was made of it, whether it was taken or not.
+    Judged {
+        id: String,
+        ip: IpAddr,
+        helo: String,
+        from: ReversePath,
+        to: Vec<Address>,
+        /// The one address in From.
+        author: Option<Address>,
+        verdict: Box<Verdict>,
     },
     /// Submitted by one of ours.
     Sent {

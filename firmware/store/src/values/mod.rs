@@ -10,6 +10,7 @@ mod link;
 mod names;
 mod printer;
 mod queue;
+mod verdict;
 
 pub use account::{Account, AccountCounts, AccountState, NewAccount};
 pub use body::Body;
@@ -21,3 +22,4 @@ pub use link::{FileHash, Link, LinkChange, LinkId, NewLink};
 pub use names::{Alias, DomainRules, LocalDomain};
 pub use printer::{NewPrinter, Printer, Terms};
 pub use queue::{QueueItem, Settlement};
+pub use verdict::{Placement, Points, Reason, Verdict};

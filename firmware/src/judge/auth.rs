@@ -1,0 +1,444 @@
+//! SPF, DKIM, ARC and DMARC of one message: the only place that knows mail-auth's verifiers.
+//!
+//! | RFC | what | here |
+//! |---|---|---|
+//! | 7208 | SPF | MAIL FROM; HELO only where there is no sender |
+//! | 6376, 8301, 8463 | DKIM | the first [`limits::SIGNATURES`], those of the author's domain before others; `l=` is not trusted |
+//! | 8617 | ARC | chains of up to [`limits::SEALS`] sets |
+//! | 9989 (7489) | DMARC | tree walk, no list of public suffixes |
+//!
+//! Bodies are hashed in pieces as they are read: a message is never whole in memory. Every question
+//! has an end: mail-auth asks at most ten questions for SPF, the resolver follows few aliases, and
+//! what takes longer than [`limits::CHECK`] counts as a temporary error.
+
+use crate::dkim::Blanks;
+use crate::guard::shield::ascii;
+use crate::limits::PIECE;
+use crate::limits::judge as limits;
+use crate::spool::Spool;
+use mail_auth::common::crypto::{HashAlgorithm, HashContext as _, HashImpl, Sha1, Sha256};
+use mail_auth::dkim::Canonicalization;
+use mail_auth::dkim::canonicalize::BodyHasher;
+use mail_auth::dmarc::Policy;
+use mail_auth::dmarc::verify::DmarcParameters;
+use mail_auth::spf::verify::SpfParameters;
+use mail_auth::{
+    ArcOutput, AuthenticatedMessage, DkimOutput, DkimResult, DmarcOutput, DmarcResult, DnsError, Error,
+    MessageAuthenticator, SpfOutput, SpfResult,
+};
+use proto::message::{address, header};
+use proto::types::{Address, Domain};
+use std::io::{self, Read};
+use std::net::IpAddr;
+use tokio::time::timeout;
+
+/// A result in the words of RFC 8601 2.7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(missing_docs)] // the names say it
+pub enum Outcome {
+    #[default]
+    None,
+    Pass,
+    Fail,
+    SoftFail,
+    Neutral,
+    TempError,
+    PermError,
+}
+
+impl Outcome {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::SoftFail => "softfail",
+            Self::Neutral => "neutral",
+            Self::TempError => "temperror",
+            Self::PermError => "permerror",
+        }
+    }
+}
+
+/// Who delivers a message.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'a> {
+    /// His address.
+    pub ip: IpAddr,
+    /// What he called himself.
+    pub helo: &'a str,
+    /// The name of this box.
+    pub host: &'a str,
+    /// MAIL FROM; `None`: the null sender.
+    pub from: Option<&'a Address>,
+}
+
+impl Caller<'_> {
+    // RFC 7208 2.4: without a sender it is the postmaster of HELO.
+    fn domain(&self) -> String {
+        match self.from {
+            Some(from) => ascii(from.domain()).to_string(),
+            None => self.helo.to_lowercase(),
+        }
+    }
+}
+
+/// What SPF says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Spf {
+    /// The result.
+    pub outcome: Outcome,
+    /// The domain whose record it is.
+    pub domain: String,
+    /// Whether the name of HELO was judged, for want of a sender.
+    pub helo: bool,
+}
+
+/// What is to be said about one DKIM signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// The result.
+    pub outcome: Outcome,
+    /// Its `d=`; empty where it cannot be read.
+    pub domain: String,
+    /// Its `s=`.
+    pub selector: String,
+    /// Why it is not good.
+    pub words: String,
+}
+
+/// What ARC says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Chain {
+    /// The result.
+    pub outcome: Outcome,
+    /// Who sealed it, the first one first.
+    pub sealers: Vec<String>,
+    /// The first sealer saw that DMARC passed.
+    pub passed_dmarc: bool,
+}
+
+/// What the author's domain wants done with mail that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub enum Wish {
+    #[default]
+    Nothing,
+    Quarantine,
+    Reject,
+}
+
+/// What DMARC says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Dmarc {
+    /// The result; `none`: the domain has no policy, or there is not exactly one author.
+    pub outcome: Outcome,
+    /// The author's domain.
+    pub domain: String,
+    /// What it wants.
+    pub wish: Wish,
+}
+
+/// Everything.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub struct Findings {
+    pub spf: Spf,
+    pub dkim: Vec<Signed>,
+    /// Signatures that were not looked at.
+    pub skipped: usize,
+    pub arc: Chain,
+    pub dmarc: Dmarc,
+}
+
+/// The header of a message with the hashes of its body: all that is to be verified.
+pub struct Evidence<'a> {
+    message: AuthenticatedMessage<'a>,
+    author: Option<Address>,
+    skipped: usize,
+}
+
+impl<'a> Evidence<'a> {
+    /// Reads the message once, if somebody signed it; `top` is its header. `None`: it has none.
+    /// Blocks.
+    ///
+    /// # Errors
+    /// The spool cannot be read.
+    pub fn read(top: &'a [u8], spool: &Spool) -> io::Result<Option<Self>> {
+        let Some(mut message) = AuthenticatedMessage::parse(top) else {
+            return Ok(None);
+        };
+        // Two readers of one header must agree on who wrote it.
+        let author = author(top).filter(|author| {
+            let name = author.to_string().to_lowercase();
+            matches!(message.from.as_slice(), [only] if *only == name)
+        });
+        let signatures = message.dkim_headers.len();
+        let close = |domain: &str| {
+            let author = author.as_ref().map(|author| ascii(author.domain()));
+            author.is_some_and(|author| is_related(author.as_str(), &domain.to_lowercase()))
+        };
+        message
+            .dkim_headers
+            .sort_by_key(|signature| !close(&signature.header.d));
+        message.dkim_headers.truncate(limits::SIGNATURES);
+        message.errors.truncate(limits::SIGNATURES);
+        let skipped = signatures.saturating_sub(message.dkim_headers.len());
+        if message.ams_headers.len() > limits::SEALS || message.as_headers.len() > limits::SEALS {
+            message.has_arc_errors = true;
+        }
+        if !message.dkim_headers.is_empty() || !message.ams_headers.is_empty() {
+            hash(&mut message, top.len() as u64, spool)?;
+        }
+        Ok(Some(Self {
+            message,
+            author,
+            skipped,
+        }))
+    }
+
+    /// Asks the name servers about all of it.
+    pub async fn verify(&self, authenticator: &MessageAuthenticator, caller: &Caller<'_>) -> Findings {
+        let (spf, dkim, arc) = tokio::join!(
+            self.spf(authenticator, caller),
+            self.dkim(authenticator),
+            self.arc(authenticator)
+        );
+        let dmarc = match &self.author {
+            Some(author) => self.dmarc(authenticator, caller, author, &spf, &dkim).await,
+            None => Dmarc::default(),
+        };
+        Findings {
+            spf: Spf {
+                outcome: spf_outcome(spf.result()),
+                domain: caller.domain(),
+                helo: caller.from.is_none(),
+            },
+            dkim: dkim.iter().map(signed).collect(),
+            skipped: self.skipped,
+            arc,
+            dmarc,
+        }
+    }
+
+    async fn spf(&self, authenticator: &MessageAuthenticator, caller: &Caller<'_>) -> SpfOutput {
+        let domain = caller.domain();
+        let sender = caller.from.map(|from| format!("{}@{domain}", from.local()));
+        let asked = match &sender {
+            Some(sender) => SpfParameters::verify_mail_from(caller.ip, caller.helo, caller.host, sender),
+            None => SpfParameters::verify_ehlo(caller.ip, &domain, caller.host),
+        };
+        let late = || SpfOutput::new(domain.clone()).with_result(SpfResult::TempError);
+        let answer = timeout(limits::CHECK, authenticator.verify_spf(asked)).await;
+        answer.unwrap_or_else(|_| late())
+    }
+
+    async fn dkim(&self, authenticator: &MessageAuthenticator) -> Vec<DkimOutput<'_>> {
+        let late = || {
+            let signatures = self.message.dkim_headers.iter();
+            let late = signatures.map(|signature| {
+                DkimOutput::temp_err(Error::Dns(DnsError::Resolver("no answer in time".to_owned())))
+                    .with_signature(&signature.header)
+            });
+            late.collect()
+        };
+        let answer = timeout(limits::CHECK, authenticator.verify_dkim(&self.message)).await;
+        answer.unwrap_or_else(|_| late())
+    }
+
+    async fn arc(&self, authenticator: &MessageAuthenticator) -> Chain {
+        if self.message.ams_headers.is_empty() && !self.message.has_arc_errors {
+            return Chain::default();
+        }
+        match timeout(limits::CHECK, authenticator.verify_arc(&self.message)).await {
+            Ok(output) => chain(&output),
+            Err(_) => Chain {
+                outcome: Outcome::TempError,
+                ..Chain::default()
+            },
+        }
+    }
+
+    async fn dmarc(
+        &self,
+        authenticator: &MessageAuthenticator,
+        caller: &Caller<'_>,
+        author: &Address,
+        spf: &SpfOutput,
+        dkim: &[DkimOutput<'_>],
+    ) -> Dmarc {
+        let domain = caller.domain();
+        let asked = authenticator.verify_dmarc(DmarcParameters {
+            message: &self.message,
+            dkim_output: dkim,
+            dkim2_output: None,
+            rfc5321_mail_from_domain: &domain,
+            spf_output: spf,
+        });
+        let output = timeout(limits::CHECK, asked).await;
+        Dmarc {
+            outcome: output.as_ref().map_or(Outcome::TempError, dmarc_outcome),
+            domain: ascii(author.domain()).to_string(),
+            wish: match output.as_ref().map(DmarcOutput::policy) {
+                Ok(Policy::Reject) => Wish::Reject,
+                Ok(Policy::Quarantine) => Wish::Quarantine,
+                _ => Wish::Nothing,
+            },
+        }
+    }
+
+    /// The one author, as every reader understands it.
+    #[must_use]
+    pub const fn author(&self) -> Option<&Address> {
+        self.author.as_ref()
+    }
+}
+
+/// The one address in the one From field (RFC 9989 5.3.1: with several, nobody can say whose it is).
+#[must_use]
+pub fn author(top: &[u8]) -> Option<Address> {
+    let mut fields = header::fields(top).filter(|field| field.is("From"));
+    let (Some(from), None) = (fields.next(), fields.next()) else {
+        return None;
+    };
+    match address::parse_list(from.value).as_slice() {
+        [only] => only.address(),
+        _ => None,
+    }
+}
+
+/// Whether one domain is the other or lies under it.
+fn is_related(one: &str, other: &str) -> bool {
+    let within = |inner: &str, outer: &str| {
+        inner
+            .strip_suffix(outer)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    !other.is_empty() && (within(one, other) || within(other, one))
+}
+
+type Hasher = BodyHasher<<Sha256 as HashImpl>::Context>;
+
+// Fills in the hashes of the body that the signatures want: four at most, whatever their number,
+// since signatures over a part of the body (`l=`) are not among them.
+fn hash(message: &mut AuthenticatedMessage<'_>, top: u64, spool: &Spool) -> io::Result<()> {
+    let hasher = |canonicalization: Canonicalization, algorithm: HashAlgorithm, length: u64| -> Hasher {
+        let context = match algorithm {
+            HashAlgorithm::Sha1 => Sha1::hasher(),
+            HashAlgorithm::Sha256 => Sha256::hasher(),
+        };
+        BodyHasher::new(context, canonicalization, length)
+    };
+    let wanted = message.body_hashes.iter();
+    let wanted = wanted.map(|(canonicalization, algorithm, length, _)| {
+        let hasher = hasher(*canonicalization, *algorithm, *length);
+        (*canonicalization, Blanks::default(), hasher)
+    });
+    let mut hashers: Vec<_> = wanted.collect();
+    let mut body = crate::deliver::pieces::skip(spool.reader(), top)?;
+    let mut piece = vec![0; PIECE];
+    loop {
+        let count = body.read(&mut piece)?;
+        if count == 0 {
+            break;
+        }
+        let octets = piece.get(..count).unwrap_or_default();
+        for (canonicalization, blanks, hasher) in &mut hashers {
+            match canonicalization {
+                Canonicalization::Relaxed => blanks.pass(octets, |octets| hasher.write(octets)),
+                Canonicalization::Simple => hasher.write(octets),
+            }
+        }
+    }
+    for ((.., value), (.., hasher)) in message.body_hashes.iter_mut().zip(hashers) {
+        *value = hasher.finish().0.complete().as_ref().to_vec();
+    }
+    Ok(())
+}
+
+fn signed(output: &DkimOutput<'_>) -> Signed {
+    let (outcome, error) = dkim_outcome(output.result());
+    let signature = output.signature();
+    Signed {
+        outcome,
+        domain: signature.map(|s| s.d.to_lowercase()).unwrap_or_default(),
+        selector: signature.map(|s| s.s.clone()).unwrap_or_default(),
+        words: error.map(ToString::to_string).unwrap_or_default(),
+    }
+}
+
+fn chain(output: &ArcOutput<'_>) -> Chain {
+    let sets = output.sets();
+    let first = sets.first().map(|set| set.results.value.to_ascii_lowercase());
+    let passed = |value: &Vec<u8>| value.windows(10).any(|window| window == b"dmarc=pass");
+    Chain {
+        outcome: dkim_outcome(output.result()).0,
+        sealers: sets.iter().map(|set| set.seal.header.d.to_lowercase()).collect(),
+        passed_dmarc: first.as_ref().is_some_and(passed),
+    }
+}
+
+const fn spf_outcome(result: SpfResult) -> Outcome {
+    match result {
+        SpfResult::Pass => Outcome::Pass,
+        SpfResult::Fail => Outcome::Fail,
+        SpfResult::SoftFail => Outcome::SoftFail,
+        SpfResult::Neutral => Outcome::Neutral,
+        SpfResult::TempError => Outcome::TempError,
+        SpfResult::PermError => Outcome::PermError,
+        SpfResult::None => Outcome::None,
+    }
+}
+
+const fn dkim_outcome(result: &DkimResult) -> (Outcome, Option<&Error>) {
+    match result {
+        DkimResult::Pass => (Outcome::Pass, None),
+        DkimResult::Neutral(error) => (Outcome::Neutral, Some(error)),
+        DkimResult::Fail(error) => (Outcome::Fail, Some(error)),
+        DkimResult::PermError(error) => (Outcome::PermError, Some(error)),
+        DkimResult::TempError(error) => (Outcome::TempError, Some(error)),
+        DkimResult::None => (Outcome::None, None),
+    }
+}
+
+fn dmarc_outcome(output: &DmarcOutput) -> Outcome {
+    match output.result() {
+        DmarcResult::Pass => Outcome::Pass,
+        DmarcResult::Fail(_) => Outcome::Fail,
+        DmarcResult::TempError(_) => Outcome::TempError,
+        DmarcResult::PermError(_) => Outcome::PermError,
+        DmarcResult::None => Outcome::None,
+    }
+}
+
+impl Findings {
+    /// What is known where nobody can be asked.
+    #[must_use]
+    pub fn unknown(caller: &Caller<'_>) -> Self {
+        Self {
+            spf: Spf {
+                outcome: Outcome::TempError,
+                domain: caller.domain(),
+                helo: caller.from.is_none(),
+            },
+            dmarc: Dmarc {
+                outcome: Outcome::TempError,
+                ..Dmarc::default()
+            },
+            ..Self::default()
+        }
+    }
+
+    /// The domains of good signatures.
+    #[must_use]
+    pub fn signers(&self) -> Vec<Domain> {
+        let good = self.dkim.iter().filter(|signed| signed.outcome == Outcome::Pass);
+        let mut signers: Vec<Domain> = good
+            .filter_map(|signed| Domain::parse(&signed.domain).ok())
+            .collect();
+        signers.dedup();
+        signers
+    }
+}

@@ -1,0 +1,260 @@
+use super::super::auth::{Chain, Signed};
+use super::*;
+use proto::types::Domain;
+
+fn signed(domain: &str, outcome: Outcome) -> Signed {
+    Signed {
+        outcome,
+        domain: domain.to_owned(),
+        selector: "s".to_owned(),
+        words: String::new(),
+    }
+}
+
+fn findings(spf: Outcome, dkim: Outcome, dmarc: Outcome, wish: Wish) -> Findings {
+    Findings {
+        spf: Spf {
+            outcome: spf,
+            domain: "a.example".to_owned(),
+            helo: false,
+        },
+        dkim: vec![signed("a.example", dkim)],
+        skipped: 0,
+        arc: Chain::default(),
+        dmarc: Dmarc {
+            outcome: dmarc,
+            domain: "a.example".to_owned(),
+            wish,
+        },
+    }
+}
+
+fn judge(judging: &Judging, found: &Findings, author: bool) -> (Verdict, Option<Refusal>) {
+    let mut score = Score::default();
+    score.findings(judging, found, author);
+    score.verdict(judging)
+}
+
+// The tables at the top of the module, every row with every other.
+#[test]
+fn every_combination_of_results_gives_the_documented_verdict() {
+    let all = [
+        Outcome::None,
+        Outcome::Pass,
+        Outcome::Fail,
+        Outcome::SoftFail,
+        Outcome::Neutral,
+        Outcome::TempError,
+        Outcome::PermError,
+    ];
+    let judging = Judging::default();
+    for spf in all {
+        for dkim in all {
+            for dmarc in [Outcome::None, Outcome::Pass, Outcome::Fail, Outcome::TempError] {
+                for wish in [Wish::Nothing, Wish::Quarantine, Wish::Reject] {
+                    let (verdict, refusal) = judge(&judging, &findings(spf, dkim, dmarc, wish), true);
+                    let points = match spf {
+                        Outcome::Fail => 30,
+                        Outcome::SoftFail | Outcome::PermError => 10,
+                        _ => 0,
+                    } + i32::from(dmarc == Outcome::Fail && wish == Wish::Nothing) * 10;
+                    let placement = match (dmarc, wish) {
+                        (Outcome::Fail, Wish::Reject) => Placement::Refused,
+                        (Outcome::Fail, Wish::Quarantine) => Placement::Junk,
+                        _ => Placement::Inbox,
+                    };
+                    let row = format!("{spf:?} {dkim:?} {dmarc:?} {wish:?}");
+                    assert_eq!(verdict.points, Points(points), "{row}");
+                    assert_eq!(verdict.placement, placement, "{row}");
+                    assert_eq!(refusal.is_some(), placement == Placement::Refused, "{row}");
+                    let sum: Points = verdict.reasons.iter().map(|reason| reason.points).sum();
+                    assert_eq!(sum, verdict.points, "{row}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn mail_without_exactly_one_author_is_junk() {
+    let found = findings(Outcome::Pass, Outcome::Pass, Outcome::None, Wish::Nothing);
+    assert_eq!(
+        judge(&Judging::default(), &found, false).0.placement,
+        Placement::Junk
+    );
+}
+
+#[test]
+fn only_chains_of_trusted_sealers_save_forwarded_mail() {
+    let mut judging = Judging::default();
+    judging.set("sealers", "list.example, big.example").unwrap();
+    let chain = |outcome, sealers: &[&str], passed_dmarc| Chain {
+        outcome,
+        sealers: sealers.iter().map(|&sealer| sealer.to_owned()).collect(),
+        passed_dmarc,
+    };
+    for (arc, placement) in [
+        (chain(Outcome::Pass, &["list.example"], true), Placement::Inbox),
+        (
+            chain(Outcome::Pass, &["big.example", "list.example"], true),
+            Placement::Inbox,
+        ),
+        (
+            chain(Outcome::Pass, &["big.example", "evil.example"], true),
+            Placement::Refused,
+        ),
+        (
+            chain(Outcome::Pass, &["evil.example", "big.example"], true),
+            Placement::Refused,
+        ),
+        (chain(Outcome::Pass, &["list.example"], false), Placement::Refused),
+        (chain(Outcome::Fail, &["list.example"], true), Placement::Refused),
+        (chain(Outcome::Pass, &[], true), Placement::Refused),
+    ] {
+        let mut found = findings(Outcome::Pass, Outcome::Fail, Outcome::Fail, Wish::Reject);
+        found.arc = arc;
+        let (verdict, _) = judge(&judging, &found, true);
+        assert_eq!(verdict.placement, placement, "{:?}", found.arc);
+        let untrusting = judge(&Judging::default(), &found, true).0.placement;
+        assert_eq!(untrusting, Placement::Refused, "{:?}", found.arc);
+    }
+}
+
+#[test]
+fn wishes_are_followed_only_where_that_is_set() {
+    let mut judging = Judging::default();
+    judging.set("dmarc", "off").unwrap();
+    for wish in [Wish::Reject, Wish::Quarantine] {
+        let found = findings(Outcome::None, Outcome::None, Outcome::Fail, wish);
+        let (verdict, refusal) = judge(&judging, &found, true);
+        assert_eq!(
+            (verdict.placement, verdict.points, refusal),
+            (Placement::Inbox, Points(10), None)
+        );
+    }
+}
+
+fn around(
+    reverse: ReverseName,
+    helo: Standing,
+    sender: Standing,
+    listing: Listing,
+    list: &str,
+) -> Surroundings {
+    Surroundings {
+        reverse,
+        helo,
+        sender,
+        lists: vec![(list.parse().unwrap(), listing)],
+    }
+}
+
+#[test]
+fn what_surrounds_a_message_counts_or_refuses_as_set_and_silence_does_neither() {
+    let listed = || Listing::Listed("127.0.0.2".parse().unwrap());
+    let name = || ReverseName::Confirmed(Domain::parse("mx.example").unwrap());
+    let odd = || ReverseName::Unconfirmed("evil\r\nname".to_owned());
+    let (good, nowhere, unknown) = (Standing::Good, Standing::Nowhere, Standing::Unknown);
+    let strict = |name: &str| {
+        let mut judging = Judging::default();
+        judging.set(name, "refuse").unwrap();
+        judging
+    };
+    let default = Judging::default();
+    for (judging, found, points, refused) in [
+        (
+            &default,
+            around(name(), good, good, Listing::Clean, "bl.example=4"),
+            0,
+            None,
+        ),
+        (
+            &default,
+            around(ReverseName::Missing, good, good, Listing::Clean, "bl.example=4"),
+            20,
+            None,
+        ),
+        (
+            &default,
+            around(odd(), nowhere, nowhere, listed(), "bl.example=4"),
+            95,
+            None,
+        ),
+        (
+            &default,
+            around(name(), good, Standing::NoMail, Listing::Clean, "bl.example=4"),
+            30,
+            None,
+        ),
+        (
+            &default,
+            around(
+                ReverseName::Unknown,
+                unknown,
+                unknown,
+                Listing::Unknown,
+                "bl.example=4",
+            ),
+            0,
+            None,
+        ),
+        (
+            &default,
+            around(name(), good, good, Listing::RefusesUs, "bl.example=refuse"),
+            0,
+            None,
+        ),
+        (
+            &default,
+            around(name(), good, good, Listing::Broken, "bl.example=refuse"),
+            0,
+            None,
+        ),
+        (
+            &default,
+            around(name(), good, good, listed(), "bl.example=refuse"),
+            0,
+            Some("bl.example"),
+        ),
+        (
+            &strict("reverse-name"),
+            around(ReverseName::Missing, good, good, Listing::Clean, "bl.example"),
+            20,
+            Some("5.7.25"),
+        ),
+        (
+            &strict("reverse-name"),
+            around(ReverseName::Unknown, good, good, Listing::Clean, "bl.example"),
+            0,
+            None,
+        ),
+        (
+            &strict("sender-domain"),
+            around(name(), good, nowhere, Listing::Clean, "bl.example"),
+            30,
+            Some("5.1.8"),
+        ),
+        (
+            &strict("sender-domain"),
+            around(name(), good, unknown, Listing::Clean, "bl.example"),
+            0,
+            None,
+        ),
+    ] {
+        let mut score = Score::default();
+        score.surroundings(judging, &found, "helo.example");
+        let (verdict, refusal) = score.verdict(judging);
+        assert_eq!(verdict.points, Points(points), "{found:?}");
+        assert_eq!(refusal.is_some(), refused.is_some(), "{found:?}");
+        let said = refusal
+            .map(|refusal| refusal.smtp().to_string())
+            .unwrap_or_default();
+        assert!(said.contains(refused.unwrap_or_default()), "{said}");
+        assert!(
+            verdict
+                .reasons
+                .iter()
+                .all(|reason| !reason.words.contains(['\r', '\n']))
+        );
+    }
+}
