@@ -4,6 +4,7 @@ mod codes;
 mod devices;
 mod draft;
 mod filtering;
+mod judging;
 mod links;
 mod logins;
 mod names;
@@ -540,6 +541,22 @@ impl web_setup::Appliance for Appliance {
 
     async fn remove_sender(&self, who: String) -> Result<(), Fault> {
         filtering::remove(self.house(), &who).await
+    }
+
+    async fn judging(&self) -> Result<Vec<web_setup::Knob>, Fault> {
+        judging::knobs(self.house())
+    }
+
+    async fn set_judging(&self, values: Vec<(String, String)>) -> Result<(), Fault> {
+        judging::set(self.house(), &values).await
+    }
+
+    async fn judged(&self) -> Result<Vec<web_setup::JudgedRow>, Fault> {
+        judging::latest(self.house()).await
+    }
+
+    async fn explanation(&self, id: String) -> Result<web_setup::JudgedMail, Fault> {
+        judging::explanation(self.house(), id).await
     }
 
     async fn set_screening(&self, values: BTreeMap<String, String>) -> Result<(), Fault> {

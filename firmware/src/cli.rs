@@ -5,6 +5,7 @@
 mod device;
 mod filtering;
 mod guard;
+mod judging;
 mod links;
 mod names;
 mod printer;
@@ -40,6 +41,11 @@ enum Role {
     /// What accounts send and may send, what is held; failed logins, and who is shut out
     #[command(subcommand)]
     Guard(guard::Guard),
+    /// How mail from the world is judged
+    #[command(subcommand)]
+    Judge(judging::Judge),
+    /// Why a message is where it is
+    Explain(judging::Explain),
     /// What the filter learnt from Junk
     #[command(subcommand)]
     Bayes(filtering::Bayes),
@@ -191,6 +197,8 @@ fn act(role: Role) -> Result<ExitCode> {
             show(&control::ask(&with.data, &request)?, with.json)?;
         }
         Role::Links(wish) => answer(wish.request()?)?,
+        Role::Judge(wish) => answer(wish.request())?,
+        Role::Explain(wish) => wish.act()?,
         Role::Bayes(wish) => answer(wish.request())?,
         Role::Greylist(wish) => answer(wish.request())?,
         Role::Senders(wish) => answer(wish.request())?,

@@ -4,6 +4,7 @@
 use crate::devices::Devices;
 use crate::events::{EventFilter, Events};
 use crate::filtering::{FilterWish, JunkMail, SenderWish};
+use crate::judging::{JudgedMail, JudgedRow, Knob};
 use crate::links::{AccountLinks, LinkDesk, LinkRules, LinkWish, Octets, Piece, Shared};
 use crate::names::{AliasWish, DomainWish, Names};
 use crate::printers::{PrinterDeed, PrinterWish, Printers};
@@ -632,6 +633,18 @@ pub trait Appliance: Clone + Send + Sync + 'static {
 
     /// Takes a domain out of the shield's table.
     fn remove_shield(&self, domain: String) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// How mail is judged.
+    fn judging(&self) -> impl Future<Output = Result<Vec<Knob>, Fault>> + Send;
+
+    /// Sets how mail is judged: names of knobs with values, all or none.
+    fn set_judging(&self, values: Vec<(String, String)>) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// The last messages that were judged, the newest first.
+    fn judged(&self) -> impl Future<Output = Result<Vec<JudgedRow>, Fault>> + Send;
+
+    /// Why a message is where it is.
+    fn explanation(&self, id: String) -> impl Future<Output = Result<JudgedMail, Fault>> + Send;
 
     /// The filter, the greylist and the lists of senders.
     fn junk_mail(&self) -> impl Future<Output = Result<JunkMail, Fault>> + Send;

@@ -10,6 +10,7 @@ mod devices;
 mod dns_plan;
 mod events;
 mod filtering;
+mod judging;
 mod links;
 mod names;
 mod page;
@@ -29,6 +30,7 @@ pub use appliance::{
 pub use devices::{Device, Devices};
 pub use events::{EventFilter, EventRow, Events};
 pub use filtering::{FilterWish, GreyRow, JunkMail, SenderRow, SenderWish};
+pub use judging::{JudgedMail, JudgedRow, Knob, ReasonRow};
 pub use links::{
     AccountLinks, LinkDesk, LinkRow, LinkRules, LinkState, LinkWish, Octets, Piece, Shared, SharedFile,
 };
@@ -166,8 +168,8 @@ fn account_routes<A: Appliance>() -> Router<Site<A>> {
 
 fn office_routes<A: Appliance>() -> Router<Site<A>> {
     use pages::{
-        blocked, dns, events, failed_logins, guard, junk, links, names, outgoing, overview, password, power,
-        printers, programs, shield,
+        blocked, dns, events, failed_logins, guard, judging, junk, links, names, outgoing, overview,
+        password, power, printers, programs, shield,
     };
     Router::new()
         .route("/links", get(links::office::<A>))
@@ -181,6 +183,9 @@ fn office_routes<A: Appliance>() -> Router<Site<A>> {
         .route("/blocked/put", post(blocked::put::<A>))
         .route("/blocked/remove", post(blocked::remove::<A>))
         .route("/blocked/rules", post(blocked::set::<A>))
+        .route("/judging", get(judging::knobs::<A>).post(judging::set::<A>))
+        .route("/received", get(judging::received::<A>))
+        .route("/received/{id}", get(judging::explanation::<A>))
         .route("/junk", get(junk::overview::<A>))
         .route("/junk/senders", post(junk::put::<A>))
         .route("/junk/senders/remove", post(junk::remove::<A>))

@@ -60,6 +60,7 @@ pub(super) async fn carry_out(house: &Arc<House>, request: &Request) -> Result<V
         Request::Printer { wish } => super::printer::carry_out(house, wish).await,
         Request::Totp { ask } => super::totp::carry_out(house, ask).await,
         Request::Device { ask } => super::device::carry_out(house, ask).await,
+        Request::Judge { ask } => super::judging::carry_out(house, ask).await,
         Request::Filter { ask } => super::filtering::carry_out(house, ask).await,
         Request::Domain { ask } => super::names::domains(house, ask).await,
         Request::Alias { ask } => super::names::aliases(house, ask).await,

@@ -6,6 +6,7 @@ mod carry_out;
 mod device;
 mod filtering;
 mod guard;
+mod judging;
 mod links;
 mod names;
 mod printer;
@@ -18,6 +19,7 @@ pub use carry_out::report_shown;
 pub use device::DeviceRequest;
 pub use filtering::FilterRequest;
 pub use guard::GuardRequest;
+pub use judging::JudgeRequest;
 pub use links::{Changes, LinksRequest};
 pub use names::{AliasRequest, DomainRequest};
 pub use printer::{PrinterRequest, PrinterWish};
@@ -122,6 +124,11 @@ pub enum Request {
     Totp {
         /// What.
         ask: TotpRequest,
+    },
+    /// How mail is judged, and why some landed where it is.
+    Judge {
+        /// What.
+        ask: JudgeRequest,
     },
     /// What the wizard does, in one go.
     Setup {

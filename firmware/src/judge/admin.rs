@@ -4,6 +4,7 @@
 use super::bayes::trainer::{self, Wish};
 use super::filtering::{FILTERING, Filtering};
 use super::lists::{self, Who};
+use super::rules::{JUDGING, Judging};
 use crate::house::House;
 use crate::limits::filter::MAILBOX;
 use crate::settings;
@@ -29,6 +30,20 @@ pub async fn set(house: &House, filtering: &Filtering) -> Result<(), AdminError>
     filtering.check().map_err(AdminError::Refused)?;
     settings::write(&house.store, FILTERING, filtering).await?;
     changed(house, FILTERING.to_owned());
+    Ok(())
+}
+
+/// Changes how mail is judged: names of the table with values, all or none.
+///
+/// # Errors
+/// Nothing is changed then.
+pub async fn set_judging(house: &House, values: &[(String, String)]) -> Result<(), AdminError> {
+    let mut judging = Judging::read(&house.store.snapshot()?)?;
+    for (name, value) in values {
+        judging.set(name, value).map_err(AdminError::Refused)?;
+    }
+    settings::write(&house.store, JUDGING, &judging).await?;
+    changed(house, JUDGING.to_owned());
     Ok(())
 }
 

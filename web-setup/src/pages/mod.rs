@@ -10,6 +10,7 @@ pub(crate) mod events;
 pub(crate) mod failed_logins;
 pub(crate) mod front;
 pub(crate) mod guard;
+pub(crate) mod judging;
 pub(crate) mod junk;
 pub(crate) mod links;
 pub(crate) mod me;

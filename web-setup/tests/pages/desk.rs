@@ -9,11 +9,11 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use web_setup::{
     Account, AccountLinks, AccountState, AliasRow, AliasWish, Appliance, Choice, Count, Device, Devices,
-    DkimRecord, DomainRow, DomainWish, Facts, FailedLogin, FailedLogins, Fault, FilterWish, Glance, JunkMail,
-    Left, LinkDesk, LinkRow, LinkRules, LinkState, LinkWish, ListWish, Login, LoginFilter, LoginMail, Names,
-    Octets, Office, Outgoing, Panel, Pass, Peer, Piece, Ports, Power, Printer, PrinterDeed, PrinterWish,
-    Printers, Progress, RecentLogin, Screening, SecondFactor, SenderRow, SenderWish, Shared, ShieldRow,
-    Smarthost, Waiting, Watch,
+    DkimRecord, DomainRow, DomainWish, Facts, FailedLogin, FailedLogins, Fault, FilterWish, Glance,
+    JudgedMail, JudgedRow, JunkMail, Knob, Left, LinkDesk, LinkRow, LinkRules, LinkState, LinkWish, ListWish,
+    Login, LoginFilter, LoginMail, Names, Octets, Office, Outgoing, Panel, Pass, Peer, Piece, Ports, Power,
+    Printer, PrinterDeed, PrinterWish, Printers, Progress, RecentLogin, Screening, SecondFactor, SenderRow,
+    SenderWish, Shared, ShieldRow, Smarthost, Waiting, Watch,
 };
 
 pub const CODE: &str = "K7QM-2WXZ";
@@ -51,6 +51,8 @@ pub struct Inner {
     pub shield: Vec<ShieldRow>,
     pub names: Names,
     pub junk: JunkMail,
+    pub knobs: Vec<Knob>,
+    pub judged: Vec<JudgedMail>,
     pub shared: BTreeMap<String, Shared>,
     pub pieces: Vec<Piece>,
     pub printers: Printers,
@@ -627,6 +629,35 @@ impl Appliance for Desk {
     async fn remove_shield(&self, domain: String) -> Result<(), Fault> {
         self.change("unshield").shield.retain(|row| row.domain != domain);
         Ok(())
+    }
+
+    async fn judging(&self) -> Result<Vec<Knob>, Fault> {
+        Ok(self.lock().knobs.clone())
+    }
+
+    async fn set_judging(&self, values: Vec<(String, String)>) -> Result<(), Fault> {
+        if values.iter().any(|(_, value)| value == "nonsense") {
+            return Err(Fault::Refused("`nonsense` is no number of points.".to_owned()));
+        }
+        let mut inner = self.change("judging");
+        for knob in &mut inner.knobs {
+            if let Some((_, value)) = values.iter().find(|(name, _)| *name == knob.name) {
+                knob.value.clone_from(value);
+            }
+        }
+        Ok(())
+    }
+
+    async fn judged(&self) -> Result<Vec<JudgedRow>, Fault> {
+        Ok(self.lock().judged.iter().map(|mail| mail.row.clone()).collect())
+    }
+
+    async fn explanation(&self, id: String) -> Result<JudgedMail, Fault> {
+        let judged = self.lock().judged.clone();
+        judged
+            .into_iter()
+            .find(|mail| mail.row.id == id)
+            .ok_or(Fault::Gone)
     }
 
     async fn junk_mail(&self) -> Result<JunkMail, Fault> {

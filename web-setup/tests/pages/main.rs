@@ -16,6 +16,7 @@ mod codes;
 mod desk;
 mod devices;
 mod events;
+mod judging;
 mod junk;
 mod link_rows;
 mod links;

@@ -149,112 +149,99 @@ fn around(
     }
 }
 
+fn check(judging: &Judging, found: &Surroundings, points: i32, refused: Option<&str>) {
+    let mut score = Score::default();
+    score.surroundings(judging, found, "helo.example");
+    let (verdict, refusal) = score.verdict(judging);
+    assert_eq!(verdict.points, Points(points), "{found:?}");
+    assert_eq!(refusal.is_some(), refused.is_some(), "{found:?}");
+    let said = refusal
+        .map(|refusal| refusal.smtp().to_string())
+        .unwrap_or_default();
+    assert!(said.contains(refused.unwrap_or_default()), "{said}");
+    assert!(
+        verdict
+            .reasons
+            .iter()
+            .all(|reason| !reason.words.contains(['\r', '\n']))
+    );
+}
+
+const GOOD: Standing = Standing::Good;
+const NOWHERE: Standing = Standing::Nowhere;
+const UNKNOWN: Standing = Standing::Unknown;
+const LIST: &str = "bl.example=4";
+const STERN: &str = "bl.example=refuse";
+
+fn listed() -> Listing {
+    Listing::Listed("127.0.0.2".parse().unwrap())
+}
+
+fn named() -> ReverseName {
+    ReverseName::Confirmed(Domain::parse("mx.example").unwrap())
+}
+
 #[test]
-fn what_surrounds_a_message_counts_or_refuses_as_set_and_silence_does_neither() {
-    let listed = || Listing::Listed("127.0.0.2".parse().unwrap());
-    let name = || ReverseName::Confirmed(Domain::parse("mx.example").unwrap());
-    let odd = || ReverseName::Unconfirmed("evil\r\nname".to_owned());
-    let (good, nowhere, unknown) = (Standing::Good, Standing::Nowhere, Standing::Unknown);
-    let strict = |name: &str| {
-        let mut judging = Judging::default();
-        judging.set(name, "refuse").unwrap();
-        judging
-    };
-    let default = Judging::default();
-    for (judging, found, points, refused) in [
+fn what_surrounds_a_message_counts_and_silence_does_not() {
+    let odd = ReverseName::Unconfirmed("evil\r\nname".to_owned());
+    let silent = ReverseName::Unknown;
+    for (found, points, refused) in [
+        (around(named(), GOOD, GOOD, Listing::Clean, LIST), 0, None),
         (
-            &default,
-            around(name(), good, good, Listing::Clean, "bl.example=4"),
-            0,
-            None,
-        ),
-        (
-            &default,
-            around(ReverseName::Missing, good, good, Listing::Clean, "bl.example=4"),
+            around(ReverseName::Missing, GOOD, GOOD, Listing::Clean, LIST),
             20,
             None,
         ),
+        (around(odd, NOWHERE, NOWHERE, listed(), LIST), 95, None),
         (
-            &default,
-            around(odd(), nowhere, nowhere, listed(), "bl.example=4"),
-            95,
-            None,
-        ),
-        (
-            &default,
-            around(name(), good, Standing::NoMail, Listing::Clean, "bl.example=4"),
+            around(named(), GOOD, Standing::NoMail, Listing::Clean, LIST),
             30,
             None,
         ),
+        (around(silent, UNKNOWN, UNKNOWN, Listing::Unknown, LIST), 0, None),
+        (around(named(), GOOD, GOOD, Listing::RefusesUs, STERN), 0, None),
+        (around(named(), GOOD, GOOD, Listing::Broken, STERN), 0, None),
         (
-            &default,
-            around(
-                ReverseName::Unknown,
-                unknown,
-                unknown,
-                Listing::Unknown,
-                "bl.example=4",
-            ),
-            0,
-            None,
-        ),
-        (
-            &default,
-            around(name(), good, good, Listing::RefusesUs, "bl.example=refuse"),
-            0,
-            None,
-        ),
-        (
-            &default,
-            around(name(), good, good, Listing::Broken, "bl.example=refuse"),
-            0,
-            None,
-        ),
-        (
-            &default,
-            around(name(), good, good, listed(), "bl.example=refuse"),
+            around(named(), GOOD, GOOD, listed(), STERN),
             0,
             Some("bl.example"),
         ),
+    ] {
+        check(&Judging::default(), &found, points, refused);
+    }
+}
+
+#[test]
+fn what_is_set_to_refuse_refuses_and_silence_does_not() {
+    let missing = || ReverseName::Missing;
+    for (name, found, points, refused) in [
         (
-            &strict("reverse-name"),
-            around(ReverseName::Missing, good, good, Listing::Clean, "bl.example"),
+            "reverse-name",
+            around(missing(), GOOD, GOOD, Listing::Clean, LIST),
             20,
             Some("5.7.25"),
         ),
         (
-            &strict("reverse-name"),
-            around(ReverseName::Unknown, good, good, Listing::Clean, "bl.example"),
+            "reverse-name",
+            around(ReverseName::Unknown, GOOD, GOOD, Listing::Clean, LIST),
             0,
             None,
         ),
         (
-            &strict("sender-domain"),
-            around(name(), good, nowhere, Listing::Clean, "bl.example"),
+            "sender-domain",
+            around(named(), GOOD, NOWHERE, Listing::Clean, LIST),
             30,
             Some("5.1.8"),
         ),
         (
-            &strict("sender-domain"),
-            around(name(), good, unknown, Listing::Clean, "bl.example"),
+            "sender-domain",
+            around(named(), GOOD, UNKNOWN, Listing::Clean, LIST),
             0,
             None,
         ),
     ] {
-        let mut score = Score::default();
-        score.surroundings(judging, &found, "helo.example");
-        let (verdict, refusal) = score.verdict(judging);
-        assert_eq!(verdict.points, Points(points), "{found:?}");
-        assert_eq!(refusal.is_some(), refused.is_some(), "{found:?}");
-        let said = refusal
-            .map(|refusal| refusal.smtp().to_string())
-            .unwrap_or_default();
-        assert!(said.contains(refused.unwrap_or_default()), "{said}");
-        assert!(
-            verdict
-                .reasons
-                .iter()
-                .all(|reason| !reason.words.contains(['\r', '\n']))
-        );
+        let mut judging = Judging::default();
+        judging.set(name, "refuse").unwrap();
+        check(&judging, &found, points, refused);
     }
 }
