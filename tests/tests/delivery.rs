@@ -28,9 +28,14 @@ async fn a_message_for_two_people_is_one_body_and_two_copies() -> Outcome {
     assert_eq!(ann[0].blob, ben[0].blob);
     let raw = office.body(ann[0].blob)?;
     let text = String::from_utf8(raw)?;
-    assert!(text.starts_with(
-        "Return-Path: <bob@example.net>\r\nReceived: from mx.example.net (unknown [192.0.2.9])"
-    ));
+    assert!(
+        text.starts_with("Return-Path: <bob@example.net>\r\nAuthentication-Results: "),
+        "{text}"
+    );
+    assert!(
+        text.contains("\r\nReceived: from mx.example.net (unknown [192.0.2.9])"),
+        "{text}"
+    );
     assert!(
         text.contains(&format!(" id {id}")) && !text.contains(" for <"),
         "{text}"
