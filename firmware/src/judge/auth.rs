@@ -11,8 +11,8 @@
 //! has an end: mail-auth asks at most ten questions for SPF, the resolver follows few aliases, and
 //! what takes longer than [`limits::CHECK`] counts as a temporary error.
 
+use crate::deliver::people::ascii;
 use crate::dkim::Blanks;
-use crate::guard::shield::ascii;
 use crate::limits::PIECE;
 use crate::limits::judge as limits;
 use crate::spool::Spool;

@@ -2,8 +2,8 @@
 //! gave, the domain of the sender, and whether lists name his address.
 
 use super::rules::{BlockList, Judging, Strictness};
+use crate::deliver::people::ascii;
 use crate::dns::{Dns, NoRoute, Silence};
-use crate::guard::shield::ascii;
 use crate::limits::judge as limits;
 use futures_util::future::join_all;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
