@@ -3,6 +3,7 @@
 use crate::desk::{ADMIN_PASSWORD, Browser, Desk};
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
+use web_setup::JudgedMail;
 use web_setup::{Access, ROUTES};
 
 const FORM: &[(&str, &str)] = &[
@@ -100,6 +101,9 @@ async fn every_post_but_the_doors_asks_for_a_session() {
 async fn the_admin_reaches_every_route_and_setup_is_over() {
     for route in ROUTES {
         let desk = Desk::finished();
+        let mut judged = JudgedMail::default();
+        judged.row.id = "1".to_owned();
+        desk.lock().judged.push(judged);
         let mut browser = Browser::signed_in(&desk).await;
         let (status, _) = ask(&mut browser, route.method, route.path).await;
         match route.access {
