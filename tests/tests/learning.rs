@@ -3,6 +3,7 @@
 use anyhow::{Result, ensure};
 use serde_json::Value;
 use std::time::{Duration, Instant};
+use tests::fake_dns::FakeDns;
 use tests::imap::Imap;
 use tests::pillarbox::{DOMAIN, PASSWORD, Pillarbox};
 use tests::smtp::Smtp;
@@ -126,4 +127,43 @@ fn the_command_line_keeps_the_lists_of_senders_and_the_greylist() -> Result<()> 
     );
     ensure!(pillarbox.cli_ok(&["bayes", "set", "--minimum", "0"], "").is_err());
     Ok(())
+}
+
+#[test]
+fn what_is_like_junk_lands_in_junk_until_it_is_taken_out_again() -> Result<()> {
+    let dns = FakeDns::start()?;
+    let dns_at = dns.address().to_string();
+    let pillarbox = Pillarbox::office(&["anna"], &["--dns", &dns_at, "--judge-loopback"])?;
+    pillarbox.cli_ok(&["guard", "set", "lan=10.0.0.0/8"], "")?; // the senders here are strangers
+    pillarbox.cli_ok(&["greylist", "set", "--for", "off"], "")?;
+    pillarbox.cli_ok(&["bayes", "set", "--minimum", "3"], "")?;
+    receive(&pillarbox, 6, "win@casino.example", SPAM)?;
+    receive(&pillarbox, 6, "ben@partner.example", HAM)?;
+    let mut anna = Imap::login(pillarbox.port("imaps")?, &format!("anna@{DOMAIN}"), PASSWORD)?;
+    // Nothing was learnt yet. (The box tells anna of her login from a new network: not counted.)
+    ensure!(anna.count("Junk")? == 0);
+    anna.ok("SELECT INBOX")?;
+    anna.ok("MOVE 1:6 Junk")?;
+    anna.ok("STORE 1:6 +FLAGS (\\Answered)")?;
+    learnt(&pillarbox, 6, 6)?;
+
+    receive(&pillarbox, 1, "lucky@casino.example", SPAM)?;
+    receive(&pillarbox, 1, "carla@partner.example", HAM)?;
+    ensure!(from(&mut anna, "Junk", "casino.example")? == 7);
+    ensure!(from(&mut anna, "INBOX", "carla@partner.example")? == 1);
+
+    anna.ok("SELECT Junk")?;
+    anna.ok("MOVE 1:7 INBOX")?;
+    learnt(&pillarbox, 0, 13)?;
+    receive(&pillarbox, 1, "again@casino.example", SPAM)?;
+    ensure!(from(&mut anna, "INBOX", "casino.example")? == 8);
+    Ok(())
+}
+
+/// How many messages in a mailbox are from there.
+fn from(imap: &mut Imap, mailbox: &str, sender: &str) -> Result<usize> {
+    imap.ok(&format!("EXAMINE {mailbox}"))?;
+    let found = imap.ok(&format!("SEARCH FROM {sender}"))?;
+    let numbers = found.iter().filter_map(|line| line.text.strip_prefix("* SEARCH"));
+    Ok(numbers.flat_map(str::split_whitespace).count())
 }

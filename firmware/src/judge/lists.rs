@@ -7,8 +7,8 @@
 //! entries about one message the most exact one holds: an address before a domain, a longer domain
 //! before a shorter one, and among equals the block.
 
-use super::sender::{Sender, is_within, spelt};
-use crate::deliver::people::ascii;
+use super::sender::{Sender, is_within};
+use crate::deliver::people::{ascii, spelt};
 use crate::limits::filter::{DAYS, NOTE};
 use proto::types::{Address, Domain, Timestamp};
 use std::cmp::Reverse;

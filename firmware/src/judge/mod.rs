@@ -21,7 +21,7 @@ pub mod score;
 pub mod sender;
 
 use crate::blocking::blocking;
-use crate::deliver::{Post, pieces};
+use crate::deliver::{Post, people, pieces};
 use crate::facts::ConnectionFacts;
 use crate::settings::Office;
 use crate::spool::Spool;
@@ -219,13 +219,15 @@ async fn greylist(
     let Some(recipient) = case.envelope.to.first().filter(|_| !score.is_refused()) else {
         return Ok(());
     };
+    let mut ours = people::domains(&post.store.snapshot()?, case.office)?;
+    ours.push(case.office.hostname.clone());
     let visit = Visit {
         ip: case.facts.ip(),
         lan: case.lan,
         sender,
         recipient,
         top: case.top,
-        ours: std::slice::from_ref(&case.office.hostname),
+        ours: &ours,
         allowed,
         points: score.points().as_f64(),
     };

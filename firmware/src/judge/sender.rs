@@ -1,6 +1,6 @@
 //! Whom a message says it is from, and what of that is proven.
 
-use crate::deliver::people::ascii;
+use crate::deliver::people::{ascii, spelt};
 use proto::types::{Address, Domain};
 
 /// The sender of one message.
@@ -64,12 +64,6 @@ impl Sender {
         };
         self.spf && self.author.as_ref().is_some_and(same)
     }
-}
-
-/// The address with its domain in the one spelling that all are compared in (A-labels).
-#[must_use]
-pub fn spelt(address: &Address) -> Address {
-    Address::from_parts(address.local(), ascii(address.domain())).unwrap_or_else(|_| address.clone())
 }
 
 /// Whether `domain` is `above` or a subdomain of it.
