@@ -13,13 +13,14 @@ mod picture;
 mod printers;
 mod screening;
 mod shield;
+mod shown;
 mod test_mail;
 #[cfg(test)]
 mod tests;
 mod watch;
 
 use crate::blocking::blocking;
-use crate::dkim::{self, Keys};
+use crate::dkim::Keys;
 use crate::guard::{self, Attempt, PasswordError, newcomer};
 use crate::house::House;
 use crate::ledger::events;
@@ -28,10 +29,11 @@ use crate::panel;
 use crate::settings::{self, Admin, Office};
 use crate::setup::{self, Setup};
 use board::wire::ToBoard;
-use draft::{Draft, FirstAccount};
+use draft::FirstAccount;
 use picture::Picture;
 use proto::refusal::Refusal;
-use proto::types::{AccountId, Address, Domain, Mechanism, Protocol, Secret, Timestamp};
+use proto::types::{AccountId, Address, Mechanism, Protocol, Secret};
+use shown::{records, seen, shown};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -42,7 +44,7 @@ use tokio::sync::Mutex;
 use tokio::time::sleep;
 use tracing::{error, info};
 use web_setup::{
-    Account, AccountLinks, AccountState, Choice, DkimRecord, Facts, FailedLogins, Fault, Glance, LinkDesk,
+    Account, AccountLinks, Choice, DkimRecord, Facts, FailedLogins, Fault, Glance, LinkDesk,
     LinkRules, LinkWish, Login, LoginFilter, LoginMail, Octets, Outgoing, Panel, Pass, Peer, Piece, Ports,
     Power, Progress, RecentLogin, SecondFactor, Shared, Smarthost, Watch,
 };
@@ -94,25 +96,6 @@ impl Appliance {
 
     fn house(&self) -> &House {
         &self.0.house
-    }
-
-    fn draft(&self) -> Result<Draft, Fault> {
-        let snapshot = self.house().store.snapshot().map_err(fault)?;
-        Ok(settings::read(&snapshot, settings::SETUP)
-            .map_err(fault)?
-            .unwrap_or_default())
-    }
-
-    async fn change_draft(&self, change: impl FnOnce(&mut Draft) + Send) -> Result<(), Fault> {
-        let _turn = self.0.drafting.lock().await;
-        if self.house().office().map_err(fault)?.is_some() {
-            return Err(Fault::Refused("The setup is finished already.".to_owned()));
-        }
-        let mut draft = self.draft()?;
-        change(&mut draft);
-        settings::write(&self.house().store, settings::SETUP, &draft)
-            .await
-            .map_err(fault)
     }
 
     fn pass_of(&self, account: Option<&store::Account>) -> Result<Pass, Fault> {
@@ -802,41 +785,4 @@ fn fault(error: StoreError) -> Fault {
             Fault::Internal
         }
     }
-}
-
-fn shown(office: Office) -> web_setup::Office {
-    web_setup::Office {
-        domain: office.domain,
-        hostname: office.hostname,
-    }
-}
-
-fn seen(account: store::Account, now: Timestamp) -> Account {
-    let limited = account.state.limited_until(now).is_some();
-    Account {
-        id: account.id,
-        address: account.address,
-        admin: account.admin,
-        state: match account.state {
-            store::AccountState::Active => AccountState::Active,
-            store::AccountState::Limited { .. } if limited => AccountState::Limited,
-            store::AccountState::Limited { .. } => AccountState::Active,
-            store::AccountState::Frozen { since, reason } => AccountState::Frozen { since, reason },
-            store::AccountState::Disabled => AccountState::Disabled,
-        },
-        created: account.created,
-    }
-}
-
-fn records(keys: &Keys, domain: &Domain) -> Vec<DkimRecord> {
-    let [rsa, ed25519] = dkim::dns_records(keys, domain);
-    let record = |key: &dkim::Key, algorithm, text| DkimRecord {
-        selector: key.selector.clone(),
-        algorithm,
-        text,
-    };
-    vec![
-        record(&keys.rsa, "rsa", rsa.text),
-        record(&keys.ed25519, "ed25519", ed25519.text),
-    ]
 }

@@ -1,6 +1,5 @@
 //! What an account may send, with a clock that a test moves: through submission, queue and store.
 
-#[allow(dead_code)] // the other half is for delivery
 mod office;
 
 use anyhow::{Context, Result, ensure};

@@ -1,6 +1,5 @@
 //! Attachments that stay here while links travel.
 
-#[allow(dead_code)] // the other half is for delivery
 mod office;
 
 use base64::Engine as _;
