@@ -44,9 +44,9 @@ use tokio::sync::Mutex;
 use tokio::time::sleep;
 use tracing::{error, info};
 use web_setup::{
-    Account, AccountLinks, Choice, DkimRecord, Facts, FailedLogins, Fault, Glance, LinkDesk,
-    LinkRules, LinkWish, Login, LoginFilter, LoginMail, Octets, Outgoing, Panel, Pass, Peer, Piece, Ports,
-    Power, Progress, RecentLogin, SecondFactor, Shared, Smarthost, Watch,
+    Account, AccountLinks, Choice, DkimRecord, Facts, FailedLogins, Fault, Glance, LinkDesk, LinkRules,
+    LinkWish, Login, LoginFilter, LoginMail, Octets, Outgoing, Panel, Pass, Peer, Piece, Ports, Power,
+    Progress, RecentLogin, SecondFactor, Shared, Smarthost, Watch,
 };
 
 /// How long a browser has for the last page before the board goes down.

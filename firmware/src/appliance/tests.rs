@@ -3,7 +3,7 @@
 use super::*;
 use crate::board_link::Board;
 use crate::clock::Clock;
-use proto::types::Timestamp;
+use proto::types::{Domain, Timestamp};
 use std::collections::BTreeMap;
 use store::EventKind;
 use web_setup::Appliance as _;

@@ -1,171 +1,20 @@
 //! A box in memory, and a browser that keeps its cookie.
 
 pub use crate::browser::{Browser, Seen};
-use crate::link_rows::{SHARED, link_row, shared_file};
+pub use crate::desk_state::*;
+use crate::link_rows::{SHARED, shared_file};
 use axum::body::Body;
-use proto::types::{AccountId, Address, Mechanism, Protocol, Secret, Timestamp};
+use proto::types::{AccountId, Address, Protocol, Secret, Timestamp};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard};
 use web_setup::{
-    Account, AccountLinks, AccountState, AliasRow, AliasWish, Appliance, Choice, Count, Device, Devices,
-    DkimRecord, DomainRow, DomainWish, Facts, FailedLogin, FailedLogins, Fault, FilterWish, Glance,
-    JudgedMail, JudgedRow, JunkMail, Knob, Left, LinkDesk, LinkRow, LinkRules, LinkState, LinkWish, ListWish,
-    Login, LoginFilter, LoginMail, Names, Octets, Office, Outgoing, Panel, Pass, Peer, Piece, Ports, Power,
-    Printer, PrinterDeed, PrinterWish, Printers, Progress, RecentLogin, Screening, SecondFactor, SenderRow,
-    SenderWish, Shared, ShieldRow, Smarthost, Waiting, Watch,
+    Account, AccountLinks, AccountState, AliasRow, AliasWish, Appliance, Choice, Device, Devices, DkimRecord,
+    DomainRow, DomainWish, Facts, FailedLogins, Fault, FilterWish, Glance, JudgedMail, JudgedRow, JunkMail,
+    Knob, Left, LinkDesk, LinkRules, LinkWish, ListWish, Login, LoginFilter, LoginMail, Names, Octets,
+    Office, Outgoing, Panel, Pass, Peer, Piece, Ports, Power, Printer, PrinterDeed, PrinterWish, Printers,
+    Progress, RecentLogin, Screening, SecondFactor, SenderRow, SenderWish, Shared, ShieldRow, Smarthost,
+    Watch,
 };
-
-pub const CODE: &str = "K7QM-2WXZ";
-pub const ADMIN_PASSWORD: &str = "correct horse battery";
-/// Of every account.
-pub const PERSONS_PASSWORD: &str = "a person's own secret";
-
-/// What every app shows, all the time.
-pub const CODE_OF_APP: &str = "123456";
-
-fn half(inner: &Inner, pass: Pass) -> Login {
-    match inner.codes.contains(&pass.account) {
-        true => Login::Code(pass),
-        false => Login::Welcome(pass),
-    }
-}
-
-fn persons_pass(account: &Account) -> Pass {
-    Pass {
-        account: Some(account.id),
-        admin: account.admin,
-        stamp: 7,
-    }
-}
-
-#[derive(Default)]
-pub struct Inner {
-    pub progress: Progress,
-    pub admin_password: Option<Secret>,
-    pub admin_stamp: u64,
-    pub accounts: Vec<Account>,
-    pub passwords: Vec<(String, Secret)>,
-    pub failed: Vec<FailedLogin>,
-    pub screening: Screening,
-    pub shield: Vec<ShieldRow>,
-    pub names: Names,
-    pub junk: JunkMail,
-    pub knobs: Vec<Knob>,
-    pub judged: Vec<JudgedMail>,
-    pub shared: BTreeMap<String, Shared>,
-    pub pieces: Vec<Piece>,
-    pub printers: Printers,
-    pub links: Vec<LinkRow>,
-    pub links_off: bool,
-    pub link_rules: LinkRules,
-    pub link_wishes: Vec<LinkWish>,
-    pub outgoing: Vec<Waiting>,
-    pub smarthost: Option<(Smarthost, Option<Secret>)>,
-    pub simulated: bool,
-    pub keys_missing: bool,
-    pub held: u64,
-    pub devices: Devices,
-    pub office_web_only: bool,
-    /// Whose login asks for a code.
-    pub codes: Vec<Option<AccountId>>,
-    pub limits: Vec<Vec<(String, String)>>,
-    pub outside: Option<Address>,
-    /// Every change, by name: a refused request leaves no trace here.
-    pub changes: Vec<&'static str>,
-}
-
-impl Inner {
-    fn pass(&self) -> Pass {
-        Pass {
-            account: None,
-            admin: true,
-            stamp: self.admin_stamp,
-        }
-    }
-}
-
-#[derive(Clone, Default)]
-pub struct Desk(Arc<Mutex<Inner>>);
-
-impl Desk {
-    pub fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap()
-    }
-
-    /// A box whose setup is finished, with two accounts.
-    pub fn finished() -> Self {
-        let desk = Self::default();
-        {
-            let mut inner = desk.lock();
-            inner.progress = Progress {
-                admin: true,
-                office: Some(Office {
-                    domain: domain("example.com"),
-                    hostname: domain("mail.example.com"),
-                }),
-                first_account: Some("ada".to_owned()),
-                finished: true,
-            };
-            inner.admin_password = Some(Secret::new(ADMIN_PASSWORD.into()));
-            inner.links = vec![link_row(1, LinkState::Works)];
-            for (n, name) in ["ada@example.com", "bob@example.com"].into_iter().enumerate() {
-                inner.accounts.push(account(n as u64 + 1, name));
-            }
-        }
-        desk
-    }
-
-    fn change(&self, name: &'static str) -> MutexGuard<'_, Inner> {
-        let mut inner = self.lock();
-        inner.changes.push(name);
-        inner
-    }
-}
-
-fn choice() -> Choice {
-    Choice {
-        counts: vec![Count {
-            name: "new_messages",
-            words: "Messages in an hour from a new network",
-            count: 7,
-            limit: 15,
-            set: None,
-        }],
-        action: None,
-        exempt: false,
-    }
-}
-
-fn domain(text: &str) -> proto::types::Domain {
-    proto::types::Domain::parse(text).unwrap()
-}
-
-fn account(id: u64, address: &str) -> Account {
-    Account {
-        id: AccountId(id),
-        address: Address::parse(address).unwrap(),
-        admin: id == 1,
-        state: AccountState::Active,
-        created: Timestamp(1_764_000_000),
-    }
-}
-
-pub fn failed(login: &str, count: u64) -> FailedLogin {
-    FailedLogin {
-        client: "OldPhone 1".to_owned(),
-        first: Timestamp(1_763_999_000),
-        at: Timestamp(1_764_000_000),
-        ip: "203.0.113.7".parse().unwrap(),
-        protocol: Protocol::Imap,
-        login: login.to_owned(),
-        known: false,
-        mechanism: Mechanism::Plain,
-        tls: true,
-        reason: "no such account".to_owned(),
-        count,
-    }
-}
 
 impl Appliance for Desk {
     fn facts(&self) -> Facts {

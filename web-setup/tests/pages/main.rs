@@ -14,6 +14,7 @@ mod admin;
 mod browser;
 mod codes;
 mod desk;
+mod desk_state;
 mod devices;
 mod events;
 mod judging;

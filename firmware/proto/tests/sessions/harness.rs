@@ -118,7 +118,7 @@ impl<W: World> Run<W> {
                     std::mem::take(&mut connection.tls),
                     "{at}: no handshake was asked for"
                 );
-                self.give(number, Input::TlsUp { binding: false }, at);
+                self.give(number, Input::TlsUp { binding: true }, at);
             }
             "timeout" => self.give(number, Input::Timeout, at),
             "news" => self.give(number, Input::News, at),

@@ -109,7 +109,7 @@ impl World for Office {
                 domain: Domain::parse("example.com").unwrap(),
                 submission: kind == "submission",
                 tls,
-                binding: false,
+                binding: true,
                 max_size: 1000,
                 max_recipients: 100,
                 hold_until: Some(Timestamp(86_400 * 365)),
@@ -117,7 +117,7 @@ impl World for Office {
             "pop3" => Box::new(Pop3::new(pop3::Config {
                 hostname: "mx.example.com".to_owned(),
                 tls,
-                binding: false,
+                binding: true,
             })),
             _ => panic!("no such kind of connection: {kind}"),
         }
