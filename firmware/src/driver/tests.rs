@@ -80,7 +80,8 @@ async fn a_large_message_goes_through_the_card_and_comes_back_the_same() {
     caller.hear("354 Send it; end with a line of one dot.\r\n").await;
     caller.say(&message).await;
     caller.say(".\r\n").await;
-    assert!(caller.line().await.starts_with("250 "));
+    let answer = caller.line().await;
+    assert!(answer.starts_with("250 "), "{answer}");
 
     let snapshot = trial.house.store.snapshot().unwrap();
     let inbox = snapshot.mailbox(trial.anna, "INBOX").unwrap().unwrap();
