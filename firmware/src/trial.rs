@@ -23,6 +23,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+/// Where callers are.
+const STRANGER: &str = "192.0.2.9:40000";
 /// Long enough for a loaded machine, short enough to notice a hang.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 pub const PASSWORD: &str = "correct horse";
@@ -84,20 +86,29 @@ impl Trial {
     }
 
     pub fn smtp(&self) -> (Caller, JoinHandle<End>) {
-        self.connect(Protocol::Smtp, Opening::smtp)
+        self.connect(STRANGER, Protocol::Smtp, Opening::smtp)
+    }
+
+    /// From this machine: what comes from there is not judged.
+    pub fn smtp_from_here(&self) -> (Caller, JoinHandle<End>) {
+        self.connect("127.0.0.9:40000", Protocol::Smtp, Opening::smtp)
     }
 
     pub fn imap(&self) -> (Caller, JoinHandle<End>) {
-        self.connect(Protocol::Imap, Opening::imap)
+        self.connect(STRANGER, Protocol::Imap, Opening::imap)
     }
 
-    fn connect<S>(&self, protocol: Protocol, open: impl Fn(Opening) -> S) -> (Caller, JoinHandle<End>)
+    fn connect<S>(
+        &self,
+        peer: &str,
+        protocol: Protocol,
+        open: impl Fn(Opening) -> S,
+    ) -> (Caller, JoinHandle<End>)
     where
         S: Session + Send + 'static,
     {
         let (near, far) = tokio::io::duplex(256 * 1024);
-        // From this machine: what strangers send is judged elsewhere.
-        let peer: SocketAddr = "127.0.0.9:40000".parse().unwrap();
+        let peer: SocketAddr = peer.parse().unwrap();
         let ticket = self.house.sessions.enter();
         let mut facts = ConnectionFacts::new(ticket.number(), peer, peer, protocol);
         // Port 993 in effect: what is inside the TLS is under trial.

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
 
 async fn greeted(trial: &Trial) -> (Caller, tokio::task::JoinHandle<End>) {
-    let (mut caller, driven) = trial.smtp();
+    let (mut caller, driven) = trial.smtp_from_here();
     assert!(caller.line().await.starts_with("220 "));
     (caller, driven)
 }
