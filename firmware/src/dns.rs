@@ -10,7 +10,7 @@ use hickory_resolver::config::{
 };
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::proto::rr::{RData, RecordType};
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::system_conf::parse_resolv_conf;
 use mail_auth::MessageAuthenticator;
 use proto::types::Domain;
@@ -74,6 +74,19 @@ pub enum MailHost {
     Name(String),
     /// An address literal in the mail address (RFC 5321 4.1.3).
     Literal(IpAddr),
+}
+
+/// The name of a client's address, by its PTR records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReverseName {
+    /// The name has that address.
+    Confirmed(Domain),
+    /// It names a host that does not have that address.
+    Unconfirmed(String),
+    /// It has none.
+    Missing,
+    /// The name servers did not answer.
+    Unknown,
 }
 
 /// The resolver. Cheap to clone; one cache for all.
@@ -169,30 +182,41 @@ impl Dns {
         }
     }
 
-    /// The name of a client by its PTR record, confirmed by the name's own addresses. Takes three
-    /// seconds at most and remembers the answer, or that there was none, for ten minutes.
-    pub async fn name_of(&self, client: IpAddr) -> Option<Domain> {
-        if client.is_loopback() || client.is_unspecified() {
-            return None;
-        }
+    /// The name of a client's address. The answer, or that there was none, is remembered for ten
+    /// minutes.
+    pub async fn reverse_name(&self, client: IpAddr) -> ReverseName {
         if let Some(known) = self.names.get(client) {
             return known;
         }
-        let name = tokio::time::timeout(limits::NAME, self.confirmed_name(client));
-        let name = name.await.ok().flatten();
+        let asked = tokio::time::timeout(limits::NAME, self.ask_for_name(client)).await;
+        let name = asked.unwrap_or(ReverseName::Unknown);
         self.names.put(client, name.clone());
         name
     }
 
-    async fn confirmed_name(&self, client: IpAddr) -> Option<Domain> {
-        let lookup = self.resolver().ok()?.reverse_lookup(client).await.ok()?;
-        let name = lookup.answers().iter().find_map(|record| match &record.data {
+    async fn ask_for_name(&self, client: IpAddr) -> ReverseName {
+        let answers = match self.ask(&Name::from(client).to_ascii(), RecordType::PTR).await {
+            Ok(answers) => answers,
+            Err(Silence::Nothing { .. }) => return ReverseName::Missing,
+            Err(Silence::Failed(_)) => return ReverseName::Unknown,
+        };
+        let names = answers.into_iter().filter_map(|answer| match answer {
             RData::PTR(name) => Some(name.to_ascii()),
             _ => None,
-        })?;
-        let name = Domain::parse(&name).ok()?;
-        let addresses = self.addresses(name.as_str()).await.ok()?;
-        addresses.contains(&client).then_some(name)
+        });
+        let mut found = ReverseName::Missing;
+        for name in names.take(limits::NAMES_OF_ONE) {
+            let addresses = match self.addresses(&name).await {
+                Ok(addresses) => addresses,
+                Err(error) if error.is_temporary() => return ReverseName::Unknown,
+                Err(_) => Vec::new(),
+            };
+            match Domain::parse(name.trim_end_matches('.')) {
+                Ok(domain) if addresses.contains(&client) => return ReverseName::Confirmed(domain),
+                _ => found = ReverseName::Unconfirmed(name),
+            }
+        }
+        found
     }
 
     /// What asks about SPF, DKIM and DMARC, with the same servers.
@@ -243,16 +267,16 @@ impl Dns {
 
 // The names of clients that called lately.
 #[derive(Default)]
-struct Names(Mutex<HashMap<IpAddr, (Instant, Option<Domain>)>>);
+struct Names(Mutex<HashMap<IpAddr, (Instant, ReverseName)>>);
 
 impl Names {
-    fn get(&self, client: IpAddr) -> Option<Option<Domain>> {
+    fn get(&self, client: IpAddr) -> Option<ReverseName> {
         let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, name) = names.get(&client)?;
         (at.elapsed() < limits::REMEMBERED).then(|| name.clone())
     }
 
-    fn put(&self, client: IpAddr, name: Option<Domain>) {
+    fn put(&self, client: IpAddr, name: ReverseName) {
         let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if names.len() >= limits::NAMES {
             names.retain(|_, (at, _)| at.elapsed() < limits::REMEMBERED);

@@ -196,8 +196,10 @@ pub mod dns {
     pub const ANSWER: Duration = Duration::from_secs(20);
     /// Longest wait for one server before the next try.
     pub const SERVER: Duration = Duration::from_secs(4);
-    /// Longest wait for the name of a client: it decorates the Received field, no more.
-    pub const NAME: Duration = Duration::from_secs(3);
+    /// Longest wait for the name of a client.
+    pub const NAME: Duration = super::judge::CHECK;
+    /// PTR records of a client that are looked at.
+    pub const NAMES_OF_ONE: usize = 4;
     /// How long the name of a client is remembered, or that it has none.
     pub const REMEMBERED: Duration = Duration::from_secs(600);
     /// How many clients' names are remembered.

@@ -1,7 +1,7 @@
 //! The ways that domains have mail, asked of a fake name server.
 
 use anyhow::Result;
-use firmware::dns::{Dns, MailHost, NameServers, NoRoute};
+use firmware::dns::{Dns, MailHost, NameServers, NoRoute, ReverseName};
 use proto::types::Domain;
 use std::net::IpAddr;
 use tests::fake_dns::FakeDns;
@@ -97,15 +97,16 @@ async fn a_clients_name_counts_only_when_it_leads_back() -> Result<()> {
     let name = |address: &str| {
         let address = address.parse().unwrap();
         let dns = dns.clone();
-        async move { dns.name_of(address).await.map(|name| name.to_string()) }
+        async move { dns.reverse_name(address).await }
     };
-    assert_eq!(name("192.0.2.1").await.as_deref(), Some("true.example"));
-    assert_eq!(name("192.0.2.2").await, None);
-    assert_eq!(name("192.0.2.3").await, None);
-    assert_eq!(name("127.0.0.1").await, None);
+    let own = ReverseName::Confirmed(Domain::parse("true.example")?);
+    let borrowed = ReverseName::Unconfirmed("true.example.".to_owned());
+    assert_eq!(name("192.0.2.1").await, own);
+    assert_eq!(name("192.0.2.2").await, borrowed);
+    assert_eq!(name("192.0.2.3").await, ReverseName::Missing);
     let asked = server.asked().len();
-    assert_eq!(name("192.0.2.1").await.as_deref(), Some("true.example"));
-    assert_eq!(name("192.0.2.3").await, None);
+    assert_eq!(name("192.0.2.1").await, own);
+    assert_eq!(name("192.0.2.3").await, ReverseName::Missing);
     assert_eq!(
         server.asked().len(),
         asked,

@@ -54,12 +54,14 @@ pub async fn inbound(
         spool: &spool,
         at: arrival.at,
     };
-    let (name, judged) = tokio::join!(post.dns.name_of(facts.ip()), judge(post, &case));
-    let judged = judged.map_err(|error| match error {
+    let judged = judge(post, &case).await.map_err(|error| match error {
         JudgeError::Store(error) => refusal(&error),
         JudgeError::Spool(error) => unreadable(&error),
     })?;
-    let arrival = Arrival { name, ..arrival };
+    let arrival = Arrival {
+        name: judged.name.clone(),
+        ..arrival
+    };
     let placement = judged.verdict.placement;
     let verdict = arrival.record(&judged);
     if let Some(refused) = judged.refusal {

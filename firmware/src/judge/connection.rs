@@ -3,31 +3,13 @@
 
 use super::rules::{BlockList, Judging, Strictness};
 use crate::deliver::people::ascii;
-use crate::dns::{Dns, NoRoute, Silence};
+use crate::dns::{Dns, NoRoute, ReverseName, Silence};
 use crate::limits::judge as limits;
 use futures_util::future::join_all;
-use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::proto::rr::{RData, RecordType};
 use proto::types::{Address, Domain};
 use std::net::IpAddr;
 use tokio::time::timeout;
-
-/// PTR records of an address that are looked at.
-const NAMES: usize = 4;
-
-/// The name of a caller's address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReverseName {
-    /// The name has that address.
-    Confirmed(Domain),
-    /// It names a host that does not have that address.
-    Unconfirmed(String),
-    /// It has none.
-    Missing,
-    /// The name servers did not answer.
-    Unknown,
-    /// Nobody was asked.
-    Unasked,
-}
 
 /// Whether a name or domain is good for anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +45,8 @@ pub enum Listing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Surroundings {
+    /// The caller is no neighbour.
+    pub outside: bool,
     pub reverse: ReverseName,
     pub helo: Standing,
     pub sender: Standing,
@@ -79,13 +63,7 @@ pub async fn look(
     helo: &str,
     from: Option<&Address>,
 ) -> Surroundings {
-    let reverse = async {
-        if outside && judging.reverse_name != Strictness::Off {
-            patiently(reverse_name(dns, ip), ReverseName::Unknown).await
-        } else {
-            ReverseName::Unasked
-        }
-    };
+    let reverse = dns.reverse_name(ip); // a neighbour's too: the Received field names him
     let helo = async {
         if outside && judging.helo != Strictness::Off {
             patiently(host(dns, helo, ip), Standing::Unknown).await
@@ -111,6 +89,7 @@ pub async fn look(
     };
     let (reverse, helo, sender, lists) = tokio::join!(reverse, helo, sender, lists);
     Surroundings {
+        outside,
         reverse,
         helo,
         sender,
@@ -120,31 +99,6 @@ pub async fn look(
 
 async fn patiently<T>(question: impl Future<Output = T>, late: T) -> T {
     timeout(limits::CHECK, question).await.unwrap_or(late)
-}
-
-async fn reverse_name(dns: &Dns, ip: IpAddr) -> ReverseName {
-    let names = match dns.ask(&Name::from(ip).to_ascii(), RecordType::PTR).await {
-        Ok(answers) => answers,
-        Err(Silence::Nothing { .. }) => return ReverseName::Missing,
-        Err(Silence::Failed(_)) => return ReverseName::Unknown,
-    };
-    let names = names.into_iter().filter_map(|answer| match answer {
-        RData::PTR(name) => Some(name.to_ascii()),
-        _ => None,
-    });
-    let mut found = ReverseName::Missing;
-    for name in names.take(NAMES) {
-        let addresses = match dns.addresses(&name).await {
-            Ok(addresses) => addresses,
-            Err(error) if error.is_temporary() => return ReverseName::Unknown,
-            Err(_) => Vec::new(),
-        };
-        match Domain::parse(name.trim_end_matches('.')) {
-            Ok(domain) if addresses.contains(&ip) => return ReverseName::Confirmed(domain),
-            _ => found = ReverseName::Unconfirmed(name),
-        }
-    }
-    found
 }
 
 // RFC 5321 4.1.1.1: a name that resolves, or the address itself in brackets.

@@ -22,6 +22,7 @@ pub mod sender;
 
 use crate::blocking::blocking;
 use crate::deliver::{Post, people, pieces};
+use crate::dns::ReverseName;
 use crate::facts::ConnectionFacts;
 use crate::settings::Office;
 use crate::spool::Spool;
@@ -30,7 +31,7 @@ use filtering::Filtering;
 use grey::{Greyed, Visit};
 use proto::ask::Envelope;
 use proto::refusal::Refusal;
-use proto::types::Timestamp;
+use proto::types::{Domain, Timestamp};
 use rules::Judging;
 use score::Score;
 use sender::Sender;
@@ -63,6 +64,8 @@ pub struct Judged {
     pub fields: String,
     /// Who it is from, and what of that is proven.
     pub sender: Sender,
+    /// The name of the caller's address, where it leads back to it.
+    pub name: Option<Domain>,
 }
 
 /// Why nobody could judge: our fault.
@@ -128,6 +131,10 @@ pub async fn judge(post: &Post, case: &Case<'_>) -> Result<Judged, JudgeError> {
         verdict,
         refusal,
         sender,
+        name: match around.reverse {
+            ReverseName::Confirmed(name) => Some(name),
+            _ => None,
+        },
     })
 }
 
@@ -150,6 +157,7 @@ fn own(case: &Case<'_>, judging: &Judging) -> Judged {
             author: auth::author(case.top),
             ..Sender::default()
         },
+        name: None,
     }
 }
 

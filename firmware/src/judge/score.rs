@@ -20,8 +20,9 @@
 //! | pass, neutral, none, temperror | 0 | | | |
 
 use super::auth::{Dmarc, Findings, Outcome, Spf, Wish};
-use super::connection::{Listing, ReverseName, Standing, Surroundings};
+use super::connection::{Listing, Standing, Surroundings};
 use super::rules::{BlockList, Judging, Strictness};
+use crate::dns::ReverseName;
 use crate::limits::judge as limits;
 use proto::refusal::Refusal;
 use store::{Placement, Points, Reason, Verdict};
@@ -121,7 +122,9 @@ impl Score {
 
     /// What the name servers know about the caller.
     pub fn surroundings(&mut self, judging: &Judging, found: &Surroundings, helo: &str) {
-        self.reverse_name(judging, &found.reverse);
+        if found.outside && judging.reverse_name != Strictness::Off {
+            self.reverse_name(judging, &found.reverse);
+        }
         let (helo, points, words) = match found.helo {
             Standing::Nowhere => (quoted(helo), HELO, "which does not exist."),
             Standing::Unknown => (
@@ -150,7 +153,6 @@ impl Score {
                 let words = format!("The server's address has the name {name}, which leads back to it.");
                 return self.add("ptr", Points(0), words);
             }
-            ReverseName::Unasked => return,
             ReverseName::Unknown => {
                 let words = "The name of the server's address could not be found out for now (PTR).";
                 return self.add("ptr", Points(0), words);

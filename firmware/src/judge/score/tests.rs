@@ -142,6 +142,7 @@ fn around(
     list: &str,
 ) -> Surroundings {
     Surroundings {
+        outside: true,
         reverse,
         helo,
         sender,
