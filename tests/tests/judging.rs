@@ -11,7 +11,7 @@ use firmware::judge::filtering::{FILTERING, Filtering, Greylisting};
 use firmware::judge::rules::{JUDGING, Judging};
 use firmware::settings;
 use proto::refusal::Refusal;
-use proto::types::Domain;
+use proto::types::{Domain, Notify};
 use std::sync::LazyLock;
 use store::{Placement, Points};
 
@@ -319,6 +319,31 @@ async fn lists_count_or_refuse_and_a_list_that_refuses_us_does_neither() -> Resu
         ensure!(told.to_string().contains(words), "{told}");
         ensure!(told.verdict.points == Points(points), "{told}");
         ensure!(heard.is_ok() == taken, "{heard:?}");
+    }
+    Ok(())
+}
+
+// RFC 3461 lets anybody ask to be told; whoever asks in another's name must not make us write to him.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_proven_sender_is_told_that_his_mail_arrived() -> Result<()> {
+    let firm = open().await?;
+    let success = Notify::parse("SUCCESS").context("no such word")?;
+    let from = "ann@good.example";
+    let octets = message(from);
+    for (ip, octets, told) in [
+        (STRANGER, octets.clone(), 0),
+        (GOOD, octets.clone(), 1),
+        (STRANGER, signed(&octets, "good.example")?, 2),
+    ] {
+        let taken = firm.receive_asking(ip, from, BEN, &octets, success).await;
+        ensure!(taken.is_ok(), "{ip}: {taken:?}");
+        let queued = firm.house.store.snapshot()?.queue(None, 10)?;
+        ensure!(queued.len() == told, "{ip}: {queued:?}");
+        ensure!(
+            queued
+                .iter()
+                .all(|row| row.from.is_none() && row.to.to_string() == from)
+        );
     }
     Ok(())
 }

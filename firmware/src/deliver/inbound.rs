@@ -69,7 +69,11 @@ pub async fn inbound(
         post.ledger.record(verdict);
         return Err(refused);
     }
-    let told = blocking(|| notice::of_delivery(post, envelope, &spool, arrival.at))?;
+    // To tell whoever stands in MAIL FROM would let a forger have us write to strangers.
+    let told = match judged.answerable {
+        true => blocking(|| notice::of_delivery(post, envelope, &spool, arrival.at))?,
+        false => None,
+    };
     let (spool, top) = match envelope.wishes.body {
         BodyKind::Binary => blocking(|| without_binary(spool))?,
         _ => (spool, top),

@@ -66,6 +66,8 @@ pub struct Judged {
     pub sender: Sender,
     /// The name of the caller's address, where it leads back to it.
     pub name: Option<Domain>,
+    /// Whether a notice to its sender reaches whoever sent it, and no victim of a forger.
+    pub answerable: bool,
 }
 
 /// Why nobody could judge: our fault.
@@ -130,6 +132,7 @@ pub async fn judge(post: &Post, case: &Case<'_>) -> Result<Judged, JudgeError> {
         fields: fields::of(&caller, &found, &verdict),
         verdict,
         refusal,
+        answerable: case.lan || sender.envelope_is_proven(),
         sender,
         name: match around.reverse {
             ReverseName::Confirmed(name) => Some(name),
@@ -158,6 +161,7 @@ fn own(case: &Case<'_>, judging: &Judging) -> Judged {
             ..Sender::default()
         },
         name: None,
+        answerable: true,
     }
 }
 

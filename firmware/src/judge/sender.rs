@@ -54,6 +54,19 @@ impl Sender {
         self.signed.iter().any(signed) || self.spf_aligned()
     }
 
+    /// Whether MAIL FROM is proven: by SPF, or signed by its domain or one above it.
+    #[must_use]
+    pub fn envelope_is_proven(&self) -> bool {
+        let Some(envelope) = &self.envelope else {
+            return false;
+        };
+        self.spf
+            || self
+                .signed
+                .iter()
+                .any(|domain| is_within(envelope.domain(), domain))
+    }
+
     /// Whether SPF passed for the domain in From.
     #[must_use]
     pub fn spf_aligned(&self) -> bool {

@@ -17,7 +17,10 @@ use firmware::settings::{self, Office};
 use firmware::world::World;
 use proto::ask::{Answer, Envelope, Identity, Question, Want};
 use proto::refusal::Refusal;
-use proto::types::{AccountId, Address, Domain, Protocol, Secret, Timestamp, Wishes};
+use proto::types::{
+    AccountId, Address, Domain, Notify, Protocol, RecipientWishes, Secret, Timestamp, Wishes,
+};
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -133,12 +136,41 @@ impl Firm {
         self.send(facts(ip, Protocol::Smtp), from, to, message).await
     }
 
+    /// The same; the sender wants to be told as `notify` says (RFC 3461 4.1).
+    pub async fn receive_asking(
+        &self,
+        ip: &str,
+        from: &str,
+        to: &str,
+        message: &[u8],
+        notify: Notify,
+    ) -> Result<(), Refusal> {
+        let asked = RecipientWishes {
+            notify,
+            ..RecipientWishes::default()
+        };
+        let asked = BTreeMap::from([(Address::parse(to).unwrap(), asked)]);
+        self.send_asking(facts(ip, Protocol::Smtp), Some(from), &[to], message, asked)
+            .await
+    }
+
     async fn send(
         &self,
         facts: ConnectionFacts,
         from: Option<&str>,
         to: &[&str],
         message: &[u8],
+    ) -> Result<(), Refusal> {
+        self.send_asking(facts, from, to, message, BTreeMap::new()).await
+    }
+
+    async fn send_asking(
+        &self,
+        facts: ConnectionFacts,
+        from: Option<&str>,
+        to: &[&str],
+        message: &[u8],
+        asked: BTreeMap<Address, RecipientWishes>,
     ) -> Result<(), Refusal> {
         let ticket = self.house.sessions.enter();
         let mut world = World::new(Arc::clone(&self.house), self.post.clone(), facts, ticket);
@@ -161,7 +193,7 @@ impl Firm {
             from,
             to,
             wishes: Wishes::default(),
-            asked: std::collections::BTreeMap::new(),
+            asked,
         };
         match world.answer(Question::Accept(envelope), &mut Some(spool)).await {
             Answer::Refused(refusal) => Err(refusal),
