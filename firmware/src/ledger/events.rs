@@ -2,10 +2,10 @@
 
 use crate::guard::words;
 use proto::message::date;
-use proto::types::{AccountId, Address, Timestamp};
+use proto::types::{AccountId, Address, ReversePath, Timestamp};
 use serde_json::Value;
 use std::collections::HashMap;
-use store::{Event, EventKind, Snapshot, StoreError};
+use store::{Event, EventKind, NameChange, Snapshot, StoreError};
 
 /// Events read at a time.
 const PORTION: usize = 256;
@@ -61,7 +61,7 @@ pub fn page(
     };
     let kind = filter.kind.trim();
     let takes = |event: &Event| {
-        let (name, account, _) = parts(&event.kind);
+        let (name, account) = parts(&event.kind);
         (kind.is_empty() || name == kind) && of_account(account)
     };
     let mut rows = Vec::new();
@@ -81,8 +81,10 @@ pub fn page(
 }
 
 fn row(event: &Event, names: &HashMap<AccountId, String>) -> Row {
-    let (kind, account, fields) = parts(&event.kind);
-    let words = in_words(&event.kind).unwrap_or_else(|| plainly(&fields));
+    let (kind, account) = parts(&event.kind);
+    let words = of_people(&event.kind)
+        .or_else(|| of_mail(&event.kind))
+        .unwrap_or_else(|| "something that a later version wrote down".to_owned());
     let words = words.chars().map(|c| if c.is_control() { ' ' } else { c });
     Row {
         at: event.at,
@@ -92,29 +94,17 @@ fn row(event: &Event, names: &HashMap<AccountId, String>) -> Row {
     }
 }
 
-// The kind's name, the account that it is about, and all its fields.
-fn parts(kind: &EventKind) -> (String, Option<AccountId>, serde_json::Map<String, Value>) {
+// The kind's name, and the account that it is about.
+fn parts(kind: &EventKind) -> (String, Option<AccountId>) {
     let Ok(Value::Object(mut fields)) = serde_json::to_value(kind) else {
-        return (String::new(), None, serde_json::Map::new());
+        return (String::new(), None);
     };
     let name = match fields.remove("kind") {
         Some(Value::String(name)) => name,
         _ => String::new(),
     };
     let account = fields.remove("account").and_then(|id| id.as_u64()).map(AccountId);
-    (name, account, fields)
-}
-
-// Kinds of which nobody thought of a sentence.
-fn plainly(fields: &serde_json::Map<String, Value>) -> String {
-    let shown = fields.iter().filter(|(_, value)| !value.is_null());
-    let words: Vec<String> = shown
-        .map(|(name, value)| match value {
-            Value::String(text) => format!("{name} {text}"),
-            value => format!("{name} {value}"),
-        })
-        .collect();
-    words.join(", ")
+    (name, account)
 }
 
 fn times(count: u32) -> String {
@@ -135,7 +125,8 @@ fn list(addresses: &[Address]) -> String {
     }
 }
 
-fn in_words(kind: &EventKind) -> Option<String> {
+// What people did, and what was done to accounts.
+fn of_people(kind: &EventKind) -> Option<String> {
     Some(match kind {
         EventKind::LoginFailed {
             protocol,
@@ -154,8 +145,6 @@ fn in_words(kind: &EventKind) -> Option<String> {
             format!("{login} from {ip} at {protocol}{with}: {reason}{}", times(*count))
         }
         EventKind::LoginOk { protocol, ip, .. } => format!("came in from {ip} at {protocol}"),
-        EventKind::Sent { ip, to, size, .. } => format!("sent {size} octets to {} from {ip}", list(to)),
-        EventKind::Relayed { to, host, words, .. } => format!("{host} took mail for {to}: {words}"),
         EventKind::Tripped(trip) => words::numbers(trip.counter, trip.count, trip.limit),
         EventKind::Frozen { reason, held, .. } => format!("frozen: {reason}; {held} held"),
         EventKind::Unfrozen { by, .. } => format!("given back by {by}"),
@@ -195,8 +184,95 @@ fn in_words(kind: &EventKind) -> Option<String> {
         EventKind::Released { who, by } => format!("{who} was let in again by {by}"),
         EventKind::Started { version } => format!("the box started, version {version}"),
         EventKind::SettingChanged { key } => format!("the setting {key} was changed"),
+        EventKind::SecondFactor { what, by, .. } => format!("codes after the password: {what} by {by}"),
+        EventKind::NameChanged { name, done, by } => {
+            let done = match done {
+                NameChange::Added => "added",
+                NameChange::Changed => "changed",
+                NameChange::Removed => "removed",
+            };
+            format!("{name} was {done} by {by}")
+        }
         _ => return None,
     })
+}
+
+// What became of mail.
+fn of_mail(kind: &EventKind) -> Option<String> {
+    Some(match kind {
+        EventKind::Received {
+            id,
+            ip,
+            from,
+            to,
+            size,
+            ..
+        } => {
+            let (from, to) = (sender(from), list(to));
+            format!("{id}: took {size} octets from {from} for {to} from {ip}")
+        }
+        EventKind::Judged {
+            id,
+            ip,
+            from,
+            to,
+            verdict,
+            ..
+        } => {
+            let (from, to, landed) = (sender(from), list(to), verdict.placement.as_str());
+            format!(
+                "{id} from {from} for {to} from {ip}: {landed}. {}",
+                verdict.because
+            )
+        }
+        EventKind::Refused {
+            protocol,
+            ip,
+            from,
+            to,
+            words,
+        } => {
+            let to = to.as_ref().map_or_else(String::new, |to| format!(" for {to}"));
+            format!("{} at {ip} by {protocol}{to} was told: {words}", sender(from))
+        }
+        EventKind::Sent { ip, to, size, .. } => format!("sent {size} octets to {} from {ip}", list(to)),
+        EventKind::AttachmentsLinked { to, files, size, .. } => {
+            format!(
+                "{files} attachments of {size} octets stayed here, links went to {}",
+                list(to)
+            )
+        }
+        EventKind::LinkDownloaded {
+            link, recipient, ip, ..
+        } => format!("link {link} of {recipient} was used from {ip}"),
+        EventKind::LinkChanged { link, what, by, .. } => format!("link {link} was {what} by {by}"),
+        EventKind::AttachmentsRemoved { links, why } => {
+            format!("the attachments of {links} links were removed: {why}")
+        }
+        EventKind::Relayed { to, host, words, .. } => format!("{host} took mail for {to}: {words}"),
+        EventKind::Deferred { to, words, next, .. } => {
+            format!("mail for {to} waits until {}: {words}", date::format(*next))
+        }
+        EventKind::Bounced {
+            hard,
+            from,
+            to,
+            words,
+            ..
+        } => {
+            let why = if *hard {
+                "was not taken"
+            } else {
+                "could not be delivered in time"
+            };
+            format!("mail of {} for {to} {why}: {words}", sender(from))
+        }
+        _ => return None,
+    })
+}
+
+fn sender(from: &ReversePath) -> String {
+    from.as_ref().map_or_else(|| "<>".to_owned(), ToString::to_string)
 }
 
 #[cfg(test)]
@@ -250,5 +326,57 @@ mod tests {
             let (rows, _) = page(&snapshot, &Filter { account, kind }, None, 10).unwrap();
             assert_eq!(rows, []);
         }
+    }
+
+    #[test]
+    fn mail_is_told_of_in_sentences() {
+        let to = |text: &str| Address::parse(text).unwrap();
+        let (ann, bob) = (to("ann@firm.example"), to("bob@far.example"));
+        let ip = "192.0.2.9".parse().unwrap();
+        for (kind, words) in [
+            (
+                EventKind::Received {
+                    id: "x1".to_owned(),
+                    ip,
+                    from: Some(bob.clone()),
+                    to: vec![ann.clone(), to("berta@firm.example")],
+                    size: 12,
+                },
+                "x1: took 12 octets from bob@far.example for ann@firm.example and 1 more from 192.0.2.9",
+            ),
+            (
+                EventKind::Bounced {
+                    queue: proto::types::QueueId(1),
+                    account: None,
+                    hard: true,
+                    from: None,
+                    to: bob.clone(),
+                    words: "550 no".to_owned(),
+                },
+                "mail of <> for bob@far.example was not taken: 550 no",
+            ),
+            (
+                EventKind::Deferred {
+                    queue: proto::types::QueueId(1),
+                    to: bob,
+                    words: "451 later".to_owned(),
+                    next: Timestamp(0),
+                },
+                "mail for bob@far.example waits until Thu, 1 Jan 1970 00:00:00 +0000: 451 later",
+            ),
+        ] {
+            assert_eq!(of_mail(&kind).as_deref(), Some(words));
+            assert_eq!(of_people(&kind), None);
+        }
+        let kind = EventKind::NameChanged {
+            name: "second.example".to_owned(),
+            done: NameChange::Added,
+            by: "admin".to_owned(),
+        };
+        assert_eq!(
+            of_people(&kind).as_deref(),
+            Some("second.example was added by admin")
+        );
+        assert_eq!(of_mail(&kind), None);
     }
 }
