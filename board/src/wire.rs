@@ -10,7 +10,7 @@ use std::net::IpAddr;
 pub const SOCKET_ENV: &str = "PILLARBOX_BOARD_FD";
 
 /// The names in `LISTEN_FDNAMES`, with their ports.
-pub const LISTENERS: [(&str, u16); 9] = [
+pub const LISTENERS: [(&str, u16); 10] = [
     ("smtp", 25),
     ("submission", 587),
     ("submissions", 465),
@@ -20,6 +20,8 @@ pub const LISTENERS: [(&str, u16); 9] = [
     ("pop3s", 995),
     ("http", 80),
     ("https", 443),
+    // Attachments for the world, and nothing else: what a router passes on.
+    ("links", 8443),
 ];
 
 /// From `serve` to PID 1.

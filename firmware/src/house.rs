@@ -59,6 +59,8 @@ pub struct House {
     pub programs: Callers,
     /// Connections of browsers.
     pub browsers: Callers,
+    /// Connections at the door for links, apart from the office's browsers.
+    pub strangers: Callers,
     /// How far the admins were told of what the guard did.
     pub notices: notice::Seen,
     /// How many replies to that came lately.
@@ -127,6 +129,7 @@ impl House {
             servers: Callers::new(limits::SERVERS, limits::SERVERS_PER_IP),
             programs: Callers::new(limits::PROGRAMS, limits::PROGRAMS_PER_IP),
             browsers: Callers::new(limits::BROWSERS, limits::BROWSERS_PER_IP),
+            strangers: Callers::new(limits::STRANGERS, limits::STRANGERS_PER_IP),
             notices: notice::Seen::default(),
             replies: reply::Rates::default(),
             key_making: tokio::sync::Mutex::default(),

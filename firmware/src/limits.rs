@@ -17,6 +17,10 @@ pub const BROWSERS: usize = 256;
 pub const BROWSERS_PER_IP: usize = 64;
 /// Mail sessions that exist, those included that only hear that there are too many.
 pub const SESSIONS: usize = SERVERS + PROGRAMS + 256;
+/// Connections of strangers at the door for links.
+pub const STRANGERS: usize = 128;
+/// Connections of strangers from one address: a browser opens six, a downloader some more.
+pub const STRANGERS_PER_IP: usize = 24;
 /// How long a TLS handshake may take.
 pub const HANDSHAKE: Duration = Duration::from_secs(30);
 /// How long a peer may leave our octets unread.

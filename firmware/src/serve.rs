@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::control;
 use crate::deliver::{self, Post};
 use crate::dns::{Dns, NameServers};
-use crate::guard::{notice, screen, watch_accounts};
+use crate::guard::{Callers, notice, screen, watch_accounts};
 use crate::health;
 use crate::house::House;
 use crate::ledger::reports;
@@ -191,25 +191,26 @@ fn open_doors(
     closing: &watch::Receiver<bool>,
 ) -> JoinSet<()> {
     // One router for all doors of its kind: it holds the sessions.
-    let (pages, plain) = (
+    let (pages, links, plain) = (
         web_setup::router(pages.clone()),
+        web_setup::links_router(pages.clone()),
         web_setup::plain_router(pages.clone()),
     );
     let mut open = JoinSet::new();
     for door in doors {
         let (name, house, post, closing) = (door.name, Arc::clone(house), post.clone(), closing.clone());
-        let (pages, plain) = (pages.clone(), plain.clone());
+        let (pages, links, plain) = (pages.clone(), links.clone(), plain.clone());
         open.spawn(async move {
-            let gate = web::Gate {
-                callers: house.browsers.clone(),
+            let gate = |callers: &Callers| web::Gate {
+                callers: callers.clone(),
                 screen: house.screen.clone(),
             };
+            let (browsers, strangers) = (gate(&house.browsers), gate(&house.strangers));
+            let tls = Some(Arc::clone(&house.tls.web));
             let attended = match name {
-                "https" => {
-                    let tls = Arc::clone(&house.tls.web);
-                    web::serve(door.socket, Some(tls), gate, pages, closing).await
-                }
-                "http" => web::serve(door.socket, None, gate, plain, closing).await,
+                "https" => web::serve(door.socket, tls, browsers, pages, closing).await,
+                "links" => web::serve(door.socket, tls, strangers, links, closing).await,
+                "http" => web::serve(door.socket, None, browsers, plain, closing).await,
                 _ => attend(house, post, door, closing).await,
             };
             if let Err(error) = attended {

@@ -53,7 +53,7 @@ impl Bench {
     }
 
     fn address(&self) -> String {
-        format!("https://{HOST}:{}", self.pillarbox.port("https").unwrap())
+        format!("https://{HOST}:{}", self.pillarbox.port("links").unwrap())
     }
 
     fn cli(&self, args: &[&str]) -> Value {
@@ -92,7 +92,7 @@ impl Bench {
 
     /// Status and the rest of what curl printed.
     fn curl(&self, address: &str, args: &[&str]) -> (String, String) {
-        let port = self.pillarbox.port("https").unwrap();
+        let port = self.pillarbox.port("links").unwrap();
         let output = Command::new("curl")
             .args(["-sS", "-k", "-w", "\n%{http_code}", "--resolve"])
             .arg(format!("{HOST}:{port}:127.0.0.1"))

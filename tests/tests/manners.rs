@@ -73,6 +73,12 @@ fn table() -> Vec<(&'static str, Vec<u8>, &'static str)> {
             join(&[b"GET /", &long(300_000), b" HTTP/1.1\r\n\r\n"]),
             "HTTP/1.1 4",
         ),
+        (
+            "links",
+            b"GET /login HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(),
+            "HTTP/1.1 404",
+        ),
+        ("links", b"\0\xff\r\n\r\n".to_vec(), "HTTP/1.1 400"),
         ("imaps", Vec::new(), ""),
         ("smtp", Vec::new(), ""),
     ]

@@ -33,7 +33,7 @@ fn greeting(pillarbox: &Pillarbox, door: &str) -> Result<String> {
     let mut said = String::new();
     if door.ends_with('s') {
         let mut stream = tls::wrap(stream)?;
-        if door == "https" {
+        if matches!(door, "https" | "links") {
             stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
         }
         let _ = stream.read_to_string(&mut said); // however it ends
@@ -63,6 +63,7 @@ fn a_guesser_is_shut_out_at_every_door_told_why_and_let_in_again_from_the_comman
         ("imaps", "* BYE [LIMIT] Your address is blocked until "),
         ("pop3s", "-ERR [SYS/TEMP] Your address is blocked until "),
         ("https", "HTTP/1.1 429 "),
+        ("links", "HTTP/1.1 429 "),
     ] {
         let said = greeting(&pillarbox, door)?;
         ensure!(said.starts_with(begin) && said.contains(why), "{door}: {said}");

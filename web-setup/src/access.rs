@@ -244,6 +244,25 @@ pub(crate) async fn gate<A: Appliance>(
     })
 }
 
+/// Lets a request through at the door that is for links only: whoever comes, nobody is signed in.
+pub(crate) async fn link_gate<A: Appliance>(
+    State(site): State<Site<A>>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Failure> {
+    if !site.appliance.progress().await?.finished {
+        return Err(Failure::not_found());
+    }
+    let peer = request.extensions().get::<Peer>().copied();
+    request.extensions_mut().insert(Visit {
+        role: None,
+        finished: true,
+        sees_panel: false,
+        peer,
+    });
+    Ok(next.run(request).await)
+}
+
 // A browser on this machine, and nobody who comes through a proxy on it or by another name.
 fn is_here(peer: Option<Peer>, headers: &HeaderMap) -> bool {
     const PASSED_ON: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];

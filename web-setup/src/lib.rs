@@ -62,6 +62,16 @@ struct Site<A> {
     tries: Arc<claim::Tries>,
 }
 
+impl<A> Site<A> {
+    fn new(appliance: A) -> Self {
+        Self {
+            appliance,
+            sessions: Arc::default(),
+            tries: Arc::default(),
+        }
+    }
+}
+
 impl<A: Clone> Clone for Site<A> {
     fn clone(&self) -> Self {
         Self {
@@ -74,13 +84,25 @@ impl<A: Clone> Clone for Site<A> {
 
 /// The pages, to be served over TLS. The listener adds [`Peer`] to every request's extensions.
 pub fn router<A: Appliance>(appliance: A) -> Router {
-    let site = Site {
-        appliance,
-        sessions: Arc::default(),
-        tries: Arc::default(),
-    };
-    routes::<A>()
-        .route_layer(from_fn_with_state(site.clone(), access::gate::<A>))
+    let site = Site::new(appliance);
+    let routes = routes::<A>().route_layer(from_fn_with_state(site.clone(), access::gate::<A>));
+    kept_in_bounds(routes).with_state(site)
+}
+
+/// What answers at the door for strangers with links, over TLS like [`router`]: their pages and
+/// nothing else. Nobody can sign in there.
+pub fn links_router<A: Appliance>(appliance: A) -> Router {
+    let site = Site::new(appliance);
+    let routes = link_routes::<A>()
+        .route_layer(from_fn_with_state(site.clone(), access::link_gate::<A>))
+        .route("/style.css", get(pages::assets::style))
+        .route("/pillarbox.svg", get(pages::assets::icon))
+        .route("/robots.txt", get(pages::assets::robots));
+    kept_in_bounds(routes).with_state(site)
+}
+
+fn kept_in_bounds<A: Appliance>(routes: Router<Site<A>>) -> Router<Site<A>> {
+    routes
         .fallback(async || page::Failure::not_found())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(TimeoutLayer::with_status_code(
@@ -89,15 +111,15 @@ pub fn router<A: Appliance>(appliance: A) -> Router {
         ))
         .layer(CsrfLayer::new())
         .layer(map_response(page::dress))
-        .with_state(site)
 }
 
 // Each also stands in `access::ROUTES`, or is not answered.
 fn routes<A: Appliance>() -> Router<Site<A>> {
-    use pages::{assets, codes, front, me, shared, wizard};
+    use pages::{assets, codes, front, me, wizard};
     Router::new()
         .merge(account_routes())
         .merge(office_routes())
+        .merge(link_routes())
         .route("/", get(front::front::<A>))
         .route("/style.css", get(assets::style))
         .route("/pillarbox.js", get(assets::script))
@@ -118,8 +140,6 @@ fn routes<A: Appliance>() -> Router<Site<A>> {
         .route("/setup/dns", get(wizard::dns::<A>))
         .route("/setup/finish", post(wizard::finish::<A>))
         .route("/login", get(front::login_form).post(front::login::<A>))
-        .route("/l/{token}", get(shared::page::<A>).post(shared::unlock::<A>))
-        .route("/l/{token}/file", get(shared::file::<A>))
         .route("/login/code", get(front::code_form::<A>).post(front::code::<A>))
         .route("/logout", post(front::logout::<A>))
         .route("/me", get(me::account::<A>))
@@ -133,6 +153,14 @@ fn routes<A: Appliance>() -> Router<Site<A>> {
         .route("/me/codes/begin", post(codes::begin::<A>))
         .route("/me/codes/confirm", post(codes::confirm::<A>))
         .route("/me/codes/off", post(codes::off::<A>))
+}
+
+// Strangers come here, at this door and at their own.
+fn link_routes<A: Appliance>() -> Router<Site<A>> {
+    use pages::shared;
+    Router::new()
+        .route("/l/{token}", get(shared::page::<A>).post(shared::unlock::<A>))
+        .route("/l/{token}/file", get(shared::file::<A>))
 }
 
 fn account_routes<A: Appliance>() -> Router<Site<A>> {

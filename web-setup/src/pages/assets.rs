@@ -23,3 +23,11 @@ pub(crate) async fn icon() -> impl IntoResponse {
         include_str!("../../static/pillarbox.svg"),
     )
 }
+
+/// What robots read first (RFC 9309): a link's page is nobody's to keep.
+pub(crate) async fn robots() -> impl IntoResponse {
+    (
+        [(CONTENT_TYPE, "text/plain; charset=utf-8")],
+        "User-agent: *\nDisallow: /\n",
+    )
+}

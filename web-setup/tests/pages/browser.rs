@@ -42,6 +42,15 @@ impl Browser {
         }
     }
 
+    /// At the door that is only for links.
+    pub fn stranger(desk: &Desk) -> Self {
+        Self {
+            router: web_setup::links_router(desk.clone()),
+            ip: "203.0.113.9".parse().unwrap(),
+            ..Self::new(desk)
+        }
+    }
+
     pub async fn send(&mut self, request: axum::http::request::Builder, body: impl Into<Body>) -> Seen {
         let mut request = request.header(header::HOST, self.host).body(body.into()).unwrap();
         if let Some(cookie) = &self.cookie {

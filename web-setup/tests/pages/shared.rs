@@ -4,7 +4,7 @@ use crate::desk::{Browser, Desk, Seen};
 use crate::link_rows::{SHARED, shared_file};
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
-use web_setup::{Piece, Shared};
+use web_setup::{Access, Piece, ROUTES, Shared};
 
 fn desk() -> Desk {
     let desk = Desk::finished();
@@ -173,4 +173,57 @@ async fn whatever_is_wrong_with_a_link_the_answer_is_the_same() {
     );
     let unclaimed = Browser::new(&Desk::default()).get("/l/good").await;
     assert_eq!(unclaimed.to(), "/");
+}
+
+#[tokio::test]
+async fn the_door_for_links_opens_nothing_else_whoever_knocks() {
+    let desk = desk();
+    let admin = Browser::signed_in(&desk).await.cookie;
+    let mut stranger = Browser::stranger(&desk);
+    stranger.cookie = admin;
+    let nothing = stranger.get("/nothing").await;
+    assert_eq!(nothing.status, StatusCode::NOT_FOUND);
+    let open = ["/style.css", "/pillarbox.svg"];
+    for route in ROUTES
+        .iter()
+        .filter(|route| route.access != Access::Link && !open.contains(&route.path))
+    {
+        let path = route.path.replace("{id}", "1");
+        let seen = match route.method {
+            "POST" => {
+                stranger
+                    .post(&path, &[("name", "admin"), ("password", "x")])
+                    .await
+            }
+            _ => stranger.get(&path).await,
+        };
+        assert_eq!(
+            (seen.status, &seen.text),
+            (nothing.status, &nothing.text),
+            "{route:?}"
+        );
+        assert!(!seen.headers.contains_key(header::SET_COOKIE), "{route:?}");
+    }
+    for path in open {
+        assert_eq!(stranger.get(path).await.status, StatusCode::OK);
+    }
+    assert!(stranger.get("/robots.txt").await.text.contains("Disallow: /\n"));
+    assert_eq!(desk.lock().changes, [""; 0]);
+}
+
+#[tokio::test]
+async fn the_door_for_links_shows_and_unlocks_them_like_the_pages() {
+    let desk = desk();
+    let (mut stranger, mut inside) = (Browser::stranger(&desk), Browser::new(&desk));
+    for path in ["/l/good", "/l/locked", "/l/other", "/l/stopped", "/l/other/file"] {
+        let (there, here) = (stranger.get(path).await, inside.get(path).await);
+        assert_eq!((there.status, there.text), (here.status, here.text), "{path}");
+        assert_eq!(there.headers, here.headers, "{path}");
+    }
+    assert_eq!(fetch(&mut stranger, &[]).await.text.as_bytes(), SHARED);
+    let opened = stranger.post("/l/locked", &[("password", "sesame")]).await;
+    assert_eq!((opened.status, opened.to()), (StatusCode::SEE_OTHER, "/l/locked"));
+    assert_eq!(stranger.get("/l/locked/file").await.text.as_bytes(), SHARED);
+    let unclaimed = Browser::stranger(&Desk::default()).get("/l/good").await;
+    assert_eq!(unclaimed.status, StatusCode::NOT_FOUND);
 }
