@@ -20,7 +20,7 @@ use store::{EventKind, GuardAction};
 use tests::imap::Imap;
 use tests::pillarbox::{DOMAIN, Pillarbox};
 use tests::sink::{Behaviour, Sink};
-use web_setup::Appliance as _;
+use web_setup::GuardRoom as _;
 
 const ANNA: &str = "anna@firm.example";
 const BEN: &str = "ben@firm.example";

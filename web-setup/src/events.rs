@@ -1,6 +1,8 @@
 //! What the pages show of the ledger.
 
+use crate::appliance::Fault;
 use proto::types::Timestamp;
+use std::future::Future;
 
 /// Which events are wanted; what is left empty takes all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,3 +60,14 @@ pub const KINDS: &[&str] = &[
     "setting_changed",
     "started",
 ];
+
+/// What the pages ask of this room. See [`crate::Appliance`] for what holds for every method.
+pub trait EventsRoom: Send + Sync {
+    /// At most `limit` events older than `before` (all, when `None`), newest first, in words.
+    fn events(
+        &self,
+        filter: EventFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Events, Fault>> + Send;
+}

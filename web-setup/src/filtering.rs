@@ -1,6 +1,8 @@
 //! What the page of junk mail shows and sets.
 
+use crate::appliance::Fault;
 use proto::types::Timestamp;
+use std::future::Future;
 
 /// The filter, the greylist and the lists of senders.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,4 +71,22 @@ pub struct SenderWish {
     pub note: String,
     /// For how many days; `None` for ever.
     pub days: Option<u32>,
+}
+
+/// What the pages ask of this room. See [`crate::Appliance`] for what holds for every method.
+pub trait FilterRoom: Send + Sync {
+    /// The filter, the greylist and the lists of senders.
+    fn junk_mail(&self) -> impl Future<Output = Result<JunkMail, Fault>> + Send;
+
+    /// Sets how the filter and the greylist work.
+    fn set_filtering(&self, wish: FilterWish) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Forgets what the filter learnt.
+    fn forget_learnt(&self) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Puts a sender on a list.
+    fn put_sender(&self, wish: SenderWish) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Takes a sender off its list.
+    fn remove_sender(&self, who: String) -> impl Future<Output = Result<(), Fault>> + Send;
 }

@@ -1,6 +1,8 @@
 //! What the pages about judging show and set.
 
+use crate::appliance::Fault;
 use proto::types::Timestamp;
+use std::future::Future;
 
 /// One thing that may be set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,4 +56,19 @@ pub struct ReasonRow {
     pub points: String,
     /// What it is.
     pub words: String,
+}
+
+/// What the pages ask of this room. See [`crate::Appliance`] for what holds for every method.
+pub trait JudgeRoom: Send + Sync {
+    /// How mail is judged.
+    fn judging(&self) -> impl Future<Output = Result<Vec<Knob>, Fault>> + Send;
+
+    /// Sets how mail is judged: names of knobs with values, all or none.
+    fn set_judging(&self, values: Vec<(String, String)>) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// The last messages that were judged, the newest first.
+    fn judged(&self) -> impl Future<Output = Result<Vec<JudgedRow>, Fault>> + Send;
+
+    /// Why a message is where it is.
+    fn explanation(&self, id: String) -> impl Future<Output = Result<JudgedMail, Fault>> + Send;
 }

@@ -4,6 +4,7 @@
 //! Knows no board and no store: [`Appliance`] is what it asks.
 
 mod access;
+mod accounts;
 mod appliance;
 mod claim;
 mod devices;
@@ -12,33 +13,40 @@ mod events;
 mod filtering;
 mod judging;
 mod links;
+mod logins;
 mod names;
 mod page;
 mod pages;
 mod printers;
 mod rules;
+mod screening;
+mod sending;
 mod sessions;
+mod sign_in;
 mod watch;
 
 pub use access::{Access, ROUTES, Route};
+pub use accounts::{Account, AccountState, AccountsRoom};
 pub use appliance::{
-    Account, AccountState, Appliance, BlockedRow, DkimRecord, Facts, FailedLogin, FailedLogins, Fault,
-    Glance, ListEntry, ListWish, Login, LoginFilter, LoginMail, Office, Outgoing, Panel, Pass, Peer, Ports,
-    Power, Progress, Protection, RecentLogin, Rule, Screening, SecondFactor, ShieldRow, Smarthost, Waiting,
+    Appliance, DkimRecord, Facts, Fault, Glance, Office, Panel, Peer, Ports, Power, Progress,
 };
-
-pub use devices::{Device, Devices};
-pub use events::{EventFilter, EventRow, Events};
-pub use filtering::{FilterWish, GreyRow, JunkMail, SenderRow, SenderWish};
-pub use judging::{JudgedMail, JudgedRow, Knob, ReasonRow};
+pub use devices::{Device, Devices, DevicesRoom};
+pub use events::{EventFilter, EventRow, Events, EventsRoom};
+pub use filtering::{FilterRoom, FilterWish, GreyRow, JunkMail, SenderRow, SenderWish};
+pub use judging::{JudgeRoom, JudgedMail, JudgedRow, Knob, ReasonRow};
 pub use links::{
-    AccountLinks, LinkDesk, LinkRow, LinkRules, LinkState, LinkWish, Octets, Piece, Shared, SharedFile,
+    AccountLinks, LinkDesk, LinkRow, LinkRules, LinkState, LinkWish, LinksRoom, Octets, Piece, Shared,
+    SharedFile,
 };
-pub use names::{AliasRow, AliasWish, DomainRow, DomainWish, Names};
+pub use logins::{FailedLogin, FailedLogins, LoginFilter, LoginMail, LoginsRoom, RecentLogin};
+pub use names::{AliasRow, AliasWish, DomainRow, DomainWish, Names, NamesRoom};
 pub use page::blocked;
-pub use printers::{Printer, PrinterDeed, PrinterWish, Printers, Tried};
+pub use printers::{Printer, PrinterDeed, PrinterWish, Printers, PrintersRoom, Tried};
 pub use rules::good_password;
-pub use watch::{Choice, Count, Finding, Left, Watch};
+pub use screening::{BlockedRow, ListEntry, ListWish, Rule, ScreenRoom, Screening, ShieldRow};
+pub use sending::{Outgoing, Protection, SendingRoom, Smarthost, Waiting};
+pub use sign_in::{Login, Pass, SecondFactor, SignInRoom};
+pub use watch::{Choice, Count, Finding, GuardRoom, Left, Watch};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

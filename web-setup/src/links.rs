@@ -1,7 +1,9 @@
 //! Links to attachments, as strangers, senders and admins see them.
 
+use crate::appliance::{Fault, Peer};
 use axum::body::Body;
-use proto::types::{AccountId, Address, Timestamp};
+use proto::types::{AccountId, Address, Secret, Timestamp};
+use std::future::Future;
 
 /// What somebody finds at a link's address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,4 +141,52 @@ pub struct LinkDesk {
     pub free: u64,
     /// Each account, and whether its attachments become links.
     pub accounts: Vec<(AccountId, Address, bool)>,
+}
+
+/// What the pages ask of this room. See [`crate::Appliance`] for what holds for every method.
+pub trait LinksRoom: Send + Sync {
+    /// Everything about links.
+    fn links(&self) -> impl Future<Output = Result<LinkDesk, Fault>> + Send;
+
+    /// Sets when attachments become links.
+    fn set_link_rules(&self, rules: LinkRules) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Sets it for one account.
+    fn switch_links(&self, id: AccountId, on: bool) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// The links of an account, the newest first.
+    fn account_links(&self, id: AccountId) -> impl Future<Output = Result<AccountLinks, Fault>> + Send;
+
+    /// Changes a link of that account.
+    fn change_link(
+        &self,
+        id: AccountId,
+        link: u64,
+        wish: LinkWish,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// What a stranger finds under a link's token; `key` says that its password was given. Whoever finds
+    /// nothing is counted and waits.
+    fn shared_link(
+        &self,
+        peer: Peer,
+        token: String,
+        key: Option<String>,
+    ) -> impl Future<Output = Result<Shared, Fault>> + Send;
+
+    /// Compares a link's password; the key, if it is right.
+    fn unlock_link(
+        &self,
+        peer: Peer,
+        token: String,
+        password: Secret,
+    ) -> impl Future<Output = Result<Option<String>, Fault>> + Send;
+
+    /// Octets of a link's file, which was found just before.
+    fn read_link(
+        &self,
+        peer: Peer,
+        link: u64,
+        piece: Piece,
+    ) -> impl Future<Output = Result<Octets, Fault>> + Send;
 }

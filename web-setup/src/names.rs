@@ -1,7 +1,8 @@
 //! Domains and aliases, as the pages see them.
 
-use crate::appliance::DkimRecord;
+use crate::appliance::{DkimRecord, Fault};
 use proto::types::{Address, Domain};
+use std::future::Future;
 
 /// All names of the box.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,4 +61,28 @@ pub struct DomainWish {
     pub same_names: bool,
     /// Who gets what nobody else gets; empty for nobody.
     pub catch_all: String,
+}
+
+/// What the pages ask of this room. See [`crate::Appliance`] for what holds for every method.
+pub trait NamesRoom: Send + Sync {
+    /// Domains and aliases. Asking starts the making of keys that are missing, in the background.
+    fn names(&self) -> impl Future<Output = Result<Names, Fault>> + Send;
+
+    /// Takes mail for one more domain.
+    fn add_domain(&self, domain: String, same_names: bool) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Sets a domain's rules.
+    fn set_domain(&self, wish: DomainWish) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Takes no more mail for a domain; refused while it has accounts or aliases.
+    fn remove_domain(&self, domain: String) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Makes an alias, or changes the one with its address.
+    fn put_alias(&self, wish: AliasWish) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Removes an alias.
+    fn remove_alias(&self, address: String) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Sets what may stand behind a name, as typed: a sign, or `off`.
+    fn set_plus(&self, separator: String) -> impl Future<Output = Result<(), Fault>> + Send;
 }

@@ -1,6 +1,8 @@
 //! What the pages show of printers and scanners that send without a login.
 
+use crate::appliance::Fault;
 use proto::types::{AccountId, Address, Timestamp};
+use std::future::Future;
 use std::net::IpAddr;
 
 /// Printers, and who would be one.
@@ -76,4 +78,20 @@ pub enum PrinterDeed {
     Discard,
     /// It is forgotten.
     Remove,
+}
+
+/// What the pages ask of this room. See [`crate::Appliance`] for what holds for every method.
+pub trait PrintersRoom: Send + Sync {
+    /// Printers and scanners, and who would be one.
+    fn printers(&self) -> impl Future<Output = Result<Printers, Fault>> + Send;
+
+    /// Lets a printer send without a login.
+    fn allow_printer(&self, wish: PrinterWish) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Does something with a printer.
+    fn act_on_printer(
+        &self,
+        id: AccountId,
+        deed: PrinterDeed,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
 }

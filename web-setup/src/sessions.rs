@@ -1,7 +1,7 @@
 //! Who is signed in. A session lives in memory: after a restart people sign in again, and a
 //! stolen card holds no usable cookie.
 
-use crate::appliance::Pass;
+use crate::sign_in::Pass;
 use axum::http::{HeaderMap, header};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

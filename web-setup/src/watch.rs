@@ -1,6 +1,8 @@
 //! What the pages show of the guard.
 
-use proto::types::{Address, Timestamp};
+use crate::appliance::Fault;
+use proto::types::{AccountId, Address, Timestamp};
+use std::future::Future;
 
 /// Something that is counted, and how much of it is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,4 +71,43 @@ pub struct Watch {
     pub choice: Choice,
     /// An admin's address outside of the box that notices go to.
     pub outside: Option<Address>,
+}
+
+/// What the pages ask of this room. See [`crate::Appliance`] for what holds for every method.
+pub trait GuardRoom: Send + Sync {
+    /// What the guard knows of an account.
+    fn watch(&self, id: AccountId) -> impl Future<Output = Result<Watch, Fault>> + Send;
+
+    /// What the office's accounts may send.
+    fn limits(&self) -> impl Future<Output = Result<Choice, Fault>> + Send;
+
+    /// Changes limits, of the office or of one account: all of it or, with the reason, nothing.
+    fn set_limits(
+        &self,
+        id: Option<AccountId>,
+        changes: Vec<(String, String)>,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Lets an account's held mail go.
+    fn release_held(&self, id: AccountId) -> impl Future<Output = Result<u64, Fault>> + Send;
+
+    /// Drops an account's held mail.
+    fn discard_held(&self, id: AccountId) -> impl Future<Output = Result<u64, Fault>> + Send;
+
+    /// Sends an admin's notices to this address outside of the box too; `None`: no longer. Refused
+    /// with the reason.
+    fn set_outside(
+        &self,
+        id: AccountId,
+        address: Option<Address>,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// The admin has seen that the account is frozen.
+    fn acknowledge(&self, id: AccountId) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Freezes an account: no login anywhere, sessions cut, mail to it still accepted.
+    fn freeze(&self, id: AccountId, reason: String) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Gives a frozen account back.
+    fn unfreeze(&self, id: AccountId) -> impl Future<Output = Result<(), Fault>> + Send;
 }

@@ -1,6 +1,6 @@
 //! The filter, the greylist and the lists of senders as their page sees them.
 
-use super::fault;
+use super::{Appliance, fault};
 use crate::house::House;
 use crate::judge::admin::{self, AdminError};
 use crate::judge::filtering::Filtering;
@@ -86,4 +86,26 @@ pub(super) async fn remove(house: &House, who: &str) -> Result<(), Fault> {
 
 pub(super) async fn forget(house: &House) -> Result<(), Fault> {
     Ok(admin::forget(house).await?)
+}
+
+impl web_setup::FilterRoom for Appliance {
+    async fn junk_mail(&self) -> Result<web_setup::JunkMail, Fault> {
+        shown(self.house())
+    }
+
+    async fn set_filtering(&self, wish: web_setup::FilterWish) -> Result<(), Fault> {
+        set(self.house(), &wish).await
+    }
+
+    async fn forget_learnt(&self) -> Result<(), Fault> {
+        forget(self.house()).await
+    }
+
+    async fn put_sender(&self, wish: web_setup::SenderWish) -> Result<(), Fault> {
+        put(self.house(), &wish).await
+    }
+
+    async fn remove_sender(&self, who: String) -> Result<(), Fault> {
+        remove(self.house(), &who).await
+    }
 }

@@ -1,6 +1,6 @@
 //! Judging as its pages see it.
 
-use super::fault;
+use super::{Appliance, fault};
 use crate::blocking::blocking;
 use crate::house::House;
 use crate::judge::admin;
@@ -59,5 +59,23 @@ fn row(told: &Explanation) -> JudgedRow {
         to: to.join(", "),
         place: told.place().to_owned(),
         points: told.verdict.points.to_string(),
+    }
+}
+
+impl web_setup::JudgeRoom for Appliance {
+    async fn judging(&self) -> Result<Vec<web_setup::Knob>, Fault> {
+        knobs(self.house())
+    }
+
+    async fn set_judging(&self, values: Vec<(String, String)>) -> Result<(), Fault> {
+        set(self.house(), &values).await
+    }
+
+    async fn judged(&self) -> Result<Vec<web_setup::JudgedRow>, Fault> {
+        latest(self.house()).await
+    }
+
+    async fn explanation(&self, id: String) -> Result<web_setup::JudgedMail, Fault> {
+        explanation(self.house(), id).await
     }
 }

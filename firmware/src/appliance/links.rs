@@ -1,12 +1,13 @@
 //! Links to attachments as the pages see them.
 
-use super::fault;
+use super::{Appliance, fault};
 use crate::house::House;
 use crate::links::{Found, Rules, Wish, WishError, in_megabytes, megabytes};
 use proto::types::{AccountId, Secret, Timestamp};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use store::{Link, LinkId};
+use web_setup::Peer;
 use web_setup::{
     AccountLinks, Fault, LinkDesk, LinkRow, LinkRules, LinkState, LinkWish, Octets, Piece, Shared, SharedFile,
 };
@@ -180,5 +181,44 @@ fn row(link: Link, now: Timestamp) -> LinkRow {
         locked: link.password_hash.is_some(),
         downloads: link.downloads,
         last_download: link.last_download,
+    }
+}
+
+impl web_setup::LinksRoom for Appliance {
+    async fn links(&self) -> Result<LinkDesk, Fault> {
+        desk(self.house())
+    }
+
+    async fn set_link_rules(&self, rules: LinkRules) -> Result<(), Fault> {
+        set(self.house(), rules).await
+    }
+
+    async fn switch_links(&self, id: AccountId, on: bool) -> Result<(), Fault> {
+        switch(self.house(), id, on).await
+    }
+
+    async fn account_links(&self, id: AccountId) -> Result<AccountLinks, Fault> {
+        of_account(self.house(), id)
+    }
+
+    async fn change_link(&self, id: AccountId, link: u64, wish: LinkWish) -> Result<(), Fault> {
+        change(self.house(), id, link, wish).await
+    }
+
+    async fn shared_link(&self, peer: Peer, token: String, key: Option<String>) -> Result<Shared, Fault> {
+        shared(self.house(), peer.0, &token, key.as_deref()).await
+    }
+
+    async fn unlock_link(
+        &self,
+        peer: Peer,
+        token: String,
+        password: Secret,
+    ) -> Result<Option<String>, Fault> {
+        unlock(self.house(), peer.0, &token, &password).await
+    }
+
+    async fn read_link(&self, peer: Peer, link: u64, piece: Piece) -> Result<Octets, Fault> {
+        read(self.house(), peer.0, link, piece).await
     }
 }

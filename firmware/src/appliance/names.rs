@@ -1,6 +1,6 @@
 //! Domains and aliases as their page sees them.
 
-use super::{BY, fault, records};
+use super::{Appliance, BY, fault, records};
 use crate::dkim::Keys;
 use crate::house::House;
 use crate::names::{self, NameError};
@@ -86,5 +86,35 @@ fn refused(error: NameError) -> Fault {
     match error {
         NameError::Words(words) => Fault::Refused(words),
         NameError::Store(error) => fault(error),
+    }
+}
+
+impl web_setup::NamesRoom for Appliance {
+    async fn names(&self) -> Result<web_setup::Names, Fault> {
+        shown(&self.0.house)
+    }
+
+    async fn add_domain(&self, domain: String, same_names: bool) -> Result<(), Fault> {
+        add_domain(&self.0.house, &domain, same_names).await
+    }
+
+    async fn set_domain(&self, wish: web_setup::DomainWish) -> Result<(), Fault> {
+        set_domain(self.house(), wish).await
+    }
+
+    async fn remove_domain(&self, domain: String) -> Result<(), Fault> {
+        remove_domain(self.house(), &domain).await
+    }
+
+    async fn put_alias(&self, wish: web_setup::AliasWish) -> Result<(), Fault> {
+        put_alias(self.house(), wish).await
+    }
+
+    async fn remove_alias(&self, address: String) -> Result<(), Fault> {
+        remove_alias(self.house(), &address).await
+    }
+
+    async fn set_plus(&self, separator: String) -> Result<(), Fault> {
+        set_plus(self.house(), &separator).await
     }
 }

@@ -1,7 +1,11 @@
 //! Outgoing mail for its page: what waits, and the server that passes it on.
 
+use super::{Appliance, fault};
+use crate::blocking::blocking;
+use crate::house::House;
 use crate::settings::{self, SmarthostTls};
 use proto::types::Secret;
+use store::EventKind;
 use store::{QueueItem, Snapshot, Store, StoreError};
 use web_setup::{Fault, Outgoing, Protection, Smarthost, Waiting};
 
@@ -97,4 +101,34 @@ fn stored_password(store: &Store, smarthost: &Smarthost) -> Result<Option<String
 
 fn refused(words: &str) -> Fault {
     Fault::Refused(words.to_owned())
+}
+
+impl web_setup::SendingRoom for Appliance {
+    async fn outgoing(&self, limit: usize) -> Result<Outgoing, Fault> {
+        let house = self.house();
+        blocking(|| waiting(&house.store.snapshot()?, limit)).map_err(fault)
+    }
+
+    async fn smarthost(&self) -> Result<Option<Smarthost>, Fault> {
+        let house = self.house();
+        blocking(|| shown(&house.store.snapshot()?)).map_err(fault)
+    }
+
+    async fn send_through(&self, smarthost: Smarthost, password: Option<Secret>) -> Result<(), Fault> {
+        let House { store, ledger, .. } = self.house();
+        keep(store, smarthost, password).await?;
+        ledger.record(EventKind::SettingChanged {
+            key: settings::SMARTHOST.to_owned(),
+        });
+        Ok(())
+    }
+
+    async fn send_directly(&self) -> Result<(), Fault> {
+        let House { store, ledger, .. } = self.house();
+        store.remove_setting(settings::SMARTHOST).await.map_err(fault)?;
+        ledger.record(EventKind::SettingChanged {
+            key: settings::SMARTHOST.to_owned(),
+        });
+        Ok(())
+    }
 }

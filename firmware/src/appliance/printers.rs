@@ -1,6 +1,6 @@
 //! Printers and scanners as their page sees them.
 
-use super::{BY, fault};
+use super::{Appliance, BY, fault};
 use crate::deliver::people;
 use crate::guard::printers;
 use crate::house::House;
@@ -79,4 +79,18 @@ pub(super) async fn act(house: &House, id: AccountId, deed: PrinterDeed) -> Resu
         PrinterDeed::Remove => printers::remove(house, id, BY).await,
     }
     .map_err(fault)
+}
+
+impl web_setup::PrintersRoom for Appliance {
+    async fn printers(&self) -> Result<web_setup::Printers, Fault> {
+        all(self.house()).await
+    }
+
+    async fn allow_printer(&self, wish: web_setup::PrinterWish) -> Result<(), Fault> {
+        allow(self.house(), wish).await
+    }
+
+    async fn act_on_printer(&self, id: AccountId, deed: web_setup::PrinterDeed) -> Result<(), Fault> {
+        act(self.house(), id, deed).await
+    }
 }

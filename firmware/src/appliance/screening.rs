@@ -1,14 +1,12 @@
 //! Who is shut out, and by which rules, as the pages and the command line see it.
 
-use super::fault;
+use super::{Appliance, BY, fault};
 use crate::guard::Network;
 use crate::guard::screen::{List, Screening, SettingError, Subject};
 use crate::house::House;
-use crate::ledger::reports::{self, FAILED_LOGIN_MAIL, FailedLoginMail};
-use crate::settings;
 use proto::types::Timestamp;
 use std::collections::BTreeMap;
-use web_setup::{BlockedRow, Fault, ListEntry, ListWish, LoginMail, Rule};
+use web_setup::{BlockedRow, Fault, ListEntry, ListWish, Rule};
 
 /// Seconds of an hour.
 const HOUR: i64 = 3600;
@@ -86,21 +84,6 @@ pub(super) async fn set(house: &House, values: &BTreeMap<String, String>) -> Res
     Ok(house.screen.set_rules(rules).await?)
 }
 
-pub(super) fn mail(house: &House) -> Result<LoginMail, Fault> {
-    let snapshot = house.store.snapshot().map_err(fault)?;
-    let set: Option<FailedLoginMail> = settings::read(&snapshot, FAILED_LOGIN_MAIL).map_err(fault)?;
-    let FailedLoginMail { mode, threshold } = set.unwrap_or_default();
-    Ok(LoginMail {
-        mode: mode.name().to_owned(),
-        threshold,
-    })
-}
-
-pub(super) async fn set_mail(house: &House, mail: &LoginMail) -> Result<(), Fault> {
-    let setting = FailedLoginMail::new(&mail.mode, mail.threshold).map_err(Fault::Refused)?;
-    reports::set(house, setting).await.map_err(fault)
-}
-
 const fn list(allow: bool) -> List {
     if allow { List::Allow } else { List::Block }
 }
@@ -108,4 +91,38 @@ const fn list(allow: bool) -> List {
 fn network(text: &str) -> Result<Network, Fault> {
     text.parse()
         .map_err(|error| Fault::Refused(format!("Please {error}.")))
+}
+
+impl web_setup::ScreenRoom for Appliance {
+    async fn screening(&self) -> Result<web_setup::Screening, Fault> {
+        shown(self.house())
+    }
+
+    async fn release(&self, who: String) -> Result<(), Fault> {
+        release(self.house(), &who, BY)
+    }
+
+    async fn put_on_list(&self, wish: web_setup::ListWish) -> Result<(), Fault> {
+        put(self.house(), wish).await
+    }
+
+    async fn take_off_list(&self, allow: bool, network: String) -> Result<(), Fault> {
+        remove(self.house(), allow, &network).await
+    }
+
+    async fn shield(&self) -> Result<Vec<web_setup::ShieldRow>, Fault> {
+        super::shield::rows(self.house())
+    }
+
+    async fn set_shield(&self, domain: String, networks: String) -> Result<(), Fault> {
+        super::shield::set(self.house(), &domain, &networks).await
+    }
+
+    async fn remove_shield(&self, domain: String) -> Result<(), Fault> {
+        super::shield::remove(self.house(), &domain).await
+    }
+
+    async fn set_screening(&self, values: BTreeMap<String, String>) -> Result<(), Fault> {
+        set(self.house(), &values).await
+    }
 }

@@ -4,10 +4,13 @@ use super::*;
 use crate::board_link::Board;
 use crate::clock::Clock;
 use proto::types::{Domain, Timestamp};
+use proto::types::{Mechanism, Protocol};
 use std::collections::BTreeMap;
 use store::EventKind;
-use web_setup::Appliance as _;
-use web_setup::LoginFilter;
+use web_setup::{
+    AccountsRoom as _, Appliance as _, FailedLogins, GuardRoom as _, Login, LoginFilter, LoginsRoom as _,
+    Peer, ScreenRoom as _, SendingRoom as _, SignInRoom as _,
+};
 
 const NOW: i64 = 1_764_000_000;
 

@@ -1,11 +1,17 @@
 //! The guard as the pages show it.
 
+use super::{Appliance, BY, LAST_ADMIN, fault};
+use crate::blocking::blocking;
+use crate::guard;
 use crate::guard::report::{history, report};
 use crate::guard::rules::{Allowed, COUNTERS, Chosen, label, name};
 use crate::guard::{notice, words};
 use crate::house::House;
 use proto::types::AccountId;
+use proto::types::Address;
+use store::FreezeOutcome;
 use store::{Counter, GuardAction, StoreError, Trip};
+use web_setup::Fault;
 use web_setup::{Choice, Count, Finding, Left, Watch};
 
 /// What the guard knows of an account.
@@ -68,5 +74,57 @@ fn finding(trip: &Trip) -> Finding {
         words: words::numbers(trip.counter, trip.count, trip.limit),
         networks: trip.networks.clone(),
         recipients: trip.recipients.iter().map(ToString::to_string).collect(),
+    }
+}
+
+impl web_setup::GuardRoom for Appliance {
+    async fn watch(&self, id: AccountId) -> Result<Watch, Fault> {
+        self.house().ledger.flush().await;
+        blocking(|| of(self.house(), id)).map_err(fault)
+    }
+
+    async fn limits(&self) -> Result<Choice, Fault> {
+        office(self.house()).map_err(fault)
+    }
+
+    async fn set_limits(&self, id: Option<AccountId>, changes: Vec<(String, String)>) -> Result<(), Fault> {
+        let set = self.house().guard.set_rules(id, &changes).await;
+        set.map_err(Fault::Refused)
+    }
+
+    async fn release_held(&self, id: AccountId) -> Result<u64, Fault> {
+        let released = self.house().guard.release(id, BY.to_owned()).await;
+        released.map_err(fault)
+    }
+
+    async fn discard_held(&self, id: AccountId) -> Result<u64, Fault> {
+        let discarded = self.house().guard.discard(id, BY.to_owned()).await;
+        discarded.map_err(fault)
+    }
+
+    async fn set_outside(&self, id: AccountId, address: Option<Address>) -> Result<(), Fault> {
+        let house = self.house();
+        let account = house.store.snapshot().and_then(|snapshot| snapshot.account(id));
+        let account = account.map_err(fault)?.ok_or(Fault::Gone)?;
+        let set = guard::notice::set_outside(house, &account, address).await;
+        set.map_err(|error| Fault::Refused(format!("{error:#}.")))
+    }
+
+    async fn acknowledge(&self, id: AccountId) -> Result<(), Fault> {
+        let seen = self.house().guard.acknowledge(id, BY.to_owned()).await;
+        seen.map(drop).map_err(fault)
+    }
+
+    async fn freeze(&self, id: AccountId, reason: String) -> Result<(), Fault> {
+        let outcome = self.house().guard.freeze(id, reason).await.map_err(fault)?;
+        match outcome {
+            FreezeOutcome::Limited { .. } => Err(Fault::Refused(LAST_ADMIN.to_owned())),
+            FreezeOutcome::Frozen { .. } | FreezeOutcome::Already => Ok(()),
+        }
+    }
+
+    async fn unfreeze(&self, id: AccountId) -> Result<(), Fault> {
+        let unfrozen = self.house().guard.unfreeze(id, BY.to_owned()).await;
+        unfrozen.map(drop).map_err(fault)
     }
 }

@@ -2,7 +2,8 @@
 
 use super::guard::WatchView;
 use crate::Site;
-use crate::appliance::{Account, AccountState, Appliance, Fault, Office};
+use crate::accounts::{Account, AccountState};
+use crate::appliance::{Appliance, Fault, Office};
 use crate::page::{Failure, Frame, Moment, Page, Posted, Tab, secret, show, show_again};
 use crate::rules;
 use askama::Template;

@@ -1,8 +1,9 @@
 //! Who is shut out, and by which rules.
 
 use crate::Site;
-use crate::appliance::{Appliance, BlockedRow, Fault, ListEntry, ListWish, Rule};
+use crate::appliance::{Appliance, Fault};
 use crate::page::{Frame, Moment, Page, Posted, Tab, show, show_again};
+use crate::screening::{BlockedRow, ListEntry, ListWish, Rule};
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect};

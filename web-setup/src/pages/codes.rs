@@ -3,9 +3,10 @@
 use super::accounts::find;
 use crate::Site;
 use crate::access::Visit;
-use crate::appliance::{Appliance, Fault, Login, Pass, Peer};
+use crate::appliance::{Appliance, Fault, Peer};
 use crate::page::{Failure, Frame, Moment, Page, Posted, Tab, secret, show, show_again};
 use crate::sessions::Role;
+use crate::sign_in::{Login, Pass};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query, State};

@@ -2,7 +2,8 @@
 
 use super::accounts::find;
 use crate::Site;
-use crate::appliance::{Account, Appliance, Fault};
+use crate::accounts::Account;
+use crate::appliance::{Appliance, Fault};
 use crate::devices::Device;
 use crate::page::{Failure, Frame, Moment, Page, Posted, Tab, show, show_again};
 use askama::Template;

@@ -1,7 +1,8 @@
 //! Who tried to get in and could not.
 
 use crate::Site;
-use crate::appliance::{Appliance, FailedLogin, LoginFilter, LoginMail};
+use crate::appliance::Appliance;
+use crate::logins::{FailedLogin, LoginFilter, LoginMail};
 use crate::page::{Frame, Moment, Page, Posted, Tab, show};
 use askama::Template;
 use axum::extract::{Query, State};

@@ -2,11 +2,12 @@
 
 use crate::Site;
 use crate::access::Visit;
-use crate::appliance::{Appliance, Login, Panel, Pass, Peer};
+use crate::appliance::{Appliance, Panel, Peer};
 use crate::claim::Try;
 use crate::page::{Failure, Frame, Page, Posted, secret, short_fingerprint, show, show_again, show_as};
 use crate::pages::overview::PanelView;
 use crate::sessions::Role;
+use crate::sign_in::{Login, Pass};
 use askama::Template;
 use axum::Extension;
 use axum::extract::State;

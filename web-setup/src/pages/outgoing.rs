@@ -1,9 +1,10 @@
 //! Mail on its way out: what waits, and by which way it leaves.
 
 use crate::Site;
-use crate::appliance::{Appliance, Fault, Protection, Smarthost, Waiting};
+use crate::appliance::{Appliance, Fault};
 use crate::page::{Frame, Moment, Page, Posted, Tab, secret, show, show_again};
 use crate::rules;
+use crate::sending::{Protection, Smarthost, Waiting};
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect};

@@ -2,11 +2,12 @@
 
 use crate::Site;
 use crate::access::Visit;
-use crate::appliance::{Appliance, Login, Peer};
+use crate::appliance::{Appliance, Peer};
 use crate::page::{Frame, Page, Posted, Tab, secret, show, show_again};
 use crate::pages::front::signed_in;
 use crate::rules;
 use crate::sessions::Role;
+use crate::sign_in::Login;
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Query, State};

@@ -1,7 +1,8 @@
 //! How to set up Thunderbird, Outlook and phones.
 
 use crate::Site;
-use crate::appliance::{Account, Appliance, Fault, Ports};
+use crate::accounts::Account;
+use crate::appliance::{Appliance, Fault, Ports};
 use crate::page::{Failure, Frame, Page, Posted, Tab, short_fingerprint, show};
 use askama::Template;
 use axum::extract::{Query, State};

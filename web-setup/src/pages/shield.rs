@@ -1,8 +1,9 @@
 //! From where mail may claim a domain without a login.
 
 use crate::Site;
-use crate::appliance::{Appliance, Fault, ShieldRow};
+use crate::appliance::{Appliance, Fault};
 use crate::page::{Frame, Page, Posted, Tab, show, show_again};
+use crate::screening::ShieldRow;
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect};
