@@ -27,14 +27,39 @@ pub enum Behaviour {
     InjectBeforeTls,
     /// Offers STARTTLS and hangs up in the handshake.
     DropTls,
+    /// As `Accept`, and hangs up right after the handshake.
+    DropAfterTls,
+    /// Hangs up instead of answering RCPT.
+    HangUpAtRcpt,
+    /// Says 421 to RCPT and hangs up.
+    LeaveAtRcpt,
+    /// Hangs up after its 354.
+    HangUpAtData,
     /// Says 421 in the middle of the message and hangs up.
     HangUpInData,
+    /// Says 552 in the middle of the message and hangs up.
+    TooBig,
     /// Refuses every recipient for good.
     Reject,
-    /// Refuses recipients that start with `no`.
+    /// Refuses recipients that start with `no`, and those with `later` for now; names the limit of two
+    /// recipients at once, and keeps to it.
     RejectSome,
     /// Refuses the message for good after its final dot.
     RejectAtEnd,
+    /// As `RejectSome`, and refuses the message for good after its final dot.
+    RejectSomeAndAtEnd,
+    /// Takes the message and hangs up instead of saying so.
+    TakeInSilence,
+    /// Names the limit of two recipients at once, takes one message and hangs up.
+    TakeOne,
+    /// Says twice yes to MAIL, so that each later answer is taken for the one before.
+    OutOfStep,
+    /// Says that it has taken the message before it has seen it, and refuses it then.
+    YesTooSoon,
+    /// Sends its answers slowly: 200 octets in a second.
+    Tarpit,
+    /// Answers RCPT with lines that never end.
+    Endless,
     /// Reads the whole message and then says nothing.
     Stall,
     /// Says now and then something else than it means; the number decides when and what.
@@ -256,9 +281,16 @@ impl Talk<'_> {
 
     fn say_plainly(&mut self, reply: &str) -> Result<()> {
         anyhow::ensure!(!reply.is_empty(), "in no mood to talk");
+        let slow = self.behaviour == Behaviour::Tarpit;
         let writer = self.line.writer();
-        writer.write_all(format!("{reply}\r\n").as_bytes())?;
-        writer.flush()?;
+        let reply = format!("{reply}\r\n");
+        for piece in reply.as_bytes().chunks(if slow { 1 } else { usize::MAX }) {
+            writer.write_all(piece)?;
+            writer.flush()?;
+            if slow {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
         Ok(())
     }
 
@@ -308,6 +340,7 @@ impl Talk<'_> {
                     Behaviour::Modern => {
                         "250-DSN\r\n250-SMTPUTF8\r\n250-REQUIRETLS\r\n250-LIMITS RCPTMAX=2\r\n"
                     }
+                    Behaviour::RejectSome | Behaviour::TakeOne => "250-LIMITS RCPTMAX=2\r\n",
                     _ => "",
                 };
                 self.say(&format!(
@@ -331,6 +364,10 @@ impl Talk<'_> {
                     self.line = Line::Tls(Box::new(BufReader::new(stream)));
                 }
                 self.tls = true;
+                if self.behaviour == Behaviour::DropAfterTls {
+                    self.hear()?; // the handshake comes to its end with the first octet
+                    return Ok(false);
+                }
             }
             "AUTH" => {
                 let secret = BASE64.decode(command.split(' ').nth(2).context("no initial response")?)?;
@@ -340,13 +377,23 @@ impl Talk<'_> {
                 self.say("235 2.7.0 welcome")?;
             }
             "MAIL" => {
+                if !self.from.is_empty() {
+                    self.say("503 5.5.1 one after the other")?;
+                    return Ok(true);
+                }
                 command["MAIL FROM:".len()..].clone_into(&mut self.from);
                 self.to.clear();
-                self.say("250 2.1.0 fine")?;
+                self.say(match self.behaviour {
+                    Behaviour::OutOfStep => "250 2.1.0 fine\r\n250 2.1.0 very fine",
+                    _ => "250 2.1.0 fine",
+                })?;
             }
-            "RCPT" => self.recipient(&command["RCPT TO:".len()..])?,
+            "RCPT" => return self.recipient(&command["RCPT TO:".len()..]),
             "DATA" => return self.data(),
-            "RSET" => self.say("250 2.0.0 forgotten")?,
+            "RSET" => {
+                self.from.clear();
+                self.say("250 2.0.0 forgotten")?;
+            }
             "QUIT" => {
                 self.say("221 2.0.0 bye")?;
                 return Ok(false);
@@ -356,20 +403,37 @@ impl Talk<'_> {
         Ok(true)
     }
 
-    fn recipient(&mut self, path: &str) -> Result<()> {
+    fn recipient(&mut self, path: &str) -> Result<bool> {
         let refused = self.shared.refused.load(Ordering::Relaxed);
         let no = match self.behaviour {
             Behaviour::Greylist(times) if refused < times => "450 4.7.1 greylisted, come back",
             Behaviour::Modern if self.to.len() >= 2 => "452 4.5.3 two at once, we said",
+            Behaviour::HangUpAtRcpt => return Ok(false),
+            Behaviour::LeaveAtRcpt => {
+                self.say("421 4.3.2 going home")?;
+                return Ok(false);
+            }
+            Behaviour::Endless => loop {
+                self.say("250-and another thing")?;
+            },
             Behaviour::Reject => "550 5.1.1 no such user here",
-            Behaviour::RejectSome if path.starts_with("<no") => "550 5.1.1 no such user here",
+            Behaviour::RejectSome | Behaviour::RejectSomeAndAtEnd | Behaviour::OutOfStep
+                if path.starts_with("<no") =>
+            {
+                "550 5.1.1 no such user here"
+            }
+            Behaviour::RejectSome | Behaviour::RejectSomeAndAtEnd if path.starts_with("<later") => {
+                "450 4.2.1 not today"
+            }
             _ => {
                 self.to.push(path.to_owned());
-                return self.say("250 2.1.5 fine");
+                self.say("250 2.1.5 fine")?;
+                return Ok(true);
             }
         };
         self.shared.refused.fetch_add(1, Ordering::Relaxed);
-        self.say(no)
+        self.say(no)?;
+        Ok(true)
     }
 
     fn data(&mut self) -> Result<bool> {
@@ -377,7 +441,13 @@ impl Talk<'_> {
             self.say("503 5.5.1 no recipients")?;
             return Ok(true);
         }
-        self.say("354 go on")?;
+        self.say(match self.behaviour {
+            Behaviour::YesTooSoon => "354 go on\r\n250 2.0.0 taken",
+            _ => "354 go on",
+        })?;
+        if self.behaviour == Behaviour::HangUpAtData {
+            return Ok(false);
+        }
         let mut data = Vec::new();
         loop {
             let start = data.len();
@@ -391,11 +461,14 @@ impl Talk<'_> {
             if line.starts_with(b".") {
                 data.remove(start);
             }
-            if self.behaviour == Behaviour::HangUpInData {
-                self.say("421 4.3.2 going down")?;
-                self.hang_up()?;
-                return Ok(false);
-            }
+            let no = match self.behaviour {
+                Behaviour::HangUpInData => "421 4.3.2 going down",
+                Behaviour::TooBig => "552 5.3.4 that is too much",
+                _ => continue,
+            };
+            self.say(no)?;
+            self.hang_up()?;
+            return Ok(false);
         }
         if self.behaviour == Behaviour::Stall {
             self.shared.stalled.fetch_add(1, Ordering::Relaxed);
@@ -404,7 +477,11 @@ impl Talk<'_> {
             }
             return Ok(false);
         }
-        if self.behaviour == Behaviour::RejectAtEnd {
+        if matches!(
+            self.behaviour,
+            Behaviour::RejectAtEnd | Behaviour::RejectSomeAndAtEnd | Behaviour::YesTooSoon
+        ) {
+            self.from.clear();
             self.say("554 5.6.0 we do not like it")?;
             return Ok(true);
         }
@@ -416,12 +493,16 @@ impl Talk<'_> {
             tls: self.tls,
             login: self.login.clone(),
         };
+        if self.behaviour == Behaviour::TakeInSilence {
+            self.shared.caught.lock().unwrap().push(caught);
+            return Ok(false);
+        }
         let reply = self.whim().unwrap_or("250 2.0.0 taken");
         if reply.starts_with("250") {
             self.shared.caught.lock().unwrap().push(caught);
         }
         self.say_plainly(reply)?;
-        Ok(true)
+        Ok(self.behaviour != Behaviour::TakeOne)
     }
 
     // Reads what is still coming, so that the reply is not lost in a reset connection.

@@ -87,7 +87,7 @@ impl Client {
             features: Features::default(),
             protection,
         };
-        client.hello().await?;
+        client.hello(Then::NextHost).await?;
         Ok(client)
     }
 
@@ -109,8 +109,9 @@ impl Client {
         let (wire, protection) = trust::handshake(self.wire, &self.host, strict).await?;
         self.wire = wire;
         self.protection = protection;
-        // RFC 3207 4.2: what was said in clear is forgotten.
-        self.hello().await?;
+        // RFC 3207 4.2: what was said in clear is forgotten. A server may also break TLS only now: in
+        // TLS 1.3 our handshake ends before it has seen the last of it.
+        self.hello(Then::WithoutTls).await?;
         Ok(self)
     }
 
@@ -165,35 +166,28 @@ impl Client {
         Err(Problem::unfit(words))
     }
 
-    /// Sends one message, in as many transactions as the server's limit of recipients wants. The
-    /// outcomes are in the order of `mail.to`.
+    /// Sends one message, in as many transactions as the server's limit of recipients wants. What
+    /// became of whom is added to `outcomes`, in the order of `mail.to`, as soon as it is known.
     ///
     /// # Errors
-    /// Something that concerns all recipients alike.
-    pub async fn send(&mut self, mail: Mail<'_>) -> Result<Vec<Outcome>, Problem> {
+    /// Something that concerns all recipients alike whose outcome is not known yet.
+    pub async fn send(&mut self, mail: Mail<'_>, outcomes: &mut Vec<Outcome>) -> Result<(), Problem> {
         self.may_carry(&mail)?;
         let most = self.features.recipients.unwrap_or(mail.to.len()).max(1); // RFC 9422
         let recipients: Vec<_> = mail.to.iter().zip(mail.asked).collect();
-        let mut outcomes = Vec::with_capacity(recipients.len());
         for batch in recipients.chunks(most) {
-            mail.body.rewind();
-            let opening = self.opening(&mail, batch);
-            match self.transaction(&opening, mail.body).await {
-                Ok(ended) => outcomes.extend(ended),
-                Err(problem) if outcomes.is_empty() => return Err(problem),
-                // The others have it already.
-                Err(problem) => {
-                    let outcome = Outcome {
-                        end: End::Later,
-                        host: Some(self.host.clone()),
-                        words: problem.words,
-                    };
-                    outcomes.resize(recipients.len(), outcome);
-                    break;
+            if !outcomes.is_empty() {
+                // Where all recipients were refused the transaction before is still open.
+                let reply = self.command("RSET").await?;
+                if !reply.is_yes() {
+                    return Err(Problem::host(reply.words()));
                 }
             }
+            mail.body.rewind();
+            let opening = self.opening(&mail, batch);
+            outcomes.extend(self.transaction(&opening, mail.body).await?);
         }
-        Ok(outcomes)
+        Ok(())
     }
 
     // One transaction; the outcomes are those of its RCPT commands.
@@ -205,27 +199,28 @@ impl Client {
         if !from.is_yes() {
             return Err(judge(from));
         }
+        let mut outcomes: Vec<Outcome> = recipients
+            .iter()
+            .map(|reply| self.outcome(refused(reply), reply.words()))
+            .collect();
         if recipients.iter().any(Reply::is_yes) {
-            let reply = self.data(body).await?;
-            if !reply.is_yes() {
-                return Err(judge(&reply));
-            }
-            let end = if self.features.dsn {
-                End::Delivered
-            } else {
-                End::Relayed
+            let taken = match self.data(body).await {
+                Ok(reply) if self.features.dsn => self.outcome(End::Delivered, reply.words()),
+                Ok(reply) => self.outcome(End::Relayed, reply.words()),
+                Err(problem) => match problem.then {
+                    Then::Later => self.outcome(End::Later, problem.words),
+                    Then::Never => self.outcome(End::Never, problem.words),
+                    Then::NextHost | Then::WithoutTls | Then::Unfit => return Err(problem),
+                },
             };
-            let last = self.outcome(end, &reply);
-            return Ok(recipients
-                .iter()
-                .map(|reply| match reply.is_yes() {
-                    true => last.clone(),
-                    false => self.outcome(refused(reply), reply),
-                })
-                .collect());
+            // Whoever was refused before keeps the answer that was his own.
+            for (outcome, reply) in outcomes.iter_mut().zip(recipients) {
+                if reply.is_yes() {
+                    *outcome = taken.clone();
+                }
+            }
         }
-        let outcome = |reply: &Reply| self.outcome(refused(reply), reply);
-        Ok(recipients.iter().map(outcome).collect())
+        Ok(outcomes)
     }
 
     /// Says goodbye, without insisting on an answer.
@@ -235,12 +230,20 @@ impl Client {
         }
     }
 
-    async fn hello(&mut self) -> Result<(), Problem> {
+    // `lost` is what it means that the connection breaks here.
+    async fn hello(&mut self, lost: Then) -> Result<(), Problem> {
         let ehlo = format!("EHLO {}", self.helo);
-        let reply = self.command(&ehlo).await?;
+        let reply = self.command(&ehlo).await;
+        let reply = reply.map_err(|problem| Problem {
+            then: lost,
+            ..problem
+        })?;
         if reply.is_yes() {
             self.features = Features::parse(&reply);
             return Ok(());
+        }
+        if reply.code == GOING_DOWN {
+            return Err(Problem::host(reply.words()));
         }
         // RFC 5321 3.2: an old server gets HELO.
         self.features = Features::default();
@@ -326,12 +329,12 @@ impl Client {
             let all = commands.join("\r\n") + "\r\n";
             self.wire.send(all.as_bytes(), limits::COMMAND).await?;
             for _ in commands {
-                replies.push(self.wire.reply(limits::COMMAND).await?);
+                replies.push(staying(self.wire.reply(limits::COMMAND).await?)?);
             }
             return Ok(replies);
         }
         for command in commands {
-            let reply = self.command(command).await?;
+            let reply = staying(self.command(command).await?)?;
             let stop = replies.is_empty() && !reply.is_yes();
             replies.push(reply);
             if stop {
@@ -341,16 +344,19 @@ impl Client {
         Ok(replies)
     }
 
-    // DATA and the message; the reply to its end.
+    // DATA and the message; the reply to its end, if that is a yes.
     async fn data(&mut self, body: &mut Pieces) -> Result<Reply, Problem> {
+        if let Some(reply) = self.wire.unasked().await? {
+            return Err(out_of_step(&reply));
+        }
         self.wire.send(b"DATA\r\n", limits::COMMAND).await?;
         let reply = self.wire.reply(limits::DATA).await?;
         if reply.code != 354 {
-            return if reply.is_yes() {
-                Err(Problem::host(format!("an odd answer to DATA: {}", reply.words())))
+            return Err(if reply.is_yes() {
+                Problem::host(format!("an odd answer to DATA: {}", reply.words()))
             } else {
-                Ok(reply)
-            };
+                judge(&reply)
+            });
         }
         let mut stuffer = Stuffer::new();
         let mut stuffed = Vec::new();
@@ -363,25 +369,34 @@ impl Client {
         }
         stuffed.clear();
         stuffer.finish(&mut stuffed);
+        // A yes that comes before the end is an answer to something else, a no is one to this.
+        if let Some(reply) = self.wire.unasked().await? {
+            return Err(early(&reply));
+        }
         // From here on the server may have the message whatever we hear: no other host now.
         let later = |problem: Problem| Problem::later(problem.words);
         self.wire.send(&stuffed, limits::PIECE).await.map_err(later)?;
-        self.wire.reply(limits::FINAL).await.map_err(later)
+        let reply = self.wire.reply(limits::FINAL).await.map_err(later)?;
+        if reply.is_yes() {
+            Ok(reply)
+        } else {
+            Err(judge(&reply))
+        }
     }
 
     // What a server said before it hung up in the middle of a message.
     async fn last_words(&mut self, problem: Problem) -> Problem {
         match self.wire.reply(limits::GOODBYE).await {
-            Ok(reply) => Problem::host(reply.words()),
+            Ok(reply) => early(&reply),
             Err(_) => problem,
         }
     }
 
-    fn outcome(&self, end: End, reply: &Reply) -> Outcome {
+    fn outcome(&self, end: End, words: String) -> Outcome {
         Outcome {
             end,
             host: Some(self.host.clone()),
-            words: reply.words(),
+            words,
         }
     }
 }
@@ -392,11 +407,33 @@ fn needs_utf8(mail: &Mail<'_>) -> bool {
     mail.wishes.utf8 || mail.from.as_ref().is_some_and(wide) || mail.to.iter().any(wide)
 }
 
+// RFC 5321 3.8: the server closes the connection, whatever it was asked.
+const GOING_DOWN: u16 = 421;
+
+fn staying(reply: Reply) -> Result<Reply, Problem> {
+    match reply.code {
+        GOING_DOWN => Err(Problem::host(reply.words())),
+        _ => Ok(reply),
+    }
+}
+
+fn out_of_step(reply: &Reply) -> Problem {
+    Problem::host(format!("an answer that nobody asked for: {}", reply.words()))
+}
+
+// An answer to a message that has not been sent whole.
+fn early(reply: &Reply) -> Problem {
+    match reply.code {
+        200..=399 => out_of_step(reply),
+        400..=499 => Problem::host(reply.words()),
+        _ => judge(reply),
+    }
+}
+
 // A refusal that concerns the whole message.
 fn judge(reply: &Reply) -> Problem {
     let then = match reply.code {
-        // RFC 5321 4.2.1: the server is going away.
-        421 => Then::NextHost,
+        GOING_DOWN => Then::NextHost,
         // RFC 4954 6: a login is missing or wrong; the admin mends that.
         530 | 534 | 535 | 538 => Then::Later,
         500..=599 => Then::Never,
@@ -443,5 +480,8 @@ mod tests {
         assert_eq!(refused(&reply(550)), End::Never);
         assert_eq!(refused(&reply(450)), End::Later);
         assert_eq!(refused(&reply(552)), End::Later);
+        for (code, then) in [(250, Then::NextHost), (451, Then::NextHost), (552, Then::Never)] {
+            assert_eq!(early(&reply(code)).then, then, "{code}");
+        }
     }
 }

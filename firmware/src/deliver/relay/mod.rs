@@ -69,7 +69,7 @@ impl Errand {
 pub async fn send(post: &Post, mut errand: Errand) -> Vec<Outcome> {
     let mut trail = Trail::default();
     let problem = match tokio::time::timeout(WHOLE, try_hosts(post, &mut errand, &mut trail)).await {
-        Ok(Ok(outcomes)) => return outcomes,
+        Ok(Ok(())) => return trail.outcomes,
         Ok(Err(problem)) => problem,
         Err(_) => Problem::later("the transfer took too long".to_owned()),
     };
@@ -83,7 +83,9 @@ pub async fn send(post: &Post, mut errand: Errand) -> Vec<Outcome> {
         host: trail.host,
         words: problem.words,
     };
-    vec![outcome; errand.to.len()]
+    let mut outcomes = trail.outcomes;
+    outcomes.resize(errand.to.len(), outcome);
+    outcomes
 }
 
 // How far an errand has come.
@@ -93,6 +95,9 @@ struct Trail {
     host: Option<String>,
     // Whether any server was ready for a message.
     reached: bool,
+    // What became of the first recipients, in their order: whoever has the message must not get it
+    // again because of what happens to the others.
+    outcomes: Vec<Outcome>,
 }
 
 // How a server is to be treated.
@@ -137,7 +142,7 @@ impl Manner {
     }
 }
 
-async fn try_hosts(post: &Post, errand: &mut Errand, trail: &mut Trail) -> Result<Vec<Outcome>, Problem> {
+async fn try_hosts(post: &Post, errand: &mut Errand, trail: &mut Trail) -> Result<(), Problem> {
     let (hosts, port, manner) = match &errand.way {
         Way::Smarthost(smarthost) => {
             let host = match smarthost.host.parse() {
@@ -170,11 +175,12 @@ async fn try_hosts(post: &Post, errand: &mut Errand, trail: &mut Trail) -> Resul
             let server = SocketAddr::new(address, port);
             trail.host = Some(name.clone());
             match try_server(errand, trail, server, &manner).await {
-                Ok(outcomes) => return Ok(outcomes),
+                Ok(()) => return Ok(()),
                 Err(problem) => {
                     let words = &problem.words;
                     tracing::info!(host = name, %server, words, "a mail server did not take a message");
                     match problem.then {
+                        _ if !trail.outcomes.is_empty() => return Err(problem),
                         Then::NextHost | Then::WithoutTls | Then::Unfit => last = problem,
                         Then::Later | Then::Never => return Err(problem),
                     }
@@ -229,7 +235,7 @@ async fn try_server(
     trail: &mut Trail,
     server: SocketAddr,
     manner: &Manner,
-) -> Result<Vec<Outcome>, Problem> {
+) -> Result<(), Problem> {
     match converse(errand, trail, server, manner, manner.starttls).await {
         Err(problem) if problem.then == Then::WithoutTls && errand.requires_tls() => {
             Err(Problem::unfit(format!("5.7.10 {}", problem.words))) // RFC 8689 4.2.1
@@ -248,7 +254,7 @@ async fn converse(
     server: SocketAddr,
     manner: &Manner,
     starttls: bool,
-) -> Result<Vec<Outcome>, Problem> {
+) -> Result<(), Problem> {
     let name = trail.host.as_deref().unwrap_or_default();
     let mut wire = Wire::connect(server).await?;
     let mut protection = Protection::None;
@@ -277,11 +283,11 @@ async fn converse(
         asked: &errand.asked,
         body: &mut errand.body,
     };
-    let outcomes = client.send(mail).await?;
+    client.send(mail, &mut trail.outcomes).await?;
     let protection = client.protection.as_str();
     tracing::info!(host = trail.host, %server, protection, "a mail server was spoken to");
     tokio::spawn(client.quit()); // what was heard is settled first
-    Ok(outcomes)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -51,20 +51,43 @@ impl Wire {
         self.stream
     }
 
-    /// Sends octets.
+    /// Sends octets. `within` begins anew with every octet that leaves: a slow server is one that
+    /// reads (RFC 5321 4.5.3.2.5 counts by the send call).
     ///
     /// # Errors
     /// The connection is gone, or the peer does not read.
-    pub async fn send(&mut self, octets: &[u8], within: Duration) -> Result<(), Problem> {
-        let sending = async {
-            self.stream.write_all(octets).await?;
-            self.stream.flush().await
-        };
-        match timeout(within, sending).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Problem::host(format!("connection lost: {error}"))),
-            Err(_) => Err(Problem::host("the server stopped reading".to_owned())),
+    pub async fn send(&mut self, mut octets: &[u8], within: Duration) -> Result<(), Problem> {
+        let lost = |error: std::io::Error| Problem::host(format!("connection lost: {error}"));
+        let stuck = |_| Problem::host("the server stopped reading".to_owned());
+        while !octets.is_empty() {
+            let writing = timeout(within, self.stream.write(octets)).await;
+            let count = writing.map_err(stuck)?.map_err(lost)?;
+            if count == 0 {
+                return Err(lost(std::io::ErrorKind::WriteZero.into()));
+            }
+            octets = octets.get(count..).unwrap_or_default();
         }
+        let flushing = timeout(within, self.stream.flush()).await;
+        flushing.map_err(stuck)?.map_err(lost)
+    }
+
+    /// What has come without being asked for; never waits. Whoever sends answers that belong to no
+    /// question is out of step, and his next one would be taken for what it is not.
+    ///
+    /// # Errors
+    /// The connection is gone, or that was no reply.
+    pub async fn unasked(&mut self) -> Result<Option<Reply>, Problem> {
+        if self.read.is_empty() {
+            let Ok(read) = timeout(Duration::ZERO, self.stream.read_buf(&mut self.read)).await else {
+                return Ok(None);
+            };
+            match read {
+                Ok(0) => return Err(Problem::host(CLOSED.to_owned())),
+                Ok(_) => {}
+                Err(error) => return Err(Problem::host(format!("connection lost: {error}"))),
+            }
+        }
+        self.reply(limits::GOODBYE).await.map(Some)
     }
 
     /// Reads one reply.
@@ -86,13 +109,15 @@ impl Wire {
                 return Ok(reply);
             }
             match self.stream.read_buf(&mut self.read).await {
-                Ok(0) => return Err(Problem::host("the server closed the connection".to_owned())),
+                Ok(0) => return Err(Problem::host(CLOSED.to_owned())),
                 Ok(_) => {}
                 Err(error) => return Err(Problem::host(format!("connection lost: {error}"))),
             }
         }
     }
 }
+
+const CLOSED: &str = "the server closed the connection";
 
 #[cfg(test)]
 mod tests {
@@ -122,5 +147,38 @@ mod tests {
         );
         drop(wire);
         endless.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_reads_slowly_is_waited_for_and_one_that_stops_is_not() {
+        let (ours, mut theirs) = tokio::io::duplex(512);
+        let mut wire = Wire::new(Box::new(ours));
+        let reading = tokio::spawn(async move {
+            let (mut chunk, mut read) = ([0; 200], 0);
+            while read < 100_000 {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                read += theirs.read(&mut chunk).await.unwrap();
+            }
+            theirs
+        });
+        // 500 seconds, of which none is without progress
+        wire.send(&[b'x'; 100_000], limits::PIECE).await.unwrap();
+        let _theirs = reading.await.unwrap();
+        let problem = wire.send(&[b'x'; 1000], limits::PIECE).await.unwrap_err();
+        assert!(problem.words.contains("stopped reading"), "{problem:?}");
+    }
+
+    #[tokio::test]
+    async fn what_comes_unasked_is_seen_without_waiting() {
+        let (ours, mut theirs) = tokio::io::duplex(512);
+        let mut wire = Wire::new(Box::new(ours));
+        assert_eq!(wire.unasked().await, Ok(None));
+        theirs.write_all(b"250 yes\r\n250 and yes\r\n").await.unwrap();
+        for words in ["250 yes", "250 and yes"] {
+            let reply = wire.unasked().await.unwrap().map(|reply| reply.words());
+            assert_eq!(reply.as_deref(), Some(words));
+        }
+        drop(theirs);
+        assert_eq!(wire.unasked().await, Err(Problem::host(CLOSED.to_owned())));
     }
 }
