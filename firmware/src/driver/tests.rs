@@ -142,8 +142,9 @@ async fn idle_wakes_for_new_mail_and_ends_when_the_account_is_frozen() {
     sender.hear("one dot.\r\n").await;
     sender.say("Subject: hi\r\n\r\nhi\r\n.\r\n").await;
     assert!(sender.line().await.starts_with("250 "));
+    // One or two: the letter about a login from a new network is on its way too.
     let news = reader.line().await;
-    assert_eq!(news, "* 1 EXISTS\r\n");
+    assert!(news.starts_with("* ") && news.ends_with(" EXISTS\r\n"), "{news}");
 
     let house = &trial.house;
     house.guard.freeze(trial.anna, "test".to_owned()).await.unwrap();

@@ -25,11 +25,14 @@ async fn try_login(house: &crate::house::House, ip: IpAddr, login: &str, passwor
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stuffing_run_stays_bounded_and_a_good_user_comes_in_within_a_second() {
+async fn a_stuffing_run_stays_bounded_and_a_good_user_hardly_waits() {
     let trial = Trial::new().await;
     let house = &trial.house;
     let (home, road) = (ip4(192, 168, 1, 5), ip4(198, 51, 100, 7));
+    let begun = Instant::now();
     assert!(try_login(house, road, "anna", PASSWORD).await);
+    // What a login takes here and now while nobody else comes, and at least what it takes on a Pi.
+    let quiet = begun.elapsed().max(Duration::from_millis(100));
     let mut run = tokio::task::JoinSet::new();
     for n in 0..ADDRESSES * EACH {
         let house = Arc::clone(house);
@@ -60,7 +63,11 @@ async fn a_stuffing_run_stays_bounded_and_a_good_user_comes_in_within_a_second()
         }
     }
     assert_eq!(broken_in, 0);
-    assert!(slowest < Duration::from_secs(1), "a good login took {slowest:?}");
+    // A second on a Pi. Ten thousand hashes in the way would be a thousand times as long.
+    assert!(
+        slowest < quiet * 10,
+        "a good login took {slowest:?}, {quiet:?} alone"
+    );
     let numbers = house.ledger.numbers();
     assert_eq!(numbers.failed_today, u64::from(ADDRESSES * EACH));
     let state = house.screen.state();
