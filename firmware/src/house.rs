@@ -3,6 +3,7 @@
 use crate::board_link::Board;
 use crate::claim;
 use crate::clock::Clock;
+use crate::deliver::Traffic;
 use crate::guard::screen::Screen;
 use crate::guard::{Callers, DevicePasswords, Guard, Logins, SecondFactors, Sessions, notice, reply};
 use crate::judge::bayes::trainer::Trainer;
@@ -67,6 +68,8 @@ pub struct House {
     pub replies: reply::Rates,
     /// Attachments that stayed here.
     pub links: Links,
+    /// What the queue is doing.
+    pub traffic: Traffic,
     /// One making of DKIM keys after the other.
     pub key_making: tokio::sync::Mutex<()>,
     /// One change of a domain's rules after the other.
@@ -113,6 +116,7 @@ impl House {
         let house = Self {
             guard,
             links,
+            traffic: Traffic::default(),
             data: data.to_owned(),
             tls: Tls::open(&data.join("tls"), &names(), &certified(&board))?,
             board,

@@ -146,19 +146,20 @@ pub mod queue {
 
     /// Tries at once, in all.
     pub const TRIES: usize = 20;
-    /// Tries at once at one domain.
+    /// Tries at once at one domain that nothing is known of, and at most.
     pub const TRIES_AT_DOMAIN: usize = 2;
-    /// Tries at once at the smarthost, which gets everything.
+    /// See [`TRIES_AT_DOMAIN`].
+    pub const MOST_AT_DOMAIN: usize = 10;
+    /// Tries at once at a smarthost that nothing is known of, and at most: it was made for our mail.
     pub const TRIES_AT_SMARTHOST: usize = 5;
+    /// See [`TRIES_AT_SMARTHOST`].
+    pub const MOST_AT_SMARTHOST: usize = TRIES;
+    /// Places whose pace is remembered, some 200 octets each; and domains in one round of tries.
+    pub const PLACES: usize = 4096;
     /// Recipients of one transaction (RFC 5321 4.5.3.1.8).
     pub const RECIPIENTS: usize = 100;
-    /// Due rows looked at in one go.
-    pub const DUE: usize = 1000;
     /// Longest sleep, in seconds: the clock may be set while we sleep.
     pub const SLEEP: i64 = 60;
-    /// How long a place that could not be reached is left alone, in seconds: what is due for it is
-    /// put off at once, and mail for other places need not queue up behind it.
-    pub const REST: i64 = 120;
     /// How long running tries may take to finish when the box goes down.
     pub const LAST_TRIES: Duration = Duration::from_secs(5);
     /// Longest wait before a settlement that the store could not take is tried again.

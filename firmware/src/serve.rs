@@ -180,6 +180,7 @@ fn post(house: &House, options: &Options) -> Post {
         ledger: house.ledger.clone(),
         guard: house.guard.clone(),
         links: house.links.clone(),
+        traffic: house.traffic.clone(),
     }
 }
 

@@ -76,6 +76,7 @@ impl Trial {
             ledger: house.ledger.clone(),
             guard: house.guard.clone(),
             links: house.links.clone(),
+            traffic: house.traffic.clone(),
         };
         Self {
             house: Arc::new(house),

@@ -22,11 +22,12 @@ pub fn waiting(snapshot: &Snapshot, limit: usize) -> Result<Outgoing, StoreError
 }
 
 fn row(item: QueueItem) -> Waiting {
+    let next = (!item.is_held()).then_some(item.next_attempt);
     Waiting {
+        next,
         from: item.from,
         to: item.to,
         since: item.created,
-        next: (!item.held).then_some(item.next_attempt),
         tries: item.attempts,
         words: item.last_words,
     }

@@ -4,6 +4,7 @@
 //! 250 and that commit lies the one moment in which a crash makes us send a second time.
 
 use super::notice::{self, About, Content, Fate};
+use super::pace::Met;
 use super::people::{Recipient, recipient};
 use super::relay::{self, End, Errand, Outcome, Pieces, Way};
 use super::{Post, backoff};
@@ -18,15 +19,18 @@ use store::{Delivery, EventKind, Place, QueueItem, Settlement, Snapshot, StoreEr
 
 /// Sends one message to the recipients in `items` (same body, same sender, same way) and settles
 /// them. Returns only when the store knows: a row that was delivered must never be due again.
-/// Gives back the outcome if it will be the same for every other message that goes that way.
-pub async fn attempt(post: &Post, office: &Office, way: Way, mut items: Vec<QueueItem>) -> Option<Outcome> {
-    // Between the look at the queue and this moment its owner may have been frozen.
-    blocking(|| drop_held(post, &mut items));
+/// Gives back what it found out about the place.
+pub async fn attempt(post: &Post, office: &Office, way: Way, mut items: Vec<QueueItem>) -> Met {
+    // Between the look at the queue and this moment its owner may have been frozen, an admin may have
+    // held or deleted it, or another try may have ended.
+    blocking(|| keep_due(post, &mut items));
     let here = blocking(|| take_local(post, office, &mut items));
     if !here.is_empty() {
         settle(post, office, &here).await;
     }
-    let first = items.first()?;
+    let Some(first) = items.first() else {
+        return Met::Nothing;
+    };
     let outcomes = match blocking(|| Pieces::open(post.store.clone(), first.blob)) {
         Ok(Some(body)) => {
             let errand = Errand {
@@ -47,21 +51,38 @@ pub async fn attempt(post: &Post, office: &Office, way: Way, mut items: Vec<Queu
         ),
         Err(error) => alike(&items, End::Later, error.to_string()),
     };
-    let unreached = outcomes
-        .first()
-        .filter(|outcome| outcome.end == End::Unreached)
-        .cloned();
+    let met = met(&outcomes);
     let ended: Vec<(QueueItem, Outcome)> = items.into_iter().zip(outcomes).collect();
     settle(post, office, &ended).await;
-    unreached
+    met
 }
 
-fn drop_held(post: &Post, items: &mut Vec<QueueItem>) {
+fn met(outcomes: &[Outcome]) -> Met {
+    let any = |what: &dyn Fn(&Outcome) -> bool| outcomes.iter().any(what);
+    match outcomes.first() {
+        Some(outcome) if outcome.end == End::Unreached => Met::Nobody(outcome.clone()),
+        _ if any(&is_strain) => Met::Strain,
+        _ if any(&|outcome| matches!(outcome.end, End::Delivered | End::Relayed)) => Met::Success,
+        _ if any(&|outcome| outcome.host.is_some()) => Met::Answer,
+        _ => Met::Nothing,
+    }
+}
+
+// RFC 5321 3.8: 421 ends a session. Words without any code are ours, of a connection that broke off.
+fn is_strain(outcome: &Outcome) -> bool {
+    let code = outcome.words.get(..3).unwrap_or_default();
+    let is_code = code.len() == 3 && code.bytes().all(|octet| octet.is_ascii_digit());
+    outcome.end == End::Later && outcome.host.is_some() && (code == "421" || !is_code)
+}
+
+fn keep_due(post: &Post, items: &mut Vec<QueueItem>) {
     // Where the store fails, the body cannot be read either.
     let Ok(snapshot) = post.store.snapshot() else {
         return;
     };
-    items.retain(|item| matches!(snapshot.queue_item(item.id), Ok(Some(item)) if !item.held));
+    let now = post.now();
+    let is_due = |item: &QueueItem| !item.is_held() && item.next_attempt <= now;
+    items.retain(|item| matches!(snapshot.queue_item(item.id), Ok(Some(item)) if is_due(&item)));
 }
 
 // Mail that was kept back (RFC 4865) may be for people here. It needs no server.
@@ -131,13 +152,15 @@ async fn try_settle(
     ended: &[(QueueItem, Outcome)],
 ) -> Result<Vec<Settlement>, StoreError> {
     let now = post.now();
+    // One for all: recipients of one message stay together.
+    let random = getrandom::u32().unwrap_or(0);
     let (settled, notice) = blocking(|| {
         let snapshot = post.store.snapshot()?;
         let mut settled = Vec::with_capacity(ended.len());
         for (item, outcome) in ended {
             settled.push(match outcome.end {
                 End::Here => placed(&snapshot, office, item, now)?,
-                _ => settlement(item, outcome, now),
+                _ => settlement(item, outcome, now, random),
             });
         }
         let notice = tell(&snapshot, office, ended, &settled, now)?;
@@ -213,7 +236,7 @@ fn placed(
     })
 }
 
-fn settlement(item: &QueueItem, outcome: &Outcome, now: Timestamp) -> Settlement {
+fn settlement(item: &QueueItem, outcome: &Outcome, now: Timestamp, random: u32) -> Settlement {
     let words = match &outcome.host {
         Some(host) => format!("{host}: {}", outcome.words),
         None => outcome.words.clone(),
@@ -230,7 +253,7 @@ fn settlement(item: &QueueItem, outcome: &Outcome, now: Timestamp) -> Settlement
                 && item.from.is_some()
                 && backoff::is_late(item.since(), item.told, now, tries);
             Settlement::Retry {
-                at: backoff::next_try(now, tries, getrandom::u32().unwrap_or(0)),
+                at: backoff::next_try(now, tries, random),
                 words,
                 told: late.then_some(now),
             }
@@ -312,13 +335,14 @@ mod tests {
             wishes: Wishes::default(),
             asked: RecipientWishes::default(),
             told: None,
+            held_by_admin: false,
         };
         let outcome = |end| Outcome {
             end,
             host: Some("mx.example.net".to_owned()),
             words: "words".to_owned(),
         };
-        let settle = |age, attempts, end| settlement(&item(age, attempts), &outcome(end), now);
+        let settle = |age, attempts, end| settlement(&item(age, attempts), &outcome(end), now, 7);
         let words = "mx.example.net: words".to_owned();
         assert_eq!(
             settle(0, 0, End::Delivered),
@@ -335,5 +359,37 @@ mod tests {
         assert!((300..=330).contains(&(at.0 - now.0)));
         assert!(matches!(settle(4, 20, End::Later), Settlement::Retry { .. }));
         assert!(matches!(settle(9, 2, End::Later), Settlement::Retry { .. }));
+    }
+
+    #[test]
+    fn what_a_try_met_is_seen_from_its_outcomes() {
+        let outcome = |end, host: Option<&str>, words: &str| Outcome {
+            end,
+            host: host.map(str::to_owned),
+            words: words.to_owned(),
+        };
+        let mx = Some("mx.example.net");
+        let refused = outcome(End::Unreached, mx, "connect: refused");
+        for (outcomes, expected) in [
+            (vec![], Met::Nothing),
+            (
+                vec![outcome(End::Later, None, "4.4.3 no name server")],
+                Met::Nothing,
+            ),
+            (vec![refused.clone()], Met::Nobody(refused)),
+            (vec![outcome(End::Later, mx, "421 4.3.2 too busy")], Met::Strain),
+            (vec![outcome(End::Later, mx, "no reply in time")], Met::Strain),
+            (vec![outcome(End::Later, mx, "450 4.7.1 greylisted")], Met::Answer),
+            (vec![outcome(End::Never, mx, "550 5.1.1 who?")], Met::Answer),
+            (
+                vec![
+                    outcome(End::Never, mx, "550 5.1.1 who?"),
+                    outcome(End::Relayed, mx, "250 ok"),
+                ],
+                Met::Success,
+            ),
+        ] {
+            assert_eq!(met(&outcomes), expected, "{outcomes:?}");
+        }
     }
 }

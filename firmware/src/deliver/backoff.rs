@@ -7,6 +7,9 @@ use proto::types::Timestamp;
 const MINUTES: [i64; 7] = [5, 15, 30, 60, 120, 240, 360];
 /// How long mail is tried: RFC 5321 4.5.4.1 asks for four to five days.
 const PATIENCE: i64 = 5 * DAY;
+/// How long a place where nobody answered is left alone the first time, and at most.
+const REST: i64 = 120;
+const LONGEST_REST: i64 = 3600;
 /// Age at which a sender hears that his mail is late, and how long until he hears it again.
 const LATE: i64 = 4 * 3600;
 const LATE_AGAIN: i64 = DAY;
@@ -23,6 +26,14 @@ pub fn next_try(now: Timestamp, tries: u32, random: u32) -> Timestamp {
     let minutes = MINUTES.get(index).or(MINUTES.last()).copied().unwrap_or(60);
     let seconds = minutes * 60;
     now.plus(seconds + seconds / 10 * i64::from(random % 1000) / 1000)
+}
+
+/// How long a place where nobody answers is left alone, in seconds, after so many rests in a row: what
+/// is due for it is put off at once, and mail for other places need not queue up behind it.
+#[must_use]
+pub fn rest(before: u32) -> i64 {
+    REST.saturating_mul(1_i64.checked_shl(before.min(16)).unwrap_or(1))
+        .min(LONGEST_REST)
 }
 
 /// Whether mail taken at `created` is given up after its `tries`th try failed at `now`.

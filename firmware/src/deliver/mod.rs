@@ -20,14 +20,17 @@ mod backoff;
 mod fixed;
 mod inbound;
 mod notice;
+mod pace;
 pub mod people;
 pub(crate) mod pieces;
 pub mod queue;
 mod relay;
 mod submit;
+mod traffic;
 
 pub use inbound::inbound;
 pub use submit::{may_send, submit};
+pub use traffic::Traffic;
 
 use crate::clock::Clock;
 use crate::dns::Dns;
@@ -55,6 +58,8 @@ pub struct Post {
     pub guard: Guard,
     /// Attachments that stay here.
     pub links: Links,
+    /// What the queue is doing at this moment.
+    pub traffic: Traffic,
     /// The port of other domains' mail servers: 25 everywhere but in tests.
     pub relay_port: u16,
     /// Judge mail from this machine as if it came from elsewhere: only tests have a reason to.

@@ -1,25 +1,35 @@
-//! The queue at work: picks what is due, a few tries at a time, and sleeps until something changes.
+//! The queue at work: goes round the domains that mail is due for, one message of each in turn, a few
+//! tries at a time, and sleeps until something changes. So a domain with much mail, or a dead one,
+//! never keeps mail for others waiting. What is held in memory is the names of one round and the rows
+//! of the running tries, however long the queue is.
 //!
-//! | a row is | a crash leaves it |
-//! |---|---|
-//! | waiting | waiting |
-//! | being tried | due, as before the try |
-//! | taken by the other side, not yet settled | due: sent a second time |
-//! | settled | gone, or due later, with the notice committed beside it |
+//! | a row is | it is looked at | a crash leaves it |
+//! |---|---|---|
+//! | due | in its domain's turn | due |
+//! | being tried | by its try alone; an admin can hold it, not delete it | due, as before the try |
+//! | taken by the other side, not yet settled | by its try alone | due: sent a second time |
+//! | waiting for its next try | when that is due, or an admin retries it | waiting |
+//! | kept back by its sender (RFC 4865) | when he let it go | kept back |
+//! | held because its sender is frozen | when the guard's mail of his is released or discarded | held |
+//! | held by an admin | when an admin releases or deletes it | held |
+//! | settled, or deleted by an admin | never | gone, with the notice committed beside it |
 
 use super::Post;
 use super::attempt::{attempt, put_off};
+use super::pace::{Bounds, Met};
 use super::relay::{End, Outcome, Way};
+use super::traffic::Hands;
 use crate::blocking::blocking;
 use crate::limits::queue::{
-    DUE, LAST_TRIES, RECIPIENTS, REST, SLEEP, TRIES, TRIES_AT_DOMAIN, TRIES_AT_SMARTHOST,
+    LAST_TRIES, MOST_AT_DOMAIN, MOST_AT_SMARTHOST, PLACES, RECIPIENTS, SLEEP, TRIES, TRIES_AT_DOMAIN,
+    TRIES_AT_SMARTHOST,
 };
 use crate::settings::{self, Office, Smarthost};
-use proto::types::{QueueId, Timestamp};
-use std::collections::{HashMap, HashSet};
+use proto::types::Timestamp;
+use std::collections::{HashMap, VecDeque};
 use std::pin::pin;
 use std::time::Duration;
-use store::{Change, QueueItem, StoreError};
+use store::{Change, QueueItem, Snapshot, StoreError};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::task::{Id, JoinSet};
 
@@ -27,6 +37,7 @@ use tokio::task::{Id, JoinSet};
 /// queued.
 pub async fn run(post: Post, stop: impl Future<Output = ()>) {
     let mut changes = post.store.subscribe();
+    let freed = post.traffic.clone();
     let mut runner = Runner::new(post);
     let mut stop = pin!(stop);
     loop {
@@ -35,6 +46,7 @@ pub async fn run(post: Post, stop: impl Future<Output = ()>) {
             () = &mut stop => break,
             () = runner.one_ended(), if !runner.tries.is_empty() => {}
             () = queue_changed(&mut changes) => {}
+            () = freed.freed() => {}
             () = tokio::time::sleep(sleep) => {}
         }
     }
@@ -73,12 +85,21 @@ async fn queue_changed(changes: &mut Receiver<Change>) {
 struct Runner {
     post: Post,
     // Each gives back what it found out about its place.
-    tries: JoinSet<Option<Outcome>>,
-    // What each running try holds.
-    held: HashMap<Id, (String, Vec<QueueId>)>,
-    busy: HashSet<QueueId>,
-    // Places that could not be reached, until when, and what was met there.
-    resting: HashMap<String, (Timestamp, Outcome)>,
+    tries: JoinSet<Met>,
+    // Where each running try goes, if it does not only put mail off, and the rows that it has.
+    places: HashMap<Id, (Option<String>, Hands)>,
+    // Domains that are still to come in this round.
+    round: VecDeque<String>,
+    // Where the next round begins.
+    seen: Option<(Timestamp, String)>,
+}
+
+// What holds for all that is started at one moment.
+struct Moment {
+    now: Timestamp,
+    snapshot: Snapshot,
+    office: Office,
+    smarthost: Option<Smarthost>,
 }
 
 impl Runner {
@@ -86,9 +107,9 @@ impl Runner {
         Self {
             post,
             tries: JoinSet::new(),
-            held: HashMap::new(),
-            busy: HashSet::new(),
-            resting: HashMap::new(),
+            places: HashMap::new(),
+            round: VecDeque::new(),
+            seen: None,
         }
     }
 
@@ -113,58 +134,96 @@ impl Runner {
             return Ok(SLEEP);
         };
         let smarthost = settings::read::<Smarthost>(&snapshot, settings::SMARTHOST)?;
-        let mut due = snapshot.queue_due(now, DUE)?;
-        due.retain(|item| !self.busy.contains(&item.id));
-        self.resting.retain(|_, (until, _)| *until > now);
-        for (way, items) in group(due, smarthost.as_ref()) {
-            if self.tries.len() >= TRIES {
+        let moment = Moment {
+            now,
+            snapshot,
+            office,
+            smarthost,
+        };
+        // The rest of this round, then whole ones for as long as they start anything.
+        let mut started = true;
+        while self.tries.len() < TRIES {
+            if let Some(domain) = self.round.pop_front() {
+                started |= self.start_at(&moment, &domain)?;
+            } else if !std::mem::take(&mut started) || !self.next_round(&moment)? {
                 break;
-            }
-            if let Some((_, outcome)) = self.resting.get(way.place()) {
-                let (post, office, outcome) = (self.post.clone(), office.clone(), outcome.clone());
-                self.hold(way.place().to_owned(), ids(&items), async move {
-                    put_off(&post, &office, items, outcome).await;
-                    None
-                });
-                continue;
-            }
-            let limit = match way {
-                Way::Direct(_) => TRIES_AT_DOMAIN,
-                Way::Smarthost(_) => TRIES_AT_SMARTHOST,
-            };
-            let running = self
-                .held
-                .values()
-                .filter(|(place, _)| place == way.place())
-                .count();
-            if running < limit {
-                let (post, office) = (self.post.clone(), office.clone());
-                self.hold(way.place().to_owned(), ids(&items), async move {
-                    attempt(&post, &office, way, items).await
-                });
             }
         }
         // What is due but must wait is looked at again when a try ends.
-        Ok(match snapshot.next_due()? {
+        Ok(match moment.snapshot.next_due()? {
             Some(next) if next > now => next.0.saturating_sub(now.0),
             _ => SLEEP,
         })
     }
 
+    // Whether any domain has mail due.
+    fn next_round(&mut self, moment: &Moment) -> Result<bool, StoreError> {
+        let next = |seen: Option<&(Timestamp, String)>| moment.snapshot.places_due(moment.now, seen, PLACES);
+        let mut places = next(self.seen.as_ref())?;
+        if places.is_empty() && self.seen.is_some() {
+            places = next(None)?;
+        }
+        self.seen = places.last().filter(|_| places.len() >= PLACES).cloned();
+        self.round = places.into_iter().map(|(_, domain)| domain).collect();
+        Ok(!self.round.is_empty())
+    }
+
+    // Starts one try with the domain's next message, if there is one and its place has room.
+    fn start_at(&mut self, moment: &Moment, domain: &str) -> Result<bool, StoreError> {
+        let traffic = self.post.traffic.clone();
+        let is_busy = |id| traffic.is_busy(id);
+        let mut items = moment
+            .snapshot
+            .message_due(domain, moment.now, RECIPIENTS, is_busy)?;
+        let Some(first) = items.first() else {
+            return Ok(false);
+        };
+        let way = way(first, moment.smarthost.as_ref());
+        let place = way.place().to_owned();
+        let (post, office) = (self.post.clone(), moment.office.clone());
+        if let Some(outcome) = traffic.rest(&place, moment.now) {
+            let hands = traffic.take(items.iter().map(|item| item.id));
+            items.retain(|item| hands.has(item.id));
+            self.hold(None, hands, async move {
+                put_off(&post, &office, items, outcome).await;
+                Met::Nothing
+            });
+            return Ok(true);
+        }
+        if !traffic.has_room(&place) {
+            return Ok(false);
+        }
+        if matches!(way, Way::Smarthost(_)) {
+            // One transaction for the message's recipients at all domains.
+            let rows = moment.snapshot.message_queued(first, RECIPIENTS)?;
+            items = rows
+                .into_iter()
+                .filter(|item| !item.is_held() && item.next_attempt <= moment.now && !is_busy(item.id))
+                .filter(|item| self::way(item, moment.smarthost.as_ref()) == way)
+                .take(RECIPIENTS)
+                .collect();
+        }
+        let hands = traffic.begin(items.iter().map(|item| item.id), &place, bounds(&way));
+        items.retain(|item| hands.has(item.id));
+        self.hold(Some(place), hands, async move {
+            attempt(&post, &office, way, items).await
+        });
+        Ok(true)
+    }
+
     fn hold(
         &mut self,
-        place: String,
-        ids: Vec<QueueId>,
-        work: impl Future<Output = Option<Outcome>> + Send + 'static,
+        place: Option<String>,
+        hands: Hands,
+        work: impl Future<Output = Met> + Send + 'static,
     ) {
-        self.busy.extend(&ids);
         let id = self.tries.spawn(work).id();
-        self.held.insert(id, (place, ids));
+        self.places.insert(id, (place, hands));
     }
 
     // Waits until a running try ends, however it does.
     async fn one_ended(&mut self) {
-        let (id, unreached) = match self.tries.join_next_with_id().await {
+        let (id, met) = match self.tries.join_next_with_id().await {
             Some(Ok(ended)) => ended,
             Some(Err(error)) => {
                 tracing::error!(%error, "a try ended badly");
@@ -173,127 +232,33 @@ impl Runner {
                     host: None,
                     words: "something is wrong with this box; its log says more".to_owned(),
                 };
-                (error.id(), Some(outcome)) // else the rows would be tried again at once, forever
+                (error.id(), Met::Nobody(outcome)) // else the rows would be tried again at once, forever
             }
             None => return,
         };
-        if let Some((place, ids)) = self.held.remove(&id) {
-            for id in ids {
-                self.busy.remove(&id);
-            }
-            if let Some(outcome) = unreached {
-                let until = self.post.now().plus(REST);
-                self.resting.insert(place, (until, outcome));
-            }
+        // What was learnt stands before the rows are let go.
+        if let Some((Some(place), _hands)) = self.places.remove(&id) {
+            self.post.traffic.learn(&place, met, self.post.now());
         }
     }
 }
 
-fn ids(items: &[QueueItem]) -> Vec<QueueId> {
-    items.iter().map(|item| item.id).collect()
+fn way(item: &QueueItem, smarthost: Option<&Smarthost>) -> Way {
+    match smarthost {
+        Some(smarthost) => Way::Smarthost(Box::new(smarthost.clone())),
+        None => Way::Direct(item.to.domain().clone()),
+    }
 }
 
-// One group for each message and way, in the order in which they became due.
-fn group(due: Vec<QueueItem>, smarthost: Option<&Smarthost>) -> Vec<(Way, Vec<QueueItem>)> {
-    let mut groups: Vec<(Way, Vec<QueueItem>)> = Vec::new();
-    let mut known = HashMap::new();
-    for item in due {
-        let way = match smarthost {
-            Some(smarthost) => Way::Smarthost(Box::new(smarthost.clone())),
-            None => Way::Direct(item.to.domain().clone()),
-        };
-        let key = (
-            way.place().to_owned(),
-            item.blob,
-            item.from.clone(),
-            item.wishes.clone(),
-        );
-        let open = known
-            .get(&key)
-            .and_then(|index: &usize| groups.get_mut(*index))
-            .filter(|(_, items)| items.len() < RECIPIENTS);
-        if let Some((_, items)) = open {
-            items.push(item);
-        } else {
-            known.insert(key, groups.len());
-            groups.push((way, vec![item]));
-        }
-    }
-    groups
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::settings::SmarthostTls;
-    use proto::types::{Address, BlobId, RecipientWishes, Timestamp, Wishes};
-
-    fn item(id: u64, blob: u64, from: Option<&str>, to: &str) -> QueueItem {
-        QueueItem {
-            id: QueueId(id),
-            blob: BlobId(blob),
-            owner: None,
-            from: from.map(|from| Address::parse(from).unwrap()),
-            to: Address::parse(to).unwrap(),
-            created: Timestamp(0),
-            next_attempt: Timestamp(0),
-            attempts: 0,
-            last_words: None,
-            held: false,
-            wishes: Wishes::default(),
-            asked: RecipientWishes::default(),
-            told: None,
-        }
-    }
-
-    fn places(groups: &[(Way, Vec<QueueItem>)]) -> Vec<(String, Vec<u64>)> {
-        let numbers = |items: &[QueueItem]| items.iter().map(|item| item.id.0).collect();
-        groups
-            .iter()
-            .map(|(way, items)| (way.place().to_owned(), numbers(items)))
-            .collect()
-    }
-
-    #[test]
-    fn recipients_of_one_message_at_one_domain_go_together() {
-        let ann = Some("ann@example.com");
-        let due = vec![
-            item(1, 1, ann, "a@one.example"),
-            item(2, 1, ann, "b@two.example"),
-            item(3, 1, ann, "c@One.Example"),
-            item(4, 2, ann, "a@one.example"),
-            item(5, 1, None, "d@one.example"),
-        ];
-        let groups = group(due.clone(), None);
-        let place = |name: &str, ids: &[u64]| (name.to_owned(), ids.to_vec());
-        assert_eq!(
-            places(&groups),
-            [
-                place("one.example", &[1, 3]),
-                place("two.example", &[2]),
-                place("one.example", &[4]),
-                place("one.example", &[5]),
-            ]
-        );
-        let smarthost = Smarthost {
-            host: "relay.example".to_owned(),
-            port: 465,
-            tls: SmarthostTls::Implicit,
-            user: None,
-            password: None,
-            trust_any_certificate: false,
-        };
-        let groups = group(due, Some(&smarthost));
-        let relay = |ids: &[u64]| place("relay.example", ids);
-        assert_eq!(places(&groups), [relay(&[1, 2, 3]), relay(&[4]), relay(&[5])]);
-    }
-
-    #[test]
-    fn no_transaction_has_more_than_a_hundred_recipients() {
-        let due = (0..250)
-            .map(|n| item(n, 1, None, &format!("u{n}@one.example")))
-            .collect();
-        let sizes: Vec<usize> = group(due, None).iter().map(|(_, items)| items.len()).collect();
-        assert_eq!(sizes, [100, 100, 50]);
+const fn bounds(way: &Way) -> Bounds {
+    match way {
+        Way::Direct(_) => Bounds {
+            first: TRIES_AT_DOMAIN,
+            most: MOST_AT_DOMAIN,
+        },
+        Way::Smarthost(_) => Bounds {
+            first: TRIES_AT_SMARTHOST,
+            most: MOST_AT_SMARTHOST,
+        },
     }
 }

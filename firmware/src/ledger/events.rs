@@ -5,7 +5,7 @@ use proto::message::date;
 use proto::types::{AccountId, Address, ReversePath, Timestamp};
 use serde_json::Value;
 use std::collections::HashMap;
-use store::{Event, EventKind, NameChange, Snapshot, StoreError};
+use store::{Event, EventKind, NameChange, QueueOrder, Snapshot, StoreError};
 
 /// Events read at a time.
 const PORTION: usize = 256;
@@ -252,6 +252,27 @@ fn of_mail(kind: &EventKind) -> Option<String> {
         EventKind::Relayed { to, host, words, .. } => format!("{host} took mail for {to}: {words}"),
         EventKind::Deferred { to, words, next, .. } => {
             format!("mail for {to} waits until {}: {words}", date::format(*next))
+        }
+        EventKind::QueueChanged {
+            order,
+            which,
+            to,
+            rows,
+            told,
+            by,
+            ..
+        } => {
+            let done = match order {
+                QueueOrder::Hold => "held",
+                QueueOrder::Release => "released",
+                QueueOrder::Retry => "had tried at once",
+                QueueOrder::Delete if *told > 0 => "deleted, and told the sender of,",
+                QueueOrder::Delete => "deleted",
+            };
+            format!(
+                "{by} {done} waiting mail for {rows} recipients ({which}): {}",
+                list(to)
+            )
         }
         EventKind::Bounced {
             hard,

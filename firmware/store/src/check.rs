@@ -3,7 +3,7 @@
 use crate::rows::{LinkRow, MailboxRow, MessageRow, QueueRow, Row, StructureRow};
 use crate::schema::{
     ACCOUNTS, ADDRESSES, BLOBS, CHANGES, CHUNKS, EVENTS, GREYLIST, LEARNT, LINK_FILES, LINK_TOKENS, LINKS,
-    MAILBOX_NAMES, MAILBOXES, MESSAGES, META, QUEUE, QUEUE_DUE, ROOM_TAKEN, SENDERS, TOKENS,
+    MAILBOX_NAMES, MAILBOXES, MESSAGES, META, PLACES_DUE, QUEUE, QUEUE_PLACES, ROOM_TAKEN, SENDERS, TOKENS,
 };
 use crate::write::leads_to;
 use crate::write::{
@@ -301,26 +301,42 @@ fn queue(
     report: &mut CheckReport,
     references: &mut References,
 ) -> Result<(), StoreError> {
-    let due = snapshot.transaction.open_table(QUEUE_DUE)?;
+    let places = snapshot.transaction.open_table(QUEUE_PLACES)?;
     let newest = last(snapshot, Counter::Queue)?;
     let mut waiting = 0;
+    let mut first: BTreeMap<String, i64> = BTreeMap::new();
     for entry in snapshot.transaction.open_table(QUEUE)?.iter()? {
         let (id, bytes) = entry?;
         let (id, row) = (id.value(), QueueRow::decode(bytes.value())?);
+        let domain = row.to.domain().as_str();
         report.queued += 1;
         *references.entry(row.blob.0).or_default() += 1;
-        waiting += u64::from(!row.held);
+        if !row.is_held() {
+            waiting += 1;
+            let first = first.entry(domain.to_owned()).or_insert(row.next_attempt.0);
+            *first = row.next_attempt.0.min(*first);
+        }
         report.demand(id <= newest, || {
             format!("queue row {id} has a number that was not given out")
         });
-        let indexed = due.get((row.next_attempt.0, id))?.is_some();
-        report.demand(indexed != row.held, || {
-            format!("queue row {id} is wrong in the index by time")
+        let indexed = places.get((domain, row.next_attempt.0, id))?.is_some();
+        report.demand(indexed != row.is_held(), || {
+            format!("queue row {id} is wrong in the index by domain")
         });
     }
-    let indexed = due.len()?;
+    let indexed = places.len()?;
     report.demand(indexed == waiting, || {
         format!("{waiting} waiting queue rows have {indexed} times")
+    });
+    let due = snapshot.transaction.open_table(PLACES_DUE)?;
+    for (domain, at) in &first {
+        report.demand(due.get((*at, domain.as_str()))?.is_some(), || {
+            format!("{domain} is wrong in the index by time")
+        });
+    }
+    let there = due.len()?;
+    report.demand(there == first.len() as u64, || {
+        format!("{} domains that mail waits for have {there} times", first.len())
     });
     Ok(())
 }

@@ -33,6 +33,6 @@ pub use values::{
     Account, AccountCounts, AccountState, Acquaintance, Alias, BayesState, Body, Counter, Delivered,
     Delivery, DomainRules, Event, EventKind, FileHash, Freeze, FreezeOutcome, GreyAnswer, GreyRow, GreyState,
     GuardAction, Lesson, Link, LinkChange, LinkId, LocalDomain, MailCopy, NameChange, NewAccount, NewLink,
-    NewPrinter, Outgoing, Place, Placement, Points, Printer, QueueItem, Reason, SenderEntry, SenderList,
-    Settlement, SourceClass, Submission, Terms, TokenCount, Trip, Verdict,
+    NewPrinter, Outgoing, Place, Placement, Points, Printer, QueueChange, QueueItem, QueueOrder, Reason,
+    SenderEntry, SenderList, Settlement, SourceClass, Submission, Terms, TokenCount, Trip, Verdict,
 };

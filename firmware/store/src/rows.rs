@@ -145,14 +145,17 @@ pub(crate) struct QueueRow {
     pub wishes: Wishes,
     pub asked: RecipientWishes,
     pub told: Option<Timestamp>,
+    pub held_by_admin: bool,
 }
 
 impl Row for QueueRow {
-    const VERSION: u8 = 2;
+    const VERSION: u8 = 3;
 
     fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
         match bytes.first() {
             Some(1) => QueueRowV1::decode(bytes).map(QueueRowV1::raise),
+            // It ended before `held_by_admin`: an octet 0 says that nobody holds it.
+            Some(2) => decode(&[bytes, &[0]].concat()),
             _ => decode(bytes),
         }
     }
@@ -189,11 +192,17 @@ impl QueueRowV1 {
             wishes: Wishes::default(),
             asked: RecipientWishes::default(),
             told: None,
+            held_by_admin: false,
         }
     }
 }
 
 impl QueueRow {
+    /// Whether somebody's decision keeps it here.
+    pub(crate) const fn is_held(&self) -> bool {
+        self.held || self.held_by_admin
+    }
+
     /// As the queue's callers see it.
     pub(crate) fn show(self, id: QueueId) -> crate::QueueItem {
         crate::QueueItem {
@@ -210,6 +219,7 @@ impl QueueRow {
             wishes: self.wishes,
             asked: self.asked,
             told: self.told,
+            held_by_admin: self.held_by_admin,
         }
     }
 }
@@ -349,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_row_of_version_1_is_read_and_one_of_version_2_is_read_by_version_1() {
+    fn older_queue_rows_are_read_and_new_ones_are_read_by_version_1() {
         let old = QueueRowV1 {
             blob: BlobId(3),
             owner: Some(AccountId(1)),
@@ -368,9 +378,15 @@ mod tests {
         row.wishes.utf8 = true;
         row.told = Some(Timestamp(9));
         let bytes = row.encode().unwrap();
-        assert_eq!(bytes.first(), Some(&2));
+        assert_eq!(bytes.first(), Some(&3));
         assert_eq!(QueueRow::decode(&bytes).unwrap(), row);
         assert_eq!(QueueRowV1::decode(&bytes).unwrap(), old);
+        let mut second = bytes.clone();
+        second[0] = 2;
+        assert_eq!(second.pop(), Some(0), "what version 2 did not have");
+        assert_eq!(QueueRow::decode(&second).unwrap(), row);
+        row.held_by_admin = true;
+        assert_eq!(QueueRow::decode(&row.encode().unwrap()).unwrap(), row);
     }
 
     #[test]

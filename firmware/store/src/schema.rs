@@ -45,8 +45,12 @@ pub(crate) const BLOBS: TableDefinition<'static, u64, BlobValue> = TableDefiniti
 pub(crate) const CHUNKS: TableDefinition<'static, (u64, u32), Bytes> = TableDefinition::new("chunks");
 /// Queue row -> `QueueRow`.
 pub(crate) const QUEUE: TableDefinition<'static, u64, Bytes> = TableDefinition::new("queue");
-/// (Next attempt, queue row), for rows that are not held.
-pub(crate) const QUEUE_DUE: TableDefinition<'static, (i64, u64), ()> = TableDefinition::new("queue_due");
+/// (Domain it goes to, next attempt, queue row), for rows that are not held.
+pub(crate) const QUEUE_PLACES: TableDefinition<'static, (&str, i64, u64), ()> =
+    TableDefinition::new("queue_places");
+/// (Next attempt, domain): the first of `QUEUE_PLACES` for each domain, so that what is due is found
+/// domain by domain, however much waits for one of them.
+pub(crate) const PLACES_DUE: TableDefinition<'static, (i64, &str), ()> = TableDefinition::new("places_due");
 /// Sequence number -> `Event`, JSON.
 pub(crate) const EVENTS: TableDefinition<'static, u64, Bytes> = TableDefinition::new("events");
 /// (Account, whom or what it knows, see `Acquaintance::key`) -> (first met, last met).
@@ -96,7 +100,8 @@ pub(crate) struct Tables<'t> {
     pub blobs: redb::Table<'t, u64, BlobValue>,
     pub chunks: redb::Table<'t, (u64, u32), Bytes>,
     pub queue: redb::Table<'t, u64, Bytes>,
-    pub queue_due: redb::Table<'t, (i64, u64), ()>,
+    pub queue_places: redb::Table<'t, (&'static str, i64, u64), ()>,
+    pub places_due: redb::Table<'t, (i64, &'static str), ()>,
     pub events: redb::Table<'t, u64, Bytes>,
     pub acquaintances: redb::Table<'t, (u64, &'static str), (i64, i64)>,
     pub settings: redb::Table<'t, &'static str, Bytes>,
@@ -125,7 +130,8 @@ impl<'t> Tables<'t> {
             blobs: transaction.open_table(BLOBS)?,
             chunks: transaction.open_table(CHUNKS)?,
             queue: transaction.open_table(QUEUE)?,
-            queue_due: transaction.open_table(QUEUE_DUE)?,
+            queue_places: transaction.open_table(QUEUE_PLACES)?,
+            places_due: transaction.open_table(PLACES_DUE)?,
             events: transaction.open_table(EVENTS)?,
             acquaintances: transaction.open_table(ACQUAINTANCES)?,
             settings: transaction.open_table(SETTINGS)?,
@@ -154,7 +160,8 @@ pub(crate) fn probe(transaction: &ReadTransaction) -> Result<(), TableError> {
     transaction.open_table(BLOBS)?;
     transaction.open_table(CHUNKS)?;
     transaction.open_table(QUEUE)?;
-    transaction.open_table(QUEUE_DUE)?;
+    transaction.open_table(QUEUE_PLACES)?;
+    transaction.open_table(PLACES_DUE)?;
     transaction.open_table(EVENTS)?;
     transaction.open_table(ACQUAINTANCES)?;
     transaction.open_table(SETTINGS)?;

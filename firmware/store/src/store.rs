@@ -7,7 +7,7 @@ use crate::writer::{Job, Operation, WAITING, Writer};
 use crate::{
     AccountState, Acquaintance, Alias, Change, CheckReport, Delivered, Delivery, Event, FileHash, Freeze,
     FreezeOutcome, GreyAnswer, Lesson, Link, LinkChange, LinkId, LocalDomain, NewAccount, NewPrinter,
-    OpenError, SenderEntry, Settlement, Snapshot, StoreError, Submission, Terms,
+    OpenError, QueueChange, SenderEntry, Settlement, Snapshot, StoreError, Submission, Terms,
 };
 use proto::ask::{FlagChange, SpecialUse};
 use proto::types::{
@@ -224,6 +224,21 @@ impl Store {
     /// The file failed.
     pub async fn discard_queued(&self, ids: Vec<QueueId>) -> Result<usize, StoreError> {
         self.ask(0, move |write| write.discard_queued(&ids)).await
+    }
+
+    /// Carries out an admin's order about rows of the queue, with its event, in one commit. Returns
+    /// how many rows it concerned. Rows that are being sent are the caller's to keep out of it.
+    ///
+    /// # Errors
+    /// As [`Store::deliver`]; `NotFound`: with notices, a row.
+    pub async fn change_queue(&self, mut change: QueueChange) -> Result<u64, StoreError> {
+        let notices = std::mem::take(&mut change.notices)
+            .into_iter()
+            .map(Prepared::new)
+            .collect::<Result<Vec<_>, _>>()?;
+        let octets = notices.iter().map(Prepared::octets).sum();
+        self.ask(octets, move |write| write.change_queue(&change, &notices))
+            .await
     }
 
     /// Changes flags; messages that are gone are left out. Returns those that `unchanged_since`

@@ -80,6 +80,7 @@ impl Firm {
         dns.txt("firm.example", &format!("v=spf1 ip4:{OFFICE} -all"));
         dns.txt("_dmarc.firm.example", "v=DMARC1; p=reject");
         let post = Post {
+            traffic: house.traffic.clone(),
             store: house.store.clone(),
             dns: Dns::new(NameServers::Fixed(vec![dns.address()])),
             clock: clock.clone(),

@@ -4,7 +4,7 @@
 
 use anyhow::{Context, Result};
 use firmware::clock::Clock;
-use firmware::deliver::{Post, inbound, queue, submit};
+use firmware::deliver::{Post, Traffic, inbound, queue, submit};
 use firmware::dkim;
 use firmware::dns::{Dns, NameServers};
 use firmware::facts::{ConnectionFacts, TlsFacts};
@@ -74,6 +74,7 @@ impl Office {
         tokio::spawn(writer.run(store.clone()));
         let links = Links::open(folder.path(), store.clone(), ledger.clone(), clock.clone())?;
         let post = Post {
+            traffic: Traffic::default(),
             links,
             store: store.clone(),
             dns: Dns::new(NameServers::Fixed(vec![dns.address()])),

@@ -2,22 +2,96 @@
 
 use super::Snapshot;
 use crate::rows::{QueueRow, Row, from_json, get};
-use crate::schema::{ACQUAINTANCES, EVENTS, QUEUE, QUEUE_DUE};
+use crate::schema::{ACQUAINTANCES, EVENTS, PLACES_DUE, QUEUE, QUEUE_PLACES};
 use crate::{Acquaintance, Event, QueueItem, StoreError};
 use proto::types::{AccountId, QueueId, Timestamp};
 use redb::{ReadableTable, ReadableTableMetadata};
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 #[allow(clippy::missing_errors_doc)] // said at `Snapshot`
 impl Snapshot {
-    /// Queue rows that are due at `now`, the longest due first.
-    pub fn queue_due(&self, now: Timestamp, limit: usize) -> Result<Vec<QueueItem>, StoreError> {
-        let due = self.transaction.open_table(QUEUE_DUE)?;
+    /// Domains that mail is due for at `now`, by when the first of it became due: at most `limit`
+    /// after `after`.
+    pub fn places_due(
+        &self,
+        now: Timestamp,
+        after: Option<&(Timestamp, String)>,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, String)>, StoreError> {
+        let due = self.transaction.open_table(PLACES_DUE)?;
+        let first = after.map_or(Bound::Unbounded, |(at, domain)| {
+            Bound::Excluded((at.0, domain.as_str()))
+        });
+        let end = Bound::Excluded((now.0.saturating_add(1), ""));
+        // The clock went back since the round began.
+        if after.is_some_and(|(at, _)| *at > now) {
+            return Ok(Vec::new());
+        }
+        let places = due.range::<(i64, &str)>((first, end))?.take(limit);
+        places
+            .map(|entry| {
+                let (key, _) = entry?;
+                let (at, domain) = key.value();
+                Ok((Timestamp(at), domain.to_owned()))
+            })
+            .collect()
+    }
+
+    /// The first message that is due for the domain at `now`: at most `limit` rows of it, of those
+    /// that `skip` does not know.
+    pub fn message_due(
+        &self,
+        domain: &str,
+        now: Timestamp,
+        limit: usize,
+        skip: impl Fn(QueueId) -> bool,
+    ) -> Result<Vec<QueueItem>, StoreError> {
+        let places = self.transaction.open_table(QUEUE_PLACES)?;
+        let queue = self.transaction.open_table(QUEUE)?;
+        let mut items: Vec<QueueItem> = Vec::new();
+        for entry in places.range((domain, i64::MIN, 0)..=(domain, now.0, u64::MAX))? {
+            let (_, _, id) = entry?.0.value();
+            if items.len() >= limit {
+                break;
+            }
+            if skip(QueueId(id)) {
+                continue;
+            }
+            let Some(row) = get::<QueueRow>(&queue, id)? else {
+                continue;
+            };
+            let item = row.show(QueueId(id));
+            // Rows of one message came together and are put off together: they are neighbours.
+            if items.first().is_some_and(|first| !first.is_with(&item)) {
+                break;
+            }
+            items.push(item);
+        }
+        Ok(items)
+    }
+
+    /// Rows of the message that `of` is one of, whatever their domains and states, by id: at most
+    /// `limit` on either side of it. They were numbered in one commit, so they are neighbours.
+    pub fn message_queued(&self, of: &QueueItem, limit: usize) -> Result<Vec<QueueItem>, StoreError> {
         let queue = self.transaction.open_table(QUEUE)?;
         let mut items = Vec::new();
-        for entry in due.range(..=(now.0, u64::MAX))?.take(limit) {
-            let (_, id) = entry?.0.value();
-            items.extend(get::<QueueRow>(&queue, id)?.map(|row| row.show(QueueId(id))));
+        for entry in queue.range(..=of.id.0)?.rev().take(limit) {
+            let (id, bytes) = entry?;
+            let item = QueueRow::decode(bytes.value())?.show(QueueId(id.value()));
+            if !item.is_with(of) {
+                break;
+            }
+            items.push(item);
+        }
+        items.reverse();
+        for entry in queue.range(of.id.0.saturating_add(1)..)?.take(limit) {
+            let (id, bytes) = entry?;
+            let item = QueueRow::decode(bytes.value())?.show(QueueId(id.value()));
+            if !item.is_with(of) {
+                break;
+            }
+            items.push(item);
         }
         Ok(items)
     }
@@ -41,7 +115,7 @@ impl Snapshot {
 
     /// When the next row is due; held rows never are.
     pub fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let due = self.transaction.open_table(QUEUE_DUE)?;
+        let due = self.transaction.open_table(PLACES_DUE)?;
         Ok(due.first()?.map(|(key, _)| Timestamp(key.value().0)))
     }
 
@@ -52,11 +126,11 @@ impl Snapshot {
 
     /// How many rows are held.
     pub fn held_len(&self) -> Result<u64, StoreError> {
-        let due = self.transaction.open_table(QUEUE_DUE)?.len()?;
+        let due = self.transaction.open_table(QUEUE_PLACES)?.len()?;
         Ok(self.queue_len()?.saturating_sub(due))
     }
 
-    /// How many rows of each account are held.
+    /// How many rows of each account are held because it is frozen or was.
     pub fn held(&self) -> Result<BTreeMap<AccountId, u64>, StoreError> {
         let mut held = BTreeMap::new();
         if self.held_len()? == 0 {

@@ -1,6 +1,7 @@
 //! What happened, for the pages, the log, the panel and the admin's mail alike.
 
 use super::guard::{SourceClass, Trip};
+use super::queue::QueueOrder;
 use super::verdict::Verdict;
 use proto::types::{AccountId, Address, Mechanism, Protocol, QueueId, ReversePath, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -191,6 +192,21 @@ pub enum EventKind {
         account: AccountId,
         by: String,
         count: u64,
+    },
+    /// An admin held, released, retried or deleted mail that waits to leave.
+    QueueChanged {
+        order: QueueOrder,
+        /// Which rows, in words.
+        which: String,
+        /// Whose they are, if all are of one account.
+        #[serde(default)]
+        account: Option<AccountId>,
+        /// The first of their recipients.
+        to: Vec<Address>,
+        rows: u64,
+        /// Notices to their senders.
+        told: u64,
+        by: String,
     },
     /// The admins were told that an account was stopped.
     Notified {

@@ -1,7 +1,8 @@
 //! Mail that waits to leave: one row for each recipient.
 
-use super::Place;
+use super::{Delivery, Place};
 use proto::types::{AccountId, Address, BlobId, QueueId, RecipientWishes, ReversePath, Timestamp, Wishes};
+use serde::{Deserialize, Serialize};
 
 /// A row of the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct QueueItem {
     pub asked: RecipientWishes,
     /// When the sender was last told that it is late.
     pub told: Option<Timestamp>,
+    /// Waits because an admin holds this very row; never due.
+    pub held_by_admin: bool,
 }
 
 impl QueueItem {
@@ -35,6 +38,51 @@ impl QueueItem {
         let hold = self.wishes.hold;
         hold.map_or(self.created, |hold| hold.ends(self.created))
     }
+
+    /// Whether somebody's decision keeps it here.
+    #[must_use]
+    pub const fn is_held(&self) -> bool {
+        self.held || self.held_by_admin
+    }
+
+    /// Whether both are rows of one message.
+    #[must_use]
+    pub fn is_with(&self, other: &Self) -> bool {
+        self.blob == other.blob
+            && self.created == other.created
+            && self.from == other.from
+            && self.wishes == other.wishes
+    }
+}
+
+/// What an admin has done with rows of the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueOrder {
+    /// Kept here until an admin releases them.
+    Hold,
+    /// Held no more by an admin, and due at once unless their sender is frozen.
+    Release,
+    /// Due at once; not what is held, nor what its sender keeps back (RFC 4865).
+    Retry,
+    /// Dropped.
+    Delete,
+}
+
+/// An order about rows of the queue, to be carried out in one commit.
+pub struct QueueChange {
+    /// What.
+    pub order: QueueOrder,
+    /// With which rows; those that are gone or need no change are left out.
+    pub rows: Vec<QueueId>,
+    /// What senders are told of it. With notices, every row has to be there.
+    pub notices: Vec<Delivery>,
+    /// Which rows these are, in words.
+    pub which: String,
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: String,
 }
 
 /// How a try ended. `words` is cut at 1,000 octets.

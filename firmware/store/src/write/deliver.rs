@@ -133,8 +133,9 @@ impl Write<'_> {
             wishes: outgoing.wishes.clone(),
             asked: outgoing.asked.clone(),
             told: None,
+            held_by_admin: false,
         };
-        self.put_queue_row(id, &row)?;
+        self.add_queue_row(id, &row)?;
         self.tell(Change::Queue);
         Ok(id)
     }

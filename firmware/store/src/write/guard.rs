@@ -2,7 +2,7 @@
 
 use super::Write;
 use super::deliver::Prepared;
-use crate::rows::{AccountRow, from_json};
+use crate::rows::{AccountRow, QueueRow, from_json};
 use crate::{
     AccountState, Acquaintance, Change, Delivered, Event, EventKind, Freeze, FreezeOutcome, GuardAction,
     StoreError, Submission,
@@ -223,10 +223,13 @@ impl Write<'_> {
         self.account(account)?;
         let rows = self.held_of(account)?;
         let count = rows.len() as u64;
-        for (id, mut row) in rows {
-            row.held = false;
-            row.next_attempt = at;
-            self.put_queue_row(id, &row)?;
+        for (id, row) in rows {
+            let next = QueueRow {
+                held: false,
+                next_attempt: at,
+                ..row.clone()
+            };
+            self.change_queue_row(id, &row, &next)?;
         }
         if count > 0 {
             self.tell(Change::Queue);

@@ -63,9 +63,12 @@ impl Write<'_> {
                 "Mail of this device is held. Release or discard it first.",
             ));
         }
-        for (number, mut row) in rows {
-            row.owner = None;
-            self.put_queue_row(number, &row)?;
+        for (number, row) in rows {
+            let next = QueueRow {
+                owner: None,
+                ..row.clone()
+            };
+            self.change_queue_row(number, &row, &next)?;
         }
         self.edit().accounts.remove(id.0)?;
         self.edit()

@@ -1,14 +1,17 @@
-//! The queue's rows and their index by time.
+//! The queue's rows and their indexes: by domain and time, and of each domain the first.
 
 use super::Write;
 use super::deliver::Prepared;
 use crate::rows::{MessageRow, QueueRow, Row, get};
-use crate::{Change, Place, Settlement, StoreError};
+use crate::{Change, EventKind, Place, QueueChange, QueueOrder, Settlement, StoreError};
 use proto::types::{AccountId, BlobId, Flags, QueueId, Timestamp};
 use redb::ReadableTable;
+use std::collections::BTreeSet;
 
 /// Most octets kept of what the other side said.
 const WORDS: usize = 1000;
+/// Most recipients that the event of an order names.
+const NAMED: usize = 10;
 
 impl Write<'_> {
     /// See [`crate::Store::settle`].
@@ -38,7 +41,7 @@ impl Write<'_> {
     }
 
     fn settle_one(&mut self, id: QueueId, outcome: &Settlement) -> Result<(), StoreError> {
-        let Some(mut row) = get::<QueueRow>(&self.read().queue, id.0)? else {
+        let Some(row) = get::<QueueRow>(&self.read().queue, id.0)? else {
             return Ok(());
         };
         match outcome {
@@ -50,12 +53,12 @@ impl Write<'_> {
                 self.remove_queue_row(id, &row)
             }
             Settlement::Retry { at, words, told } => {
-                self.edit().queue_due.remove((row.next_attempt.0, id.0))?;
-                row.next_attempt = *at;
-                row.attempts = row.attempts.saturating_add(1);
-                row.told = told.or(row.told);
-                row.last_words = Some(words.chars().scan(0, within).collect());
-                self.put_queue_row(id, &row)
+                let mut next = row.clone();
+                next.next_attempt = *at;
+                next.attempts = row.attempts.saturating_add(1);
+                next.told = told.or(row.told);
+                next.last_words = Some(words.chars().scan(0, within).collect());
+                self.change_queue_row(id, &row, &next)
             }
         }
     }
@@ -95,6 +98,77 @@ impl Write<'_> {
         Ok(count)
     }
 
+    /// See [`crate::Store::change_queue`].
+    pub(crate) fn change_queue(
+        &mut self,
+        change: &QueueChange,
+        notices: &[Prepared],
+    ) -> Result<u64, StoreError> {
+        let mut rows = Vec::with_capacity(change.rows.len());
+        for id in &change.rows {
+            match get::<QueueRow>(&self.read().queue, id.0)? {
+                Some(row) => rows.push((*id, row)),
+                None if notices.is_empty() => {}
+                None => return Err(StoreError::NotFound), // it may have left: its sender would be told wrong
+            }
+        }
+        self.deliver(notices)?;
+        let (mut to, mut owners, mut count) = (Vec::new(), BTreeSet::new(), 0);
+        for (id, row) in rows {
+            if !self.carry_out(change, id, &row)? {
+                continue;
+            }
+            count += 1;
+            owners.insert(row.owner);
+            if to.len() < NAMED {
+                to.push(row.to);
+            }
+        }
+        if count == 0 {
+            return Ok(0);
+        }
+        self.tell(Change::Queue);
+        let account = owners.pop_first().flatten().filter(|_| owners.is_empty());
+        self.say(
+            change.at,
+            EventKind::QueueChanged {
+                order: change.order,
+                which: change.which.clone(),
+                account,
+                to,
+                rows: count,
+                told: notices.len() as u64,
+                by: change.by.clone(),
+            },
+        )?;
+        Ok(count)
+    }
+
+    // Whether there was anything to do.
+    fn carry_out(&mut self, change: &QueueChange, id: QueueId, row: &QueueRow) -> Result<bool, StoreError> {
+        if change.order == QueueOrder::Delete {
+            self.remove_queue_row(id, row)?;
+            return Ok(true);
+        }
+        let hold = row.wishes.hold;
+        let at_once = hold.map_or(change.at, |hold| hold.ends(row.created).max(change.at)); // RFC 4865
+        let mut next = row.clone();
+        match change.order {
+            QueueOrder::Hold => next.held_by_admin = true,
+            QueueOrder::Release if row.held_by_admin => {
+                next.held_by_admin = false;
+                next.next_attempt = at_once;
+            }
+            QueueOrder::Retry if !row.is_held() => next.next_attempt = row.next_attempt.min(at_once),
+            QueueOrder::Release | QueueOrder::Retry | QueueOrder::Delete => {}
+        }
+        let differs = next != *row;
+        if differs {
+            self.change_queue_row(id, row, &next)?;
+        }
+        Ok(differs)
+    }
+
     /// Holds or releases everything that the account sent.
     pub(super) fn hold_queue_of(&mut self, owner: AccountId, held: bool) -> Result<(), StoreError> {
         let mut rows = Vec::new();
@@ -105,18 +179,15 @@ impl Write<'_> {
                 rows.push((QueueId(id.value()), row));
             }
         }
-        for (id, mut row) in rows {
-            row.held = held;
-            if held {
-                self.edit().queue_due.remove((row.next_attempt.0, id.0))?;
-            }
-            self.put_queue_row(id, &row)?;
+        for (id, row) in rows {
+            let next = QueueRow { held, ..row.clone() };
+            self.change_queue_row(id, &row, &next)?;
             self.tell(Change::Queue);
         }
         Ok(())
     }
 
-    /// The account's held rows.
+    /// The account's rows that are held because of what it is.
     pub(super) fn held_of(&self, owner: AccountId) -> Result<Vec<(QueueId, QueueRow)>, StoreError> {
         let mut rows = Vec::new();
         for entry in self.read().queue.iter()? {
@@ -129,21 +200,68 @@ impl Write<'_> {
         Ok(rows)
     }
 
-    /// Puts a row and, unless it is held, its place in the index by time.
-    pub(super) fn put_queue_row(&mut self, id: QueueId, row: &QueueRow) -> Result<(), StoreError> {
+    /// Puts a new row.
+    pub(super) fn add_queue_row(&mut self, id: QueueId, row: &QueueRow) -> Result<(), StoreError> {
+        self.put_queue_row(id, None, Some(row))
+    }
+
+    /// Puts a row in the place of what it was.
+    pub(super) fn change_queue_row(
+        &mut self,
+        id: QueueId,
+        old: &QueueRow,
+        new: &QueueRow,
+    ) -> Result<(), StoreError> {
+        self.put_queue_row(id, Some(old), Some(new))
+    }
+
+    fn remove_queue_row(&mut self, id: QueueId, row: &QueueRow) -> Result<(), StoreError> {
+        self.put_queue_row(id, Some(row), None)?;
+        self.drop_reference(row.blob)
+    }
+
+    // The row and both indexes; a row that is held is in neither. Its recipient never changes.
+    fn put_queue_row(
+        &mut self,
+        id: QueueId,
+        old: Option<&QueueRow>,
+        new: Option<&QueueRow>,
+    ) -> Result<(), StoreError> {
+        let Some(domain) = new.or(old).map(|row| row.to.domain().as_str()) else {
+            return Ok(());
+        };
+        let waiting = |row: &&QueueRow| !row.is_held();
+        let before = self.first_due(domain)?;
         let tables = self.edit();
-        tables.queue.insert(id.0, row.encode()?.as_slice())?;
-        if !row.held {
-            tables.queue_due.insert((row.next_attempt.0, id.0), ())?;
+        if let Some(row) = old.filter(waiting) {
+            tables.queue_places.remove((domain, row.next_attempt.0, id.0))?;
+        }
+        if let Some(row) = new.filter(waiting) {
+            tables
+                .queue_places
+                .insert((domain, row.next_attempt.0, id.0), ())?;
+        }
+        match new {
+            Some(row) => drop(tables.queue.insert(id.0, row.encode()?.as_slice())?),
+            None => drop(tables.queue.remove(id.0)?),
+        }
+        let after = self.first_due(domain)?;
+        if before != after {
+            let due = &mut self.edit().places_due;
+            if let Some(at) = before {
+                due.remove((at, domain))?;
+            }
+            if let Some(at) = after {
+                due.insert((at, domain), ())?;
+            }
         }
         Ok(())
     }
 
-    fn remove_queue_row(&mut self, id: QueueId, row: &QueueRow) -> Result<(), StoreError> {
-        let tables = self.edit();
-        tables.queue.remove(id.0)?;
-        tables.queue_due.remove((row.next_attempt.0, id.0))?;
-        self.drop_reference(row.blob)
+    fn first_due(&self, domain: &str) -> Result<Option<i64>, StoreError> {
+        let range = (domain, i64::MIN, 0)..=(domain, i64::MAX, u64::MAX);
+        let first = self.read().queue_places.range(range)?.next().transpose()?;
+        Ok(first.map(|(key, _)| key.value().1))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Stopping accounts, holding their mail, and whom they met.
 
-use crate::office::{address, office, outgoing, person, wait};
+use crate::office::{address, due, office, outgoing, person, wait};
 use proto::types::{AccountId, Protocol, Timestamp};
 use store::{
     AccountState, Acquaintance, Counter, EventKind, Freeze, FreezeOutcome, GuardAction, NewAccount, Store,
@@ -70,7 +70,7 @@ fn a_freeze_holds_the_queue_and_says_so_in_one_commit() {
         (snapshot.held_len().unwrap(), snapshot.held().unwrap()[&ann]),
         (2, 2)
     );
-    assert_eq!(snapshot.queue_due(NOW, 9).unwrap().len(), 1);
+    assert_eq!(due(&store, NOW.0).len(), 1);
     let [
         EventKind::Tripped(trip),
         EventKind::Frozen {
@@ -95,7 +95,7 @@ fn a_freeze_holds_the_queue_and_says_so_in_one_commit() {
     );
     assert_eq!(wait(store.release_held(ann, NOW, "ben".to_owned())).unwrap(), 2);
     assert_eq!(wait(store.discard_held(ann, NOW, "ben".to_owned())).unwrap(), 0);
-    assert_eq!(store.snapshot().unwrap().queue_due(NOW, 9).unwrap().len(), 3);
+    assert_eq!(due(&store, NOW.0).len(), 3);
     assert!(matches!(
         events(&store).last(),
         Some(EventKind::HeldReleased { count: 2, .. })

@@ -1,7 +1,7 @@
 //! What a message, an account and a folder go through.
 
 use crate::office::{
-    address, assert_sound, inbox, named, office, outgoing, person, to_inbox, to_place, wait,
+    address, assert_sound, due, inbox, named, office, outgoing, person, to_inbox, to_place, wait,
 };
 use proto::ask::{FlagChange, SpecialUse, Want};
 use proto::types::{AccountId, Flags, ModSeq, Span, SystemFlag, Timestamp, Uid};
@@ -356,7 +356,7 @@ fn the_queue_retries_bounces_and_forgets() {
         |to: &str, at| wait(store.deliver(vec![outgoing(MAIL, Some(account), to, at)])).unwrap()[0].queued[0];
     let (late, soon) = (queue("a@far.example", 200), queue("b@far.example", 100));
     let due = |now| -> Vec<_> {
-        let due = store.snapshot().unwrap().queue_due(Timestamp(now), 9).unwrap();
+        let due = due(&store, now);
         due.into_iter().map(|item| item.id).collect()
     };
     assert_eq!(due(99), []);
@@ -410,14 +410,7 @@ fn mail_of_a_frozen_account_is_held_until_it_is_released() {
     };
     wait(store.set_account_state(account, frozen)).unwrap();
     send();
-    let due = || {
-        store
-            .snapshot()
-            .unwrap()
-            .queue_due(Timestamp(9), 9)
-            .unwrap()
-            .len()
-    };
+    let due = || due(&store, 9).len();
     assert_eq!((due(), store.snapshot().unwrap().queue_len().unwrap()), (0, 2));
     assert_eq!(store.snapshot().unwrap().account_counts().unwrap().frozen, 1);
     assert_sound(&store);

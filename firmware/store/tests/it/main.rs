@@ -17,3 +17,4 @@ mod model;
 mod names;
 mod office;
 mod printers;
+mod queue;

@@ -1,13 +1,13 @@
 //! Random operations against a plain model in memory, with a client that follows the changes.
 
 use crate::disk::Disk;
-use crate::office::{assert_sound, outgoing, person, to_place, wait};
+use crate::office::{assert_sound, change, due, outgoing, person, to_place, wait};
 use proptest::prelude::*;
 use proto::ask::{FlagChange, Want};
 use proto::types::{AccountId, Flags, MailboxId, ModSeq, QueueId, SystemFlag, Timestamp, Uid};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
-use store::{AccountState, Options, Place, Settlement, Snapshot, Store, StoreError};
+use store::{AccountState, Options, Place, QueueOrder, Settlement, Snapshot, Store, StoreError};
 
 const NAMES: [&str; 7] = ["INBOX", "a", "a/b", "a/b/c", "b", "b/a", "INBOX/x"];
 
@@ -46,6 +46,10 @@ enum Step {
         nth: u8,
         retry: Option<i64>,
     },
+    Order {
+        nth: u8,
+        order: u8,
+    },
     Reopen,
 }
 
@@ -65,7 +69,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => at().prop_map(Step::Delete),
         2 => (at(), 0..7_u8).prop_map(|(from, to)| Step::Rename { from, to }),
         1 => (0..2_u8, any::<bool>()).prop_map(|(who, frozen)| Step::Freeze(who, frozen)),
-        2 => (any::<u8>(), prop::option::of(0..9_i64)).prop_map(|(nth, retry)| Step::Settle { nth, retry }),
+        2 => (any::<u8>(), prop::option::of(1996..2009_i64)).prop_map(|(nth, retry)| Step::Settle { nth, retry }),
+        3 => (any::<u8>(), 0..4_u8).prop_map(|(nth, order)| Step::Order { nth, order }),
         1 => Just(Step::Reopen),
     ]
 }
@@ -89,6 +94,8 @@ impl Holding {
 struct Model {
     boxes: BTreeMap<(u8, String), Holding>,
     queue: BTreeMap<QueueId, (u8, u8, i64)>,
+    /// By an admin.
+    held: BTreeSet<QueueId>,
     frozen: [bool; 2],
 }
 
@@ -184,6 +191,7 @@ impl World {
             Step::Rename { from, to } => self.rename(from, to),
             Step::Freeze(who, frozen) => self.freeze(who, frozen),
             Step::Settle { nth, retry } => self.settle(nth, retry),
+            Step::Order { nth, order } => self.order(nth, order),
             Step::Reopen => {
                 self.store = None;
                 let contents = self.disk.contents();
@@ -393,8 +401,51 @@ impl World {
         wait(self.store().settle(vec![(id, outcome)], None)).unwrap();
         match retry {
             Some(at) => self.model.queue.get_mut(&id).unwrap().2 = at,
-            None => drop(self.model.queue.remove(&id)),
+            None => {
+                self.model.queue.remove(&id);
+                self.model.held.remove(&id);
+            }
         }
+    }
+
+    // An order about one row, given at 5.
+    fn order(&mut self, nth: u8, order: u8) {
+        let count = self.model.queue.len().max(1);
+        let Some(id) = self.model.queue.keys().nth(usize::from(nth) % count).copied() else {
+            return;
+        };
+        let orders = [
+            QueueOrder::Hold,
+            QueueOrder::Release,
+            QueueOrder::Retry,
+            QueueOrder::Delete,
+        ];
+        let order = orders[usize::from(order)];
+        let next = self.model.queue.get_mut(&id).unwrap();
+        let held = self.model.held.contains(&id);
+        let differs = match order {
+            QueueOrder::Hold => self.model.held.insert(id),
+            QueueOrder::Release => {
+                if held {
+                    next.2 = 2000;
+                }
+                self.model.held.remove(&id)
+            }
+            QueueOrder::Retry => {
+                let differs = !held && !self.model.frozen[0] && next.2 > 2000;
+                if differs {
+                    next.2 = 2000;
+                }
+                differs
+            }
+            QueueOrder::Delete => {
+                self.model.held.remove(&id);
+                self.model.queue.remove(&id).is_some()
+            }
+        };
+        let change = change(order, &[id], 2000);
+        let done = wait(self.store().change_queue(change)).unwrap();
+        assert_eq!(done, u64::from(differs), "{order:?}");
     }
 
     /// The store shows what the model says, and the client that follows the changes knows it too.
@@ -424,17 +475,12 @@ impl World {
                 .collect();
             live.insert(mailbox.id, flags);
         }
-        let due: Vec<QueueId> = snapshot
-            .queue_due(Timestamp(99), 999)
-            .unwrap()
-            .into_iter()
-            .map(|item| item.id)
-            .collect();
+        let due: Vec<QueueId> = due(self.store(), 9_999).into_iter().map(|item| item.id).collect();
         let mut expected: Vec<(i64, QueueId)> = self
             .model
             .queue
             .iter()
-            .filter(|_| !self.model.frozen[0])
+            .filter(|(id, _)| !self.model.frozen[0] && !self.model.held.contains(id))
             .map(|(id, row)| (row.2, *id))
             .collect();
         expected.sort_unstable();

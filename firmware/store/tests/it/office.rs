@@ -1,9 +1,11 @@
 //! A small office to test with.
 
 use proto::types::{
-    AccountId, Address, Flags, MailboxId, Part, RecipientWishes, Span, Structure, Timestamp, Wishes,
+    AccountId, Address, Flags, MailboxId, Part, QueueId, RecipientWishes, Span, Structure, Timestamp, Wishes,
 };
-use store::{Body, Delivery, MailCopy, NewAccount, Options, Outgoing, Place, Store};
+use store::{
+    Body, Delivery, MailCopy, NewAccount, Options, Outgoing, Place, QueueChange, QueueItem, QueueOrder, Store,
+};
 use tempfile::TempDir;
 
 /// A fresh folder and its store.
@@ -110,6 +112,39 @@ pub fn named(store: &Store, account: AccountId, name: &str) -> MailboxId {
         .unwrap()
         .expect("the mailbox")
         .id
+}
+
+/// An order about these rows.
+pub fn change(order: QueueOrder, rows: &[QueueId], at: i64) -> QueueChange {
+    QueueChange {
+        order,
+        rows: rows.to_vec(),
+        notices: Vec::new(),
+        which: "these".to_owned(),
+        at: Timestamp(at),
+        by: "chief".to_owned(),
+    }
+}
+
+/// What is due, the longest due first, found as the queue's runner finds it: domain by domain, message
+/// by message.
+pub fn due(store: &Store, now: i64) -> Vec<QueueItem> {
+    let (snapshot, now) = (store.snapshot().unwrap(), Timestamp(now));
+    let mut found: Vec<QueueItem> = Vec::new();
+    let mut after = None;
+    while let Some(place) = snapshot.places_due(now, after.as_ref(), 1).unwrap().pop() {
+        loop {
+            let known = |id| found.iter().any(|item| item.id == id);
+            let message = snapshot.message_due(&place.1, now, 3, known).unwrap();
+            if message.is_empty() {
+                break;
+            }
+            found.extend(message);
+        }
+        after = Some(place);
+    }
+    found.sort_by_key(|item| (item.next_attempt, item.id));
+    found
 }
 
 /// Fails with the faults unless there are none.

@@ -1,0 +1,96 @@
+//! The outgoing queue: nobody waits for somebody else's mail, and an admin has the last word.
+
+mod office;
+
+use firmware::clock::DAY;
+use office::{Office, message, noise};
+use proto::types::{Address, RecipientWishes, Wishes};
+use std::net::SocketAddr;
+use std::time::Duration;
+use store::{Body, Delivery, Outgoing};
+use tests::sink::{Behaviour, Sink};
+
+type Outcome = anyhow::Result<()>;
+
+impl Office {
+    /// Puts many messages for one domain into the queue, each to a recipient of its own.
+    async fn enqueue(&self, count: usize, domain: &str) -> Outcome {
+        let now = self.clock.now();
+        let delivery = |number: usize| -> anyhow::Result<Delivery> {
+            let text = message("ann@example.com", &format!("{domain} {number}"), &noise(300));
+            Ok(Delivery {
+                structure: proto::message::scan::structure(&text),
+                body: Body::from_bytes(text),
+                copies: Vec::new(),
+                outgoing: vec![Outgoing {
+                    owner: None,
+                    from: Some(Address::parse("ann@example.com")?),
+                    to: Address::parse(&format!("x{number}@{domain}"))?,
+                    next_attempt: now,
+                    wishes: Wishes::default(),
+                    asked: RecipientWishes::default(),
+                }],
+                received_at: now,
+            })
+        };
+        let deliveries = (0..count).map(delivery).collect::<Result<_, _>>()?;
+        self.store.deliver(deliveries).await?;
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn domains_that_never_answer_keep_no_other_mail_waiting_however_much_they_have() -> Outcome {
+    let good = Sink::start(Behaviour::Accept)?;
+    let port = good.address().port();
+    let silent = Sink::start_at(SocketAddr::new("127.0.0.2".parse()?, port), Behaviour::Stall)?;
+    let office = Office::open(port).await?;
+    office.domain_at("good.example", &["127.0.0.1"]);
+    for number in 0..4 {
+        let domain = format!("silent{number}.example");
+        office.domain_at(&domain, &["127.0.0.2"]);
+        office.enqueue(400, &domain).await?;
+    }
+    office.wait(1);
+    office.enqueue(30, "good.example").await?;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let runner = tokio::spawn(firmware::deliver::queue::run(office.post.clone(), async {
+        let _ = stopped.await;
+    }));
+    let caught = tokio::task::spawn_blocking(move || good.wait_for(30, Duration::from_secs(60)));
+    assert_eq!(caught.await??.len(), 30);
+    assert!(silent.stalled() > 0, "the silent ones were asked as well");
+    drop(silent);
+    stop.send(()).unwrap();
+    tokio::time::timeout(Duration::from_secs(20), runner).await??;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dead_domain_is_asked_once_for_all_its_mail_and_less_often_each_time() -> Outcome {
+    let dead = Sink::start(Behaviour::Busy)?;
+    let office = Office::open(dead.address().port()).await?;
+    office.domain_at("dead.example", &["127.0.0.1"]);
+    office.enqueue(60, "dead.example").await?;
+    let mut asked = Vec::new();
+    for seconds in [0, 121, 400, 400] {
+        office.wait(seconds);
+        office.turn().await;
+        asked.push(dead.connections());
+    }
+    // At first two tries run at once. Then nobody asks for two minutes, then for four.
+    assert!(asked[0] <= 2 && asked[1] == asked[0], "{asked:?}");
+    assert!(asked[2] <= asked[0] + 2, "{asked:?}");
+    let queue = office.queue()?;
+    assert_eq!(queue.len(), 60);
+    assert!(
+        queue
+            .iter()
+            .all(|row| row.attempts > 0 && row.last_words.is_some())
+    );
+    dead.behave(Behaviour::Accept);
+    office.wait(DAY);
+    office.turn().await;
+    assert_eq!((office.queue()?.len(), dead.caught().len()), (0, 60));
+    Ok(())
+}
