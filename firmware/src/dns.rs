@@ -3,22 +3,30 @@
 //! Name servers come from `--dns` or from `/etc/resolv.conf`, which is read again when it changes
 //! (the network may come up, or move, while we run).
 
+mod names;
+mod secure;
+
+pub use names::ReverseName;
+pub use secure::{Tlsa, TlsaRecord};
+
 use crate::limits::dns as limits;
-use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
     LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::proto::dnssec::TrustAnchors;
+use hickory_resolver::proto::rr::{RData, RecordType};
 use hickory_resolver::system_conf::parse_resolv_conf;
+use hickory_resolver::{ResolverBuilder, TokioResolver};
 use mail_auth::MessageAuthenticator;
+use names::Names;
 use proto::types::Domain;
-use std::collections::HashMap;
+use secure::{Answers, Signatures};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 /// Where the name servers are written down.
 #[derive(Debug, Clone)]
@@ -76,24 +84,32 @@ pub enum MailHost {
     Literal(IpAddr),
 }
 
-/// The name of a client's address, by its PTR records.
+/// The way to a domain's mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReverseName {
-    /// The name has that address.
-    Confirmed(Domain),
-    /// It names a host that does not have that address.
-    Unconfirmed(String),
-    /// It has none.
-    Missing,
-    /// The name servers did not answer.
-    Unknown,
+pub struct Route {
+    /// The hosts to try, best first.
+    pub hosts: Vec<MailHost>,
+    /// Whether signatures prove that these are the domain's hosts (DNSSEC).
+    pub secure: bool,
+}
+
+/// A mail host as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Its addresses, IPv4 first.
+    pub addresses: Vec<IpAddr>,
+    /// The names under which it may have TLSA records that count (RFC 7672 2.2.2), best first; none
+    /// if no signatures prove its addresses.
+    pub bases: Vec<String>,
 }
 
 /// The resolver. Cheap to clone; one cache for all.
 #[derive(Clone)]
 pub struct Dns {
     servers: Arc<NameServers>,
-    current: Arc<Mutex<Option<Current>>>,
+    // What signatures go back to; `None`: the root's keys, which the library has.
+    anchors: Option<Arc<TrustAnchors>>,
+    current: Arc<Mutex<Option<Arc<Current>>>>,
     names: Arc<Names>,
 }
 
@@ -101,6 +117,7 @@ struct Current {
     /// When the file that it was made from last changed.
     changed: Option<SystemTime>,
     resolver: Arc<TokioResolver>,
+    signatures: Signatures,
 }
 
 impl Dns {
@@ -109,8 +126,19 @@ impl Dns {
     pub fn new(servers: NameServers) -> Self {
         Self {
             servers: Arc::new(servers),
+            anchors: None,
             current: Arc::new(Mutex::new(None)),
             names: Arc::default(),
+        }
+    }
+
+    /// A resolver that believes signatures which go back to these keys, instead of the root's.
+    #[must_use]
+    pub fn trusting(servers: NameServers, anchors: Arc<TrustAnchors>) -> Self {
+        let anchors = Some(anchors);
+        Self {
+            anchors,
+            ..Self::new(servers)
         }
     }
 
@@ -119,29 +147,46 @@ impl Dns {
     /// # Errors
     /// See [`NoRoute`].
     pub async fn mail_hosts(&self, domain: &Domain) -> Result<Vec<MailHost>, NoRoute> {
+        Ok(self.route(domain).await?.hosts)
+    }
+
+    /// As [`Dns::mail_hosts`], with what signatures say about it.
+    ///
+    /// # Errors
+    /// See [`NoRoute`]; signatures that do not hold are no answer (RFC 7672 2.1.1).
+    pub async fn route(&self, domain: &Domain) -> Result<Route, NoRoute> {
         let name = domain.as_str();
+        let unproven = |hosts| Route { hosts, secure: false };
         if let Some(literal) = name.strip_prefix('[').and_then(|n| n.strip_suffix(']')) {
             let literal = literal.strip_prefix("IPv6:").unwrap_or(literal);
             return match literal.parse() {
-                Ok(address) => Ok(vec![MailHost::Literal(address)]),
+                Ok(address) => Ok(unproven(vec![MailHost::Literal(address)])),
                 Err(_) => Err(NoRoute::NoSuchDomain(name.to_owned())),
             };
         }
-        let answers = match self.ask(name, RecordType::MX).await {
+        let answers = match self.ask_proven(name, RecordType::MX).await {
             Ok(answers) => answers,
-            Err(Silence::Nothing { exists: true }) => Vec::new(),
-            Err(Silence::Nothing { exists: false }) => return Err(NoRoute::NoSuchDomain(name.to_owned())),
+            // Whether the host that is the domain itself is secure shows with its address.
+            Err(Silence::Nothing { exists: true, shown }) => {
+                self.is_its_own_host(name, shown).await?;
+                Answers::none()
+            }
+            Err(Silence::Nothing { exists: false, .. }) => {
+                return Err(NoRoute::NoSuchDomain(name.to_owned()));
+            }
             Err(Silence::Failed(words)) => return Err(NoRoute::Unknown(name.to_owned(), words)),
         };
         let mut hosts = Vec::new();
-        for answer in answers {
-            if let RData::MX(mx) = answer {
+        for record in &answers.records {
+            if let RData::MX(mx) = &record.data {
                 hosts.push((mx.preference, random(), mx.exchange.to_ascii()));
             }
         }
+        let secure = answers.secure;
         // RFC 5321 5.1: without MX records the domain itself is the host.
         if hosts.is_empty() {
-            return Ok(vec![MailHost::Name(name.to_owned())]);
+            let hosts = vec![MailHost::Name(name.to_owned())];
+            return Ok(Route { hosts, secure });
         }
         // RFC 7505 3: a single MX that names the root; the root among others is a mistake.
         hosts.retain(|(_, _, host)| host != "." && !host.is_empty());
@@ -151,11 +196,11 @@ impl Dns {
         // RFC 5321 5.1: lowest preference first; spread the load among equals.
         hosts.sort();
         hosts.truncate(limits::HOSTS);
-        let trimmed = |host: String| host.trim_end_matches('.').to_lowercase();
-        Ok(hosts
+        let hosts = hosts
             .into_iter()
-            .map(|(_, _, host)| MailHost::Name(trimmed(host)))
-            .collect())
+            .map(|(_, _, host)| MailHost::Name(trimmed(&host)));
+        let hosts = hosts.collect();
+        Ok(Route { hosts, secure })
     }
 
     /// The addresses of a host, IPv4 first: few small offices have reverse names for IPv6, and
@@ -174,49 +219,19 @@ impl Dns {
                 Err(Silence::Failed(words)) => failure = Some(words),
             }
         }
-        addresses.truncate(limits::ADDRESSES);
-        match (addresses.is_empty(), failure) {
-            (false, _) => Ok(addresses),
-            (true, Some(words)) => Err(NoRoute::Unknown(host.to_owned(), words)),
-            (true, None) => Err(NoRoute::NoSuchDomain(host.to_owned())),
-        }
+        found(host, addresses, failure)
     }
 
-    /// The name of a client's address. The answer, or that there was none, is remembered for ten
-    /// minutes.
-    pub async fn reverse_name(&self, client: IpAddr) -> ReverseName {
-        if let Some(known) = self.names.get(client) {
-            return known;
+    /// The texts at a name, each in one piece.
+    ///
+    /// # Errors
+    /// No answer, in words; that there is none is no error.
+    pub async fn texts(&self, name: &str) -> Result<Vec<String>, String> {
+        match self.ask(name, RecordType::TXT).await {
+            Ok(answers) => Ok(answers.iter().filter_map(text).collect()),
+            Err(Silence::Nothing { .. }) => Ok(Vec::new()),
+            Err(Silence::Failed(words)) => Err(words),
         }
-        let asked = tokio::time::timeout(limits::NAME, self.ask_for_name(client)).await;
-        let name = asked.unwrap_or(ReverseName::Unknown);
-        self.names.put(client, name.clone());
-        name
-    }
-
-    async fn ask_for_name(&self, client: IpAddr) -> ReverseName {
-        let answers = match self.ask(&Name::from(client).to_ascii(), RecordType::PTR).await {
-            Ok(answers) => answers,
-            Err(Silence::Nothing { .. }) => return ReverseName::Missing,
-            Err(Silence::Failed(_)) => return ReverseName::Unknown,
-        };
-        let names = answers.into_iter().filter_map(|answer| match answer {
-            RData::PTR(name) => Some(name.to_ascii()),
-            _ => None,
-        });
-        let mut found = ReverseName::Missing;
-        for name in names.take(limits::NAMES_OF_ONE) {
-            let addresses = match self.addresses(&name).await {
-                Ok(addresses) => addresses,
-                Err(error) if error.is_temporary() => return ReverseName::Unknown,
-                Err(_) => Vec::new(),
-            };
-            match Domain::parse(name.trim_end_matches('.')) {
-                Ok(domain) if addresses.contains(&client) => return ReverseName::Confirmed(domain),
-                _ => found = ReverseName::Unconfirmed(name),
-            }
-        }
-        found
     }
 
     /// What asks about SPF, DKIM and DMARC, with the same servers.
@@ -224,79 +239,83 @@ impl Dns {
     /// # Errors
     /// No name server is known, in words.
     pub fn authenticator(&self) -> Result<MessageAuthenticator, String> {
-        Ok(MessageAuthenticator(TokioResolver::clone(&*self.resolver()?)))
+        Ok(MessageAuthenticator(TokioResolver::clone(
+            &self.current()?.resolver,
+        )))
     }
 
     /// The records of a name, of one kind.
     pub(crate) async fn ask(&self, name: &str, kind: RecordType) -> Result<Vec<RData>, Silence> {
-        let resolver = self.resolver().map_err(Silence::Failed)?;
-        // The final dot keeps the office's search list out of it.
-        let name = format!("{}.", name.trim_end_matches('.'));
-        match tokio::time::timeout(limits::ANSWER, resolver.lookup(name, kind)).await {
-            Ok(Ok(lookup)) => Ok(lookup
-                .answers()
-                .iter()
-                .map(|record| record.data.clone())
-                .collect()),
-            Ok(Err(error)) if error.is_no_records_found() => Err(Silence::Nothing {
-                exists: !error.is_nx_domain(),
-            }),
-            Ok(Err(error)) => Err(Silence::Failed(error.to_string())),
-            Err(_) => Err(Silence::Failed("no answer in time".to_owned())),
-        }
+        let current = self.current().map_err(Silence::Failed)?;
+        let answers = secure::lookup(&current.resolver, name, kind).await?;
+        Ok(answers.into_iter().map(|record| record.data).collect())
     }
 
     // The resolver for the servers as they are now; made anew when the file changed.
-    fn resolver(&self) -> Result<Arc<TokioResolver>, String> {
+    fn current(&self) -> Result<Arc<Current>, String> {
         let changed = match &*self.servers {
             NameServers::Fixed(_) => None,
             NameServers::File(path) => std::fs::metadata(path).and_then(|m| m.modified()).ok(),
         };
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(current) = current.as_ref().filter(|c| c.changed == changed) {
-            return Ok(current.resolver.clone());
+            return Ok(current.clone());
         }
-        let resolver = Arc::new(build(&self.servers).map_err(|e| e.to_string())?);
-        *current = Some(Current {
+        let proving = secure::build(&self.servers, self.anchors.clone()).map_err(|e| e.to_string())?;
+        let fresh = Arc::new(Current {
             changed,
-            resolver: resolver.clone(),
+            resolver: Arc::new(build(&self.servers).map_err(|e| e.to_string())?),
+            signatures: Signatures::new(proving),
         });
-        Ok(resolver)
+        *current = Some(fresh.clone());
+        Ok(fresh)
     }
 }
 
-// The names of clients that called lately.
-#[derive(Default)]
-struct Names(Mutex<HashMap<IpAddr, (Instant, ReverseName)>>);
-
-impl Names {
-    fn get(&self, client: IpAddr) -> Option<ReverseName> {
-        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, name) = names.get(&client)?;
-        (at.elapsed() < limits::REMEMBERED).then(|| name.clone())
+// Addresses, or why there are none.
+fn found(host: &str, mut addresses: Vec<IpAddr>, failure: Option<String>) -> Result<Vec<IpAddr>, NoRoute> {
+    addresses.truncate(limits::ADDRESSES);
+    match (addresses.is_empty(), failure) {
+        (false, _) => Ok(addresses),
+        (true, Some(words)) => Err(NoRoute::Unknown(host.to_owned(), words)),
+        (true, None) => Err(NoRoute::NoSuchDomain(host.to_owned())),
     }
+}
 
-    fn put(&self, client: IpAddr, name: ReverseName) {
-        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if names.len() >= limits::NAMES {
-            names.retain(|_, (at, _)| at.elapsed() < limits::REMEMBERED);
-        }
-        if names.len() >= limits::NAMES {
-            names.clear(); // more callers than anyone needs to remember
-        }
-        names.insert(client, (Instant::now(), name));
+fn text(data: &RData) -> Option<String> {
+    match data {
+        RData::TXT(text) => Some(String::from_utf8_lossy(&text.txt_data.concat()).into_owned()),
+        _ => None,
     }
+}
+
+fn trimmed(name: &str) -> String {
+    name.trim_end_matches('.').to_lowercase()
 }
 
 /// Why a question got no records.
 pub(crate) enum Silence {
-    /// There are none of this kind; `exists`: but the name is there.
-    Nothing { exists: bool },
+    /// There are none of this kind; `exists`: but the name is there; `shown`: and the answer came with
+    /// what it takes to believe that.
+    Nothing { exists: bool, shown: bool },
     /// No answer, or a broken one, in words.
     Failed(String),
 }
 
+impl Silence {
+    fn words(self) -> String {
+        match self {
+            Self::Nothing { .. } => secure::UNPROVEN.to_owned(),
+            Self::Failed(words) => words,
+        }
+    }
+}
+
 pub(crate) fn build(servers: &NameServers) -> Result<TokioResolver, NetError> {
+    builder(servers)?.build()
+}
+
+fn builder(servers: &NameServers) -> Result<ResolverBuilder<TokioRuntimeProvider>, NetError> {
     let (config, mut options) = match servers {
         NameServers::Fixed(servers) => (fixed(servers), ResolverOpts::default()),
         NameServers::File(path) => system(path)?,
@@ -305,6 +324,7 @@ pub(crate) fn build(servers: &NameServers) -> Result<TokioResolver, NetError> {
     options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
     options.timeout = limits::SERVER;
     options.attempts = 2;
+    options.preserve_intermediates = true; // aliases lead to what was asked for
     options.use_hosts_file = ResolveHosts::Never; // an MX never means an entry of /etc/hosts
     // An explicit TLS configuration: without one the resolver looks for the system's certificate
     // bundle and fails where there is none, even for plain DNS.
@@ -316,10 +336,11 @@ pub(crate) fn build(servers: &NameServers) -> Result<TokioResolver, NetError> {
         .map_err(|e| NetError::from(std::io::Error::other(e)))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
-        .with_options(options)
-        .with_tls_config(tls)
-        .build()
+    Ok(
+        TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+            .with_options(options)
+            .with_tls_config(tls),
+    )
 }
 
 fn fixed(servers: &[SocketAddr]) -> ResolverConfig {
@@ -350,7 +371,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("resolv.conf");
         let dns = Dns::new(NameServers::File(path.clone()));
-        assert!(dns.resolver().is_err(), "no file yet");
+        assert!(dns.current().is_err(), "no file yet");
         let write = |text: &str, second: u64| {
             std::fs::write(&path, text).unwrap();
             let file = std::fs::File::options().append(true).open(&path).unwrap();
@@ -358,11 +379,11 @@ mod tests {
                 .unwrap();
         };
         write("# the network is not up\n", 1);
-        assert!(dns.resolver().is_err(), "no server yet");
+        assert!(dns.current().is_err(), "no server yet");
         write("nameserver 192.0.2.1\n", 2);
-        let first = dns.resolver().unwrap();
-        assert!(Arc::ptr_eq(&first, &dns.resolver().unwrap()));
+        let first = dns.current().unwrap();
+        assert!(Arc::ptr_eq(&first, &dns.current().unwrap()));
         write("nameserver 192.0.2.2\n", 3);
-        assert!(!Arc::ptr_eq(&first, &dns.resolver().unwrap()));
+        assert!(!Arc::ptr_eq(&first, &dns.current().unwrap()));
     }
 }

@@ -193,6 +193,22 @@ pub mod relay {
     pub const GOODBYE: Duration = Duration::from_secs(3);
 }
 
+/// What other domains say about TLS at their servers (MTA-STS).
+pub mod sts {
+    use std::time::Duration;
+
+    /// Octets of a policy (RFC 8461 3.3 suggests this).
+    pub const POLICY: usize = 64 * 1024;
+    /// How long fetching a policy from one address may take (RFC 8461 3.3 suggests a minute).
+    pub const FETCH: Duration = Duration::from_secs(30);
+    /// How long a policy that could not be had is not asked for again, in seconds (RFC 8461 3.3).
+    pub const AGAIN: i64 = 300;
+    /// Domains whose policies are remembered.
+    pub const DOMAINS: usize = 1000;
+    /// Octets of all that the store keeps of them: a setting holds 256 KiB.
+    pub const KEPT: usize = 200 * 1024;
+}
+
 /// Questions to name servers.
 pub mod dns {
     use std::time::Duration;
@@ -215,6 +231,18 @@ pub mod dns {
     pub const ADDRESSES: usize = 8;
     /// Answers kept in memory.
     pub const CACHED: u64 = 256;
+    /// Answers kept in memory with their proofs, keys of zones included.
+    pub const PROVEN: u64 = 1024;
+    /// Aliases in a row that are followed.
+    pub const ALIASES: usize = 8;
+    /// TLSA records of one server that are looked at.
+    pub const TLSA: usize = 32;
+    /// How soon the name servers are asked again whether they give signatures.
+    pub const SIGNED_AGAIN: Duration = Duration::from_secs(3600);
+    /// The same after no answer: the network or the clock may not be there yet.
+    pub const SIGNED_SOON: Duration = Duration::from_secs(30);
+    /// How long signatures are demanded after they were last given.
+    pub const DEMANDED: Duration = Duration::from_secs(86_400);
 }
 
 /// Attachments that become links.

@@ -5,6 +5,7 @@ use crate::attend::attend;
 use crate::board_link::{self, Board, Pipe};
 use crate::clock::Clock;
 use crate::control;
+use crate::deliver::sts::Sts;
 use crate::deliver::{self, Post};
 use crate::dns::{Dns, NameServers};
 use crate::guard::{Callers, notice, screen, watch_accounts};
@@ -108,7 +109,7 @@ async fn open_and_serve(options: &Options) -> Result<()> {
         speak_with_board(&house, pipe, addresses(&doors)?)?;
     }
     let (close, closing) = watch::channel(false);
-    let post = post(&house, options);
+    let post = post(&house, options)?;
     let queue = tokio::spawn(deliver::queue::run(post.clone(), gone(closing.clone())));
     let pages = Appliance::new(Arc::clone(&house), &ports);
     let mut open = open_doors(&house, post, &pages, doors, &closing);
@@ -165,15 +166,16 @@ async fn keep_tidy(house: Arc<House>) {
     }
 }
 
-fn post(house: &House, options: &Options) -> Post {
+fn post(house: &House, options: &Options) -> Result<Post> {
     let servers = if options.dns.is_empty() {
         NameServers::default()
     } else {
         NameServers::Fixed(options.dns.clone())
     };
-    Post {
+    Ok(Post {
         store: house.store.clone(),
         dns: Dns::new(servers),
+        sts: Sts::new().map_err(anyhow::Error::msg)?,
         clock: house.clock.clone(),
         relay_port: options.relay_port,
         judge_loopback: options.judge_loopback,
@@ -181,7 +183,7 @@ fn post(house: &House, options: &Options) -> Post {
         guard: house.guard.clone(),
         links: house.links.clone(),
         traffic: house.traffic.clone(),
-    }
+    })
 }
 
 fn open_doors(

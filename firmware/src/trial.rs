@@ -2,6 +2,7 @@
 
 use crate::board_link::Board;
 use crate::clock::Clock;
+use crate::deliver::sts::Sts;
 use crate::deliver::{Post, SMTP_PORT};
 use crate::dns::{Dns, NameServers};
 use crate::driver::{Driver, End, Wire};
@@ -70,6 +71,7 @@ impl Trial {
         let post = Post {
             store: house.store.clone(),
             dns: Dns::new(nowhere),
+            sts: Sts::new().unwrap(),
             clock,
             relay_port: SMTP_PORT,
             judge_loopback: false,

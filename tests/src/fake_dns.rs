@@ -1,18 +1,43 @@
 //! A name server on loopback for one test: answers what it was told, NXDOMAIN to everything else.
+//! If it signs, everything is in the root zone, except what is said to be in a zone without signatures.
+
+mod signer;
 
 use anyhow::Result;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{NameServerConfig, ResolverConfig};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::dnssec::TrustAnchors;
 use hickory_resolver::proto::op::{Message, MessageType, OpCode, ResponseCode};
-use hickory_resolver::proto::rr::rdata::{A, AAAA, MX, PTR, TXT};
-use hickory_resolver::proto::rr::{Name, RData, Record};
+use hickory_resolver::proto::rr::rdata::tlsa::{CertUsage, Matching, Selector};
+use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, MX, PTR, SOA, TLSA, TXT};
+use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use rustls::ClientConfig;
+use signer::Signer;
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+/// What an attacker makes of an answer.
+#[derive(Debug, Clone)]
+pub enum Forgery {
+    /// Other data under the same signature.
+    Changed,
+    /// Nothing there, and nothing that proves it.
+    Emptied,
+    /// Nothing there, and a record of this zone, which has no signatures, where the proof should stand.
+    EmptiedBy(String),
+    /// As `EmptiedBy`, and an address in that zone as the answer.
+    Replaced(String),
+    /// The true records, and an address in this zone, which has no signatures.
+    Padded(String),
+    /// No such name, and nothing that proves it.
+    Denied,
+    /// The true records without their signatures.
+    Unsigned,
+}
 
 /// Runs until it is dropped. Names are absolute; a final dot is optional.
 pub struct FakeDns {
@@ -24,17 +49,33 @@ pub struct FakeDns {
 struct Shared {
     records: Mutex<HashMap<String, Vec<RData>>>,
     failing: Mutex<HashSet<String>>,
+    forged: Mutex<HashMap<String, Forgery>>,
+    unsigned: Mutex<HashSet<String>>,
+    signer: Option<Signer>,
     asked: Mutex<Vec<String>>,
+    short_lived: AtomicBool,
     stop: AtomicBool,
 }
 
 impl FakeDns {
     /// Starts on a free UDP port.
     pub fn start() -> Result<Self> {
+        Self::start_as(Shared::default())
+    }
+
+    /// Starts on a free UDP port; what it says is signed.
+    pub fn start_signed() -> Result<Self> {
+        Self::start_as(Shared {
+            signer: Some(Signer::new()?),
+            ..Shared::default()
+        })
+    }
+
+    fn start_as(shared: Shared) -> Result<Self> {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         socket.set_read_timeout(Some(Duration::from_millis(50)))?;
         let address = socket.local_addr()?;
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(shared);
         let server = shared.clone();
         std::thread::spawn(move || server.run(&socket));
         Ok(Self { address, shared })
@@ -43,6 +84,55 @@ impl FakeDns {
     /// What the box is started with: `--dns` this.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The key that its signatures go back to.
+    pub fn anchors(&self) -> Arc<TrustAnchors> {
+        Arc::new(self.shared.signer.as_ref().expect("it signs").anchors())
+    }
+
+    /// Says that this domain, with all below it, is a zone without signatures.
+    pub fn unsigned(&self, domain: &str) {
+        self.shared.unsigned.lock().unwrap().insert(absolute(domain));
+    }
+
+    /// From now on, answers about this name differ from what was signed, as on their way through the
+    /// hands of an attacker.
+    pub fn forge(&self, name: &str, forgery: Forgery) {
+        self.shared.forged.lock().unwrap().insert(absolute(name), forgery);
+    }
+
+    /// From now on, nothing that is said may be remembered.
+    pub fn be_short_lived(&self) {
+        self.shared.short_lived.store(true, Ordering::Relaxed);
+    }
+
+    /// No attacker any more.
+    pub fn be_honest(&self) {
+        self.shared.forged.lock().unwrap().clear();
+    }
+
+    /// An alias.
+    pub fn alias(&self, name: &str, alias_of: &str) {
+        let alias_of = Name::from_ascii(absolute(alias_of)).expect("a host name");
+        self.add(name, RData::CNAME(CNAME(alias_of)));
+    }
+
+    /// A TLSA record of a mail server on this port.
+    pub fn tlsa(&self, host: &str, port: u16, fields: (u8, u8, u8), data: &[u8]) {
+        let (usage, selector, matching) = fields;
+        let tlsa = TLSA::new(
+            CertUsage::from(usage),
+            Selector::from(selector),
+            Matching::from(matching),
+            data.to_vec(),
+        );
+        self.add(&format!("_{port}._tcp.{host}"), RData::TLSA(tlsa));
+    }
+
+    /// Takes all records of a name back.
+    pub fn forget(&self, name: &str) {
+        self.shared.records.lock().unwrap().remove(&absolute(name));
     }
 
     /// An address record, A or AAAA.
@@ -136,18 +226,110 @@ impl Shared {
         let mut answer = Message::new(question.metadata.id, MessageType::Response, OpCode::Query);
         answer.metadata.recursion_desired = true;
         answer.metadata.recursion_available = true;
-        match self.records.lock().unwrap().get(&name) {
-            _ if self.failing.lock().unwrap().contains(&name) => {
-                answer.metadata.response_code = ResponseCode::ServFail;
+        if self.failing.lock().unwrap().contains(&name) {
+            answer.metadata.response_code = ResponseCode::ServFail;
+            answer.add_query(query);
+            return answer.to_vec().ok();
+        }
+        let known = self.records.lock().unwrap().clone();
+        // RFC 1034 3.6.2: an alias is followed.
+        let mut at = name;
+        for _ in 0..8 {
+            let records = known.get(&at).cloned().unwrap_or_default();
+            let of = |kind| -> Vec<RData> {
+                records
+                    .iter()
+                    .filter(|data: &&RData| data.record_type() == kind)
+                    .cloned()
+                    .collect()
+            };
+            let alias = of(RecordType::CNAME);
+            let shown = if alias.is_empty() { of(kind) } else { alias };
+            let owner = Name::from_ascii(&at).ok()?;
+            for data in &shown {
+                answer.add_answer(Record::from_rdata(owner.clone(), 300, data.clone()));
             }
-            None => answer.metadata.response_code = ResponseCode::NXDomain,
-            Some(records) => {
-                for data in records.iter().filter(|data| data.record_type() == kind) {
-                    answer.add_answer(Record::from_rdata(query.name().clone(), 300, data.clone()));
-                }
+            self.sign(&mut answer, &at, kind, &shown);
+            if let Some(forgery) = self.forged.lock().unwrap().get(&at) {
+                forge(&mut answer, forgery);
+            }
+            match shown.first() {
+                Some(RData::CNAME(target)) if kind != RecordType::CNAME => at = absolute(&target.to_ascii()),
+                _ => break,
+            }
+        }
+        let exists = self.signer.is_some() || known.contains_key(&at);
+        if !exists {
+            answer.metadata.response_code = ResponseCode::NXDomain;
+        }
+        if self.short_lived.load(Ordering::Relaxed) {
+            for record in answer.answers.iter_mut().chain(&mut answer.authorities) {
+                record.ttl = 0;
             }
         }
         answer.add_query(query);
         answer.to_vec().ok()
+    }
+
+    // Adds what proves these records of a name, or that it has none of the kind.
+    fn sign(&self, answer: &mut Message, name: &str, kind: RecordType, shown: &[RData]) {
+        let Some(signer) = &self.signer else {
+            return;
+        };
+        let zone = |zone: &String| name == *zone || name.ends_with(&format!(".{zone}"));
+        let unsigned = self.unsigned.lock().unwrap().iter().find(|z| zone(z)).cloned();
+        let owner = Name::from_ascii(name).expect("a name");
+        match unsigned {
+            Some(zone) if zone == name && kind == RecordType::DS => {
+                signer.deny(answer, &owner, &[RecordType::NS])
+            }
+            Some(zone) if zone == name && kind == RecordType::NS => signer.delegate(answer, &owner),
+            Some(_) => {}
+            None if name == "." && kind == RecordType::DNSKEY => signer.keys(answer),
+            None if name == "." && kind == RecordType::SOA => signer.start(answer),
+            None if shown.is_empty() => signer.deny(answer, &owner, &[]),
+            None => signer.prove(answer, &owner),
+        }
+    }
+}
+
+fn forge(answer: &mut Message, forgery: &Forgery) {
+    let address = |zone: &str| {
+        let name = Name::from_ascii(absolute(&format!("www.{zone}"))).expect("a name");
+        Record::from_rdata(name, 300, RData::A(A([192, 0, 2, 66].into())))
+    };
+    let soa = |zone: &str| {
+        let zone = Name::from_ascii(absolute(zone)).expect("a name");
+        let soa = SOA::new(zone.clone(), zone.clone(), 1, 3600, 600, 86_400, 300);
+        Record::from_rdata(zone, 300, RData::SOA(soa))
+    };
+    if !matches!(forgery, Forgery::Changed | Forgery::Padded(_) | Forgery::Unsigned) {
+        answer.answers.clear();
+        answer.authorities.clear();
+    }
+    match forgery {
+        Forgery::Changed => match answer.answers.first_mut().map(|record| &mut record.data) {
+            Some(RData::A(address)) => address.0 = [192, 0, 2, 66].into(),
+            Some(RData::MX(mx)) => mx.exchange = Name::from_ascii("mx.evil.example.").expect("a name"),
+            Some(RData::TLSA(tlsa)) => tlsa.cert_data = vec![0; 32],
+            _ => {}
+        },
+        Forgery::Emptied => {}
+        Forgery::EmptiedBy(zone) => {
+            answer.add_authority(soa(zone));
+        }
+        Forgery::Replaced(zone) => {
+            answer.add_answer(address(zone));
+            answer.add_authority(soa(zone));
+        }
+        Forgery::Padded(zone) => {
+            answer.add_answer(address(zone));
+        }
+        Forgery::Denied => answer.metadata.response_code = ResponseCode::NXDomain,
+        Forgery::Unsigned => {
+            for records in [&mut answer.answers, &mut answer.authorities] {
+                records.retain(|record| record.record_type() != RecordType::RRSIG);
+            }
+        }
     }
 }

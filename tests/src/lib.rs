@@ -5,6 +5,7 @@ pub mod fake_dns;
 pub mod imap;
 pub mod load;
 pub mod pillarbox;
+pub mod policy_host;
 pub mod sink;
 pub mod smtp;
 pub mod tls;

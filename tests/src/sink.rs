@@ -109,11 +109,16 @@ impl Sink {
 
     /// Starts at this address: several servers share a port at 127.0.0.1, 127.0.0.2, ...
     pub fn start_at(address: SocketAddr, behaviour: Behaviour) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let tls = firmware::tls::Tls::open(folder.path(), &["sink.example".to_owned()], &[])?;
+        Self::start_with(address, behaviour, tls.mail)
+    }
+
+    /// Starts with this certificate.
+    pub fn start_with(address: SocketAddr, behaviour: Behaviour, tls: Arc<ServerConfig>) -> Result<Self> {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
         listener.set_nonblocking(true)?;
-        let folder = tempfile::tempdir()?;
-        let tls = firmware::tls::Tls::open(folder.path(), &["sink.example".to_owned()], &[])?;
         let shared = Arc::new(Shared {
             behaviour: Mutex::new(behaviour),
             caught: Mutex::default(),
@@ -121,7 +126,7 @@ impl Sink {
             connections: AtomicUsize::new(0),
             stalled: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
-            tls: tls.mail,
+            tls,
         });
         let server = shared.clone();
         std::thread::spawn(move || server.run(&listener));

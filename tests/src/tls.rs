@@ -1,9 +1,13 @@
 //! TLS as a test client sees it: any certificate will do, the box makes its own.
 
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
+    StreamOwned,
+};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,4 +96,57 @@ pub fn tcp(port: u16) -> anyhow::Result<TcpStream> {
 pub fn wrap(stream: TcpStream) -> anyhow::Result<TlsStream> {
     let connection = ClientConnection::new(any_certificate()?, "localhost".try_into()?)?;
     Ok(StreamOwned::new(connection, stream))
+}
+
+/// A certificate authority for one test.
+pub struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl Authority {
+    /// A fresh one.
+    ///
+    /// # Errors
+    /// The library's.
+    pub fn new() -> anyhow::Result<Self> {
+        let mut params = CertificateParams::new(Vec::<String>::new())?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+        Ok(Self { issuer })
+    }
+
+    /// What a client that believes in nobody else has.
+    ///
+    /// # Errors
+    /// The library's.
+    pub fn roots(&self) -> anyhow::Result<RootCertStore> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.issuer.der().clone())?;
+        Ok(roots)
+    }
+
+    /// Its own certificate.
+    pub fn certificate(&self) -> CertificateDer<'static> {
+        self.issuer.der().clone()
+    }
+
+    /// A server with a certificate for these names, and that certificate. The chain has the authority's
+    /// own, too.
+    ///
+    /// # Errors
+    /// The library's.
+    pub fn server(&self, names: &[&str]) -> anyhow::Result<(Arc<ServerConfig>, CertificateDer<'static>)> {
+        let key = KeyPair::generate()?;
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let leaf = CertificateParams::new(names)?.signed_by(&key, &self.issuer)?;
+        let leaf = leaf.der().clone();
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![leaf.clone(), self.certificate()],
+                PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+            )?;
+        Ok((Arc::new(config), leaf))
+    }
 }

@@ -7,13 +7,14 @@
 //! | 6409 8, 3848 | completing what was submitted | Date, Message-ID, Bcc; From has to be the sender's own |
 //! | 6376, 8463 | DKIM | signed with RSA-2048 and Ed25519; verified in `crate::judge` |
 //! | 3461, 3464, 3834, 6533 | notices | of failure, delay and, where asked, delivery; see `notice` |
-//! | 8689 | REQUIRETLS | a verified certificate; the MX lookup itself is not secured |
+//! | 8689 | REQUIRETLS | a verified certificate at a server that DNSSEC or MTA-STS names |
 //! | 4865 | FUTURERELEASE | kept in the queue, people here included |
 //! | 9422 | LIMITS | RCPTMAX of the next server |
 //! | 3207, 7435 | STARTTLS to other servers | any certificate; a password wants a verified one |
 //! | 2920, 1870, 6152, 6531 | PIPELINING, SIZE, 8BITMIME, SMTPUTF8 | where the other server offers it |
 //! | 4954, 4616 | AUTH to a smarthost | PLAIN, else LOGIN |
-//! | 7672, 8461 | DANE, MTA-STS | no |
+//! | 7672, 6698 | DANE | usages 2 and 3, to the mail hosts of domains; not to a smarthost |
+//! | 8461 | MTA-STS | of other domains; failures are not reported (RFC 8460) |
 
 mod attempt;
 mod backoff;
@@ -25,10 +26,12 @@ pub mod people;
 pub(crate) mod pieces;
 pub mod queue;
 mod relay;
+pub mod sts;
 mod submit;
 mod traffic;
 
 pub use inbound::inbound;
+pub use relay::Authorities;
 pub use submit::{may_send, submit};
 pub use traffic::Traffic;
 
@@ -42,6 +45,7 @@ use proto::ask::Envelope;
 use proto::refusal::Refusal;
 use proto::types::{Address, ReversePath, Timestamp};
 use store::{EventKind, Store, StoreError};
+use sts::Sts;
 
 /// What delivery needs of the box. Clones share it.
 #[derive(Clone)]
@@ -50,6 +54,8 @@ pub struct Post {
     pub store: Store,
     /// Where mail for other domains goes.
     pub dns: Dns,
+    /// What other domains say about TLS, and who vouches for their servers.
+    pub sts: Sts,
     /// The time that everything here goes by.
     pub clock: Clock,
     /// Where everything that happens is recorded.

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use firmware::attend::attend;
 use firmware::board_link::Board;
 use firmware::clock::Clock;
+use firmware::deliver::sts::Sts;
 use firmware::deliver::{Post, SMTP_PORT};
 use firmware::dns::{Dns, NameServers};
 use firmware::facts::{ConnectionFacts, TlsFacts};
@@ -83,6 +84,7 @@ impl Firm {
             traffic: house.traffic.clone(),
             store: house.store.clone(),
             dns: Dns::new(NameServers::Fixed(vec![dns.address()])),
+            sts: Sts::new().map_err(anyhow::Error::msg)?,
             clock: clock.clone(),
             relay_port: SMTP_PORT,
             judge_loopback: false,

@@ -4,7 +4,8 @@
 
 use anyhow::{Context, Result};
 use firmware::clock::Clock;
-use firmware::deliver::{Post, Traffic, inbound, queue, submit};
+use firmware::deliver::sts::Sts;
+use firmware::deliver::{Authorities, Post, Traffic, inbound, queue, submit};
 use firmware::dkim;
 use firmware::dns::{Dns, NameServers};
 use firmware::facts::{ConnectionFacts, TlsFacts};
@@ -22,6 +23,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use store::{AccountState, EventKind, NewAccount, Options, QueueItem, Store};
 use tests::fake_dns::FakeDns;
+use tests::tls::Authority;
 
 /// 2026-01-01T00:00:00Z: where the office's clock stands first.
 const START: Timestamp = Timestamp(1_767_225_600);
@@ -40,6 +42,22 @@ pub struct Office {
 impl Office {
     /// An office whose relay connects to this port.
     pub async fn open(relay_port: u16) -> Result<Self> {
+        let dns = FakeDns::start()?;
+        let asked = Dns::new(NameServers::Fixed(vec![dns.address()]));
+        Self::open_with(relay_port, dns, asked, Sts::new().map_err(anyhow::Error::msg)?).await
+    }
+
+    /// An office in a world whose zones are signed, and where only this authority vouches for web
+    /// servers, which are at `web_port`.
+    pub async fn open_secure(relay_port: u16, web_port: u16, authority: &Authority) -> Result<Self> {
+        let dns = FakeDns::start_signed()?;
+        let servers = NameServers::Fixed(vec![dns.address()]);
+        let asked = Dns::trusting(servers, dns.anchors());
+        let authorities = Authorities::only(authority.roots()?).map_err(anyhow::Error::msg)?;
+        Self::open_with(relay_port, dns, asked, Sts::with(authorities, web_port)).await
+    }
+
+    async fn open_with(relay_port: u16, dns: FakeDns, asked: Dns, sts: Sts) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let store = Store::open(folder.path(), &Options::default())?;
         let clock = Clock::standing(START);
@@ -66,7 +84,6 @@ impl Office {
         }
         // Nothing here is about how mail is judged.
         settings::write(&store, JUDGING, &Judging::unasking()).await?;
-        let dns = FakeDns::start()?;
         for record in dkim::dns_records(&KEYS, &domain) {
             dns.txt(&record.name, &record.text);
         }
@@ -77,7 +94,8 @@ impl Office {
             traffic: Traffic::default(),
             links,
             store: store.clone(),
-            dns: Dns::new(NameServers::Fixed(vec![dns.address()])),
+            dns: asked,
+            sts,
             clock: clock.clone(),
             guard: Guard::open(store.clone(), ledger.clone(), clock.clone(), Box::new(Vec::new))?,
             ledger,

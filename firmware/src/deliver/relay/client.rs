@@ -2,7 +2,7 @@
 
 use super::body::Pieces;
 use super::problem::{Problem, Then};
-use super::trust::{self, Protection};
+use super::trust::{self, Authorities, Demand, Protection};
 use super::wire::Wire;
 use crate::limits::relay as limits;
 use base64::Engine as _;
@@ -97,16 +97,21 @@ impl Client {
         self.features.starttls
     }
 
-    /// Turns the connection into a protected one (RFC 3207).
+    /// Turns the connection into a protected one (RFC 3207), with a server of this name.
     ///
     /// # Errors
     /// The server or the handshake refuses; the connection is then of no use any more.
-    pub async fn starttls(mut self, strict: bool) -> Result<Self, Problem> {
+    pub async fn starttls(
+        mut self,
+        name: &str,
+        authorities: &Authorities,
+        demand: &Demand,
+    ) -> Result<Self, Problem> {
         let reply = self.command("STARTTLS").await?;
         if !reply.is_yes() {
             return Err(Problem::tls(reply.words()));
         }
-        let (wire, protection) = trust::handshake(self.wire, &self.host, strict).await?;
+        let (wire, protection) = trust::handshake(self.wire, name, authorities, demand).await?;
         self.wire = wire;
         self.protection = protection;
         // RFC 3207 4.2: what was said in clear is forgotten. A server may also break TLS only now: in
@@ -149,19 +154,21 @@ impl Client {
         }
     }
 
-    /// Whether mail that must not go in clear may be handed to this server (RFC 8689 4.2.1).
+    /// Whether mail that must not go in clear may be handed to this server (RFC 8689 4.2.1); `named`:
+    /// it is sure that it is one of the domain's.
     ///
     /// # Errors
     /// The connection or the server does not promise enough.
-    pub fn may_require_tls(&self) -> Result<(), Problem> {
+    pub fn may_require_tls(&self, named: bool) -> Result<(), Problem> {
         let host = &self.host;
         let words = match self.protection {
             Protection::None => format!("5.7.10 {host} offers no TLS, which the sender requires"),
+            _ if !named => format!("5.7.30 nothing proves that {host} is a mail server of the domain"),
             Protection::Unverified => format!("5.7.30 the certificate of {host} cannot be verified"),
-            Protection::Verified if !self.features.require_tls => {
+            Protection::Verified | Protection::Dane if !self.features.require_tls => {
                 format!("5.7.30 {host} does not promise TLS on the way onward (REQUIRETLS)")
             }
-            Protection::Verified => return Ok(()),
+            Protection::Verified | Protection::Dane => return Ok(()),
         };
         Err(Problem::unfit(words))
     }

@@ -2,21 +2,26 @@
 
 mod body;
 mod client;
+mod dane;
+mod manner;
 mod problem;
 mod trust;
 mod wire;
 
 pub use body::Pieces;
 pub use client::{End, Outcome};
+pub use trust::Authorities;
 
 use super::Post;
-use crate::dns::{MailHost, NoRoute};
+use super::sts::Policy;
+use crate::dns::{MailHost, NoRoute, Server};
 use crate::limits::relay::WHOLE;
-use crate::settings::{Smarthost, SmarthostTls};
+use crate::settings::Smarthost;
 use client::{Client, Mail};
+use manner::Manner;
 use problem::{Problem, Then};
-use proto::types::{Address, Domain, RecipientWishes, ReversePath, Secret, Wishes};
-use std::net::{IpAddr, SocketAddr};
+use proto::types::{Address, Domain, RecipientWishes, ReversePath, Wishes};
+use std::net::SocketAddr;
 use trust::Protection;
 use wire::Wire;
 
@@ -100,81 +105,73 @@ struct Trail {
     outcomes: Vec<Outcome>,
 }
 
-// How a server is to be treated.
-struct Manner {
-    implicit_tls: bool,
-    // Whether the mail may go in clear when TLS is not there or does not work.
-    clear: bool,
-    starttls: bool,
-    // Whether the certificate has to be verified.
-    strict: bool,
-    login: Option<(String, Secret)>,
+// What is known of a way before its first server is asked.
+struct Plan {
+    hosts: Vec<MailHost>,
+    port: u16,
+    // Whether signatures prove that these are the domain's hosts.
+    secure: bool,
+    // What the domain says about TLS over HTTPS.
+    policy: Option<Policy>,
 }
 
-impl Manner {
-    // Other domains' servers: TLS where it can be had (RFC 3207 4.1, RFC 7435).
-    const fn of_servers() -> Self {
-        Self {
-            implicit_tls: false,
-            clear: true,
-            starttls: true,
-            strict: false,
-            login: None,
-        }
-    }
-
-    fn of_smarthost(smarthost: &Smarthost) -> Result<Self, Problem> {
-        let login = match (&smarthost.user, &smarthost.password) {
-            (Some(user), Some(password)) => Some((user.clone(), Secret::new(password.clone().into_bytes()))),
-            _ => None,
-        };
-        if login.is_some() && smarthost.tls == SmarthostTls::None {
-            let words = "the smarthost's password is not sent without TLS: choose STARTTLS or TLS";
-            return Err(Problem::later(words.to_owned()));
-        }
-        Ok(Self {
-            implicit_tls: smarthost.tls == SmarthostTls::Implicit,
-            clear: smarthost.tls == SmarthostTls::None,
-            starttls: smarthost.tls == SmarthostTls::Starttls,
-            strict: login.is_some() && !smarthost.trust_any_certificate,
-            login,
-        })
-    }
-}
-
-async fn try_hosts(post: &Post, errand: &mut Errand, trail: &mut Trail) -> Result<(), Problem> {
-    let (hosts, port, manner) = match &errand.way {
+async fn plan(post: &Post, errand: &Errand) -> Result<Plan, Problem> {
+    match &errand.way {
         Way::Smarthost(smarthost) => {
             let host = match smarthost.host.parse() {
                 Ok(address) => MailHost::Literal(address),
                 Err(_) => MailHost::Name(smarthost.host.clone()),
             };
-            (vec![host], smarthost.port, Manner::of_smarthost(smarthost)?)
+            Ok(Plan {
+                hosts: vec![host],
+                port: smarthost.port,
+                secure: false,
+                policy: None,
+            })
         }
         Way::Direct(domain) => {
-            let hosts = post.dns.mail_hosts(domain).await.map_err(no_route)?;
-            let hosts = before_ourselves(hosts, errand.helo.as_str());
-            if hosts.is_empty() {
+            let route = post.dns.route(domain).await.map_err(no_route)?;
+            let hosts = before_ourselves(route.hosts, errand.helo.as_str());
+            let Some(first) = hosts.first() else {
                 let words = format!("5.4.6 the mail servers of {domain} lead back to this box");
                 return Err(Problem::never(words));
-            }
-            (hosts, post.relay_port, Manner::of_servers())
+            };
+            let policy = match first {
+                MailHost::Name(_) => post.sts.policy(post, domain).await,
+                MailHost::Literal(_) => None,
+            };
+            Ok(Plan {
+                secure: route.secure || matches!(first, MailHost::Name(name) if name == domain.as_str()),
+                hosts,
+                port: post.relay_port,
+                policy,
+            })
         }
-    };
+    }
+}
+
+async fn try_hosts(post: &Post, errand: &mut Errand, trail: &mut Trail) -> Result<(), Problem> {
+    let plan = plan(post, errand).await?;
     let mut last = Problem::later("no mail server could be reached".to_owned());
-    for host in hosts {
-        let (name, addresses) = match addresses(post, host, &errand.way).await {
+    for host in &plan.hosts {
+        let found = match find(post, host, &errand.way).await {
+            Ok((name, server)) => manner::of(post, &errand.way, &plan, &name, &server)
+                .await
+                .map(|manner| (name, server, manner)),
+            Err(problem) => Err(problem),
+        };
+        let (name, server, manner) = match found {
             Ok(found) => found,
-            Err(problem) if problem.then == Then::Never => return Err(problem),
-            Err(problem) => {
+            Err(problem) if problem.then == Then::NextHost => {
                 last = problem;
                 continue;
             }
+            Err(problem) => return Err(problem),
         };
-        for address in addresses {
-            let server = SocketAddr::new(address, port);
+        for address in server.addresses {
+            let server = SocketAddr::new(address, plan.port);
             trail.host = Some(name.clone());
-            match try_server(errand, trail, server, &manner).await {
+            match try_server(post, errand, trail, server, &manner).await {
                 Ok(()) => return Ok(()),
                 Err(problem) => {
                     let words = &problem.words;
@@ -200,23 +197,31 @@ fn before_ourselves(hosts: Vec<MailHost>, ourselves: &str) -> Vec<MailHost> {
     hosts.into_iter().take_while(is_other).collect()
 }
 
-async fn addresses(post: &Post, host: MailHost, way: &Way) -> Result<(String, Vec<IpAddr>), Problem> {
-    match host {
-        MailHost::Literal(address) => Ok((address.to_string(), vec![address])),
-        MailHost::Name(name) => match post.dns.addresses(&name).await {
-            Ok(addresses) => Ok((name, addresses)),
-            Err(route) => {
-                // A domain that is its own mail host and has no address has no mail at all. Any
-                // other name without one is somebody's mistake that may be mended in time.
-                let itself = matches!(way, Way::Direct(domain) if domain.as_str() == name);
-                let problem = no_route(route);
-                Err(if itself {
-                    problem
-                } else {
-                    Problem::host(problem.words)
-                })
-            }
-        },
+async fn find(post: &Post, host: &MailHost, way: &Way) -> Result<(String, Server), Problem> {
+    let name = match host {
+        MailHost::Literal(address) => {
+            let server = Server {
+                addresses: vec![*address],
+                bases: Vec::new(),
+            };
+            return Ok((address.to_string(), server));
+        }
+        MailHost::Name(name) => name,
+    };
+    match post.dns.server(name).await {
+        Ok(server) => Ok((name.clone(), server)),
+        Err(route) => {
+            // A domain that is its own mail host and has no address has no mail at all. Any other
+            // name without one is somebody's mistake that may be mended in time.
+            let itself = matches!(way, Way::Direct(domain) if domain.as_str() == name);
+            let temporary = route.is_temporary();
+            let problem = no_route(route);
+            Err(if itself && !temporary {
+                problem
+            } else {
+                Problem::host(problem.words)
+            })
+        }
     }
 }
 
@@ -231,24 +236,30 @@ fn no_route(route: NoRoute) -> Problem {
 
 // One server; a second time in clear if TLS fails and need not be.
 async fn try_server(
+    post: &Post,
     errand: &mut Errand,
     trail: &mut Trail,
     server: SocketAddr,
     manner: &Manner,
 ) -> Result<(), Problem> {
-    match converse(errand, trail, server, manner, manner.starttls).await {
+    match converse(post, errand, trail, server, manner, manner.starttls).await {
         Err(problem) if problem.then == Then::WithoutTls && errand.requires_tls() => {
             Err(Problem::unfit(format!("5.7.10 {}", problem.words))) // RFC 8689 4.2.1
         }
         Err(problem) if problem.then == Then::WithoutTls && manner.clear => {
             tracing::info!(%server, why = problem.words, "TLS failed, sending in clear");
-            converse(errand, trail, server, manner, false).await
+            converse(post, errand, trail, server, manner, false).await
         }
+        Err(problem) if problem.then == Then::WithoutTls => Err(Problem {
+            words: format!("{}{}", manner.why, problem.words),
+            ..problem
+        }),
         other => other,
     }
 }
 
 async fn converse(
+    post: &Post,
     errand: &mut Errand,
     trail: &mut Trail,
     server: SocketAddr,
@@ -256,20 +267,22 @@ async fn converse(
     starttls: bool,
 ) -> Result<(), Problem> {
     let name = trail.host.as_deref().unwrap_or_default();
+    let tls = (post.sts.authorities(), &manner.demand);
+    let certified = manner.name.as_deref().unwrap_or(name);
     let mut wire = Wire::connect(server).await?;
     let mut protection = Protection::None;
     if manner.implicit_tls {
-        (wire, protection) = trust::handshake(wire, name, manner.strict).await?;
+        (wire, protection) = trust::handshake(wire, certified, tls.0, tls.1).await?;
     }
     let mut client = Client::greet(wire, name, errand.helo.as_str(), protection).await?;
     if starttls && client.offers_tls() {
-        client = client.starttls(manner.strict).await?;
+        client = client.starttls(certified, tls.0, tls.1).await?;
     }
     if errand.requires_tls() {
-        client.may_require_tls()?;
+        client.may_require_tls(manner.named)?;
     }
     if client.protection == Protection::None && !manner.clear {
-        return Err(Problem::later("the server offers no TLS".to_owned()));
+        return Err(Problem::tls("the server offers no TLS".to_owned()));
     }
     if let Some((user, password)) = &manner.login {
         client.login(user, password).await?;
@@ -305,24 +318,5 @@ mod tests {
         );
         assert_eq!(before_ourselves(hosts.clone(), "a.example"), names(&[]));
         assert_eq!(before_ourselves(hosts.clone(), "other.example"), hosts);
-    }
-
-    #[test]
-    fn a_password_needs_tls_with_a_certificate_that_holds() {
-        let smarthost = |tls, user: Option<&str>, trust_any_certificate| Smarthost {
-            host: "relay.example.net".to_owned(),
-            port: 587,
-            tls,
-            user: user.map(str::to_owned),
-            password: user.map(|_| "secret".to_owned()),
-            trust_any_certificate,
-        };
-        assert!(Manner::of_smarthost(&smarthost(SmarthostTls::None, Some("u"), true)).is_err());
-        let manner = Manner::of_smarthost(&smarthost(SmarthostTls::Starttls, Some("u"), false)).unwrap();
-        assert!(manner.strict && !manner.clear && manner.starttls);
-        let manner = Manner::of_smarthost(&smarthost(SmarthostTls::Implicit, Some("u"), true)).unwrap();
-        assert!(!manner.strict && !manner.clear && manner.implicit_tls);
-        let manner = Manner::of_smarthost(&smarthost(SmarthostTls::None, None, false)).unwrap();
-        assert!(manner.clear && manner.login.is_none());
     }
 }

@@ -1,6 +1,8 @@
 //! TLS towards other servers. Between mail servers any certificate is better than none (RFC 7435):
-//! it is accepted, and whether it could be verified is remembered. A password is another matter.
+//! it is accepted, and whether it could be verified is remembered. A password is another matter, and
+//! so is a domain that says what its servers show (RFC 7672, RFC 8461).
 
+use super::dane;
 use super::problem::Problem;
 use super::wire::{Duplex, Wire};
 use crate::limits::relay::HANDSHAKE;
@@ -8,7 +10,7 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use tokio_rustls::TlsConnector;
@@ -22,6 +24,8 @@ pub enum Protection {
     Unverified,
     /// TLS with a certificate for the host's name from a public authority.
     Verified,
+    /// TLS with the certificate that signed TLSA records name.
+    Dane,
 }
 
 impl Protection {
@@ -32,20 +36,71 @@ impl Protection {
             Self::None => "no TLS",
             Self::Unverified => "TLS, certificate not verified",
             Self::Verified => "TLS, certificate verified",
+            Self::Dane => "TLS, certificate verified by DANE",
         }
     }
 }
 
-/// Does the handshake as `host`'s client.
+/// What a server's certificate has to be.
+#[derive(Debug, Clone)]
+pub enum Demand {
+    /// Anything.
+    Any,
+    /// For the host's name, from an authority that `Authorities` has.
+    Authority,
+    /// What TLSA records name.
+    Dane(Arc<dane::Demand>),
+}
+
+/// Who vouches for the names of servers.
+#[derive(Clone)]
+pub struct Authorities(Arc<WebPkiServerVerifier>);
+
+impl Authorities {
+    /// The public ones.
+    ///
+    /// # Errors
+    /// The library's, in words.
+    pub fn public() -> Result<Self, String> {
+        PUBLIC.clone().map(Self)
+    }
+
+    /// These.
+    ///
+    /// # Errors
+    /// The library's, in words.
+    pub fn only(roots: RootCertStore) -> Result<Self, String> {
+        verifier(roots).map(Self)
+    }
+
+    /// For a client that takes nothing else.
+    ///
+    /// # Errors
+    /// The library's, in words.
+    pub fn client(&self) -> Result<ClientConfig, String> {
+        Ok(ClientConfig::builder_with_provider(PROVIDER.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .with_webpki_verifier(self.0.clone())
+            .with_no_client_auth())
+    }
+}
+
+/// Does the handshake as a client of the server called `name`.
 ///
 /// # Errors
-/// It fails, or `strict` and the certificate cannot be verified.
-pub async fn handshake(wire: Wire, host: &str, strict: bool) -> Result<(Wire, Protection), Problem> {
-    let name = ServerName::try_from(host.to_owned())
-        .map_err(|_| Problem::tls(format!("TLS: {host} is not a name that a certificate can have")))?;
+/// It fails, or the certificate is not what `demand` says.
+pub async fn handshake(
+    wire: Wire,
+    name: &str,
+    authorities: &Authorities,
+    demand: &Demand,
+) -> Result<(Wire, Protection), Problem> {
+    let named = ServerName::try_from(name.to_owned())
+        .map_err(|_| Problem::tls(format!("TLS: {name} is not a name that a certificate can have")))?;
     let verifier = Arc::new(Recording {
-        public: PUBLIC.clone().map_err(Problem::tls)?,
-        strict,
+        public: authorities.0.clone(),
+        demand: demand.clone(),
         verified: AtomicBool::new(false),
     });
     let config = ClientConfig::builder_with_provider(PROVIDER.clone())
@@ -54,17 +109,31 @@ pub async fn handshake(wire: Wire, host: &str, strict: bool) -> Result<(Wire, Pr
         .dangerous()
         .with_custom_certificate_verifier(verifier.clone())
         .with_no_client_auth();
-    let handshake = TlsConnector::from(Arc::new(config)).connect(name, wire.into_stream());
+    let handshake = TlsConnector::from(Arc::new(config)).connect(named, wire.into_stream());
     let stream: Box<dyn Duplex> = match tokio::time::timeout(HANDSHAKE, handshake).await {
         Ok(Ok(stream)) => Box::new(stream),
-        Ok(Err(error)) => return Err(Problem::tls(format!("TLS: {error}"))),
+        Ok(Err(error)) => return Err(Problem::tls(in_words(&error, demand))),
         Err(_) => return Err(Problem::tls("TLS: the handshake takes too long".to_owned())),
     };
-    let protection = match verifier.verified.load(Ordering::Relaxed) {
-        true => Protection::Verified,
-        false => Protection::Unverified,
+    let protection = match (verifier.verified.load(Ordering::Relaxed), demand) {
+        (true, Demand::Dane(_)) => Protection::Dane,
+        (true, _) => Protection::Verified,
+        (false, _) => Protection::Unverified,
     };
     Ok((Wire::new(stream), protection))
+}
+
+fn in_words(error: &std::io::Error, demand: &Demand) -> String {
+    let refused = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+        .is_some_and(|error| matches!(error, rustls::Error::InvalidCertificate(_)));
+    match demand {
+        Demand::Dane(_) if refused => {
+            "the server's certificate is not one that its TLSA records name".to_owned()
+        }
+        _ => format!("TLS: {error}"),
+    }
 }
 
 static PROVIDER: LazyLock<Arc<CryptoProvider>> =
@@ -72,18 +141,21 @@ static PROVIDER: LazyLock<Arc<CryptoProvider>> =
 
 // The public authorities. An error here would be one of the libraries; it is reported, not fatal.
 static PUBLIC: LazyLock<Result<Arc<WebPkiServerVerifier>, String>> = LazyLock::new(|| {
-    let roots = RootCertStore {
+    verifier(RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
+    })
+});
+
+fn verifier(roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, String> {
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), PROVIDER.clone())
         .build()
         .map_err(|error| format!("TLS: {error}"))
-});
+}
 
 #[derive(Debug)]
 struct Recording {
     public: Arc<WebPkiServerVerifier>,
-    strict: bool,
+    demand: Demand,
     verified: AtomicBool,
 }
 
@@ -96,13 +168,20 @@ impl ServerCertVerifier for Recording {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        if let Demand::Dane(demand) = &self.demand {
+            if !demand.is_met(end_entity, intermediates, now, &PROVIDER) {
+                return Err(CertificateError::ApplicationVerificationFailure.into());
+            }
+            self.verified.store(!demand.takes_any(), Ordering::Relaxed);
+            return Ok(ServerCertVerified::assertion());
+        }
         let public = &self.public;
         match public.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
             Ok(verified) => {
                 self.verified.store(true, Ordering::Relaxed);
                 Ok(verified)
             }
-            Err(error) if self.strict => Err(error),
+            Err(error) if matches!(self.demand, Demand::Authority) => Err(error),
             Err(_) => Ok(ServerCertVerified::assertion()),
         }
     }
