@@ -154,7 +154,8 @@ impl Default for Plus {
     }
 }
 
-/// What passwords open.
+/// What passwords open. The setup writes it: main passwords are the web's in a new box. A box that
+/// was set up before there was this setting keeps what it had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Passwords {

@@ -4,7 +4,7 @@
 use crate::deliver::people;
 use crate::dkim;
 use crate::house::House;
-use crate::settings::{self, Admin, Office};
+use crate::settings::{self, Admin, Office, Passwords};
 use anyhow::{Context, Result, ensure};
 use proto::types::Address;
 use store::{NewAccount, StoreError};
@@ -48,6 +48,8 @@ pub async fn finish(house: &House, setup: Setup) -> Result<()> {
         Ok(_) | Err(StoreError::Exists) => {}
         Err(error) => return Err(error.into()),
     }
+    let passwords = Passwords { web_only: true };
+    settings::write(&house.store, settings::PASSWORDS, &passwords).await?;
     settings::write(&house.store, settings::OFFICE, &setup.office).await?;
     info!(domain = %setup.office.domain, "the box is set up");
     Ok(())

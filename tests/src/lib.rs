@@ -9,3 +9,4 @@ pub mod policy_host;
 pub mod sink;
 pub mod smtp;
 pub mod tls;
+pub mod web;

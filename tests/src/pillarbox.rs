@@ -53,11 +53,31 @@ impl Pillarbox {
         })
     }
 
-    /// Starts a box that is set up for [`DOMAIN`] with these accounts, the first one the admin's.
+    /// As [`Pillarbox::new_office`], with main passwords that open mail programs too, so that tests
+    /// about other things need no device passwords.
     ///
     /// # Errors
     /// As [`Pillarbox::start`], or a set-up command failed.
     pub fn office(accounts: &[&str], options: &[&str]) -> anyhow::Result<Self> {
+        let pillarbox = Self::new_office(accounts, options)?;
+        pillarbox.let_main_passwords_open_mail()?;
+        Ok(pillarbox)
+    }
+
+    /// Mail programs may use main passwords.
+    ///
+    /// # Errors
+    /// The command failed.
+    pub fn let_main_passwords_open_mail(&self) -> anyhow::Result<()> {
+        self.cli_ok(&["account", "device", "office", "everywhere"], "")?;
+        Ok(())
+    }
+
+    /// Starts a box that is set up for [`DOMAIN`] with these accounts, the first one the admin's.
+    ///
+    /// # Errors
+    /// As [`Pillarbox::start`], or a set-up command failed.
+    pub fn new_office(accounts: &[&str], options: &[&str]) -> anyhow::Result<Self> {
         let mut pillarbox = Self::start(options)?;
         let (first, others) = accounts
             .split_first()

@@ -31,7 +31,7 @@ fn the_wizard_leads_from_the_code_to_a_working_account_without_javascript() {
     let code = pillarbox.claim_code.clone().unwrap();
     let pictures = pictures();
     let pictures = pictures.to_string_lossy();
-    script(
+    let phone = script(
         "wizard.py",
         &[&base(&pillarbox), &code, DOMAIN, "anna", PASSWORD, &pictures],
     );
@@ -40,7 +40,7 @@ fn the_wizard_leads_from_the_code_to_a_working_account_without_javascript() {
     let mut smtp = Smtp::connect(pillarbox.port("smtp").unwrap()).unwrap();
     smtp.deliver("s@elsewhere.example", &anna, b"Subject: first\r\n\r\nHello\r\n")
         .unwrap();
-    let mut imap = Imap::login(pillarbox.port("imaps").unwrap(), &anna, PASSWORD).unwrap();
+    let mut imap = Imap::login(pillarbox.port("imaps").unwrap(), &anna, phone.trim()).unwrap();
     assert_eq!(imap.count("INBOX").unwrap(), 1);
 }
 

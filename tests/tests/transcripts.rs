@@ -39,6 +39,7 @@ impl Office {
             &format!("{PASSWORD}\n{PASSWORD}\n"),
         )?;
         pillarbox.claim_code = None;
+        pillarbox.let_main_passwords_open_mail()?;
         pillarbox.cli_ok(
             &["account", "create", "berta@example.com"],
             &format!("{PASSWORD}\n"),

@@ -9,6 +9,8 @@ use std::future::Future;
 pub struct Devices {
     /// The main password opens the web only.
     pub web_only: bool,
+    /// What an admin decided for this account; `None`: it is as the office says.
+    pub decided: Option<bool>,
     /// Oldest first.
     pub list: Vec<Device>,
 }
@@ -44,6 +46,10 @@ pub trait DevicesRoom: Send + Sync {
     /// Sets it.
     fn set_office_web_only(&self, web_only: bool) -> impl Future<Output = Result<(), Fault>> + Send;
 
-    /// Whether the main password opens the web only, or mail programs too.
-    fn set_web_only(&self, id: AccountId, web_only: bool) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Whether the main password opens the web only, or mail programs too; `None`: as the office says.
+    fn set_web_only(
+        &self,
+        id: AccountId,
+        decided: Option<bool>,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
 }

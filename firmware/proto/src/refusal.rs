@@ -183,7 +183,10 @@ impl Refusal {
     #[must_use]
     pub fn imap(&self) -> CodedText {
         let code = match self {
-            Self::BadCredentials | Self::DevicePassword => Some("AUTHENTICATIONFAILED"),
+            Self::BadCredentials => Some("AUTHENTICATIONFAILED"),
+            // The name and the password are right: a program that asked for them again would not help,
+            // and this code makes it show the text.
+            Self::DevicePassword => Some("ALERT"),
             Self::TlsRequired => Some("PRIVACYREQUIRED"),
             Self::Frozen { .. } | Self::Disabled | Self::Blocked { until: None, .. } => Some("CONTACTADMIN"),
             Self::Limited { .. } | Self::Throttled | Self::Blocked { .. } | Self::TooBig { .. } => {
@@ -242,7 +245,7 @@ impl Refusal {
         let text = match self {
             Self::BadCredentials => "The name or the password is wrong. Check both and try again.",
             Self::DevicePassword => {
-                "The main password opens the web pages only. Use a password made for this device; your administrator makes one."
+                "The main password opens the web pages only. Sign in there and make a password for this device, or ask your administrator for one."
             }
             Self::TlsRequired => {
                 "Turn on TLS (SSL or STARTTLS) in your mail program; no password is taken without it."

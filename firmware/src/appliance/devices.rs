@@ -17,6 +17,7 @@ pub(super) fn shown(devices: guard::Devices) -> web_setup::Devices {
     };
     web_setup::Devices {
         web_only: devices.web_only(),
+        decided: devices.decided(),
         list: devices.list.into_iter().map(seen).collect(),
     }
 }
@@ -49,11 +50,8 @@ impl web_setup::DevicesRoom for Appliance {
         Ok(())
     }
 
-    async fn set_web_only(&self, id: AccountId, web_only: bool) -> Result<(), Fault> {
-        self.house()
-            .devices
-            .set_web_only(id, web_only)
-            .await
-            .map_err(fault)
+    async fn set_web_only(&self, id: AccountId, decided: Option<bool>) -> Result<(), Fault> {
+        let set = self.house().devices.set_web_only(id, decided).await;
+        set.map_err(fault)
     }
 }

@@ -1,7 +1,7 @@
 //! `pillarbox account device ...`
 
 use super::Common;
-use crate::control::{DeviceRequest, Request};
+use crate::control::{DeviceRequest, Opens, Request};
 use crate::guard::DeviceId;
 use clap::{Subcommand, ValueEnum};
 use proto::types::Address;
@@ -18,7 +18,7 @@ pub(super) enum Devices {
         with: Common,
     },
     /// Make a password for a device; it is shown this once. From the first on, the account's main
-    /// password opens the web only
+    /// password opens the web only, as in a new box from the start
     Add {
         /// Whose
         #[arg(value_parser = Address::parse)]
@@ -40,9 +40,9 @@ pub(super) enum Devices {
     },
     /// What main passwords open in the whole office, but for accounts that have a wish of their own
     Office {
-        /// The web pages only; or mail programs too, until the account's first device password.
-        /// Without it: what is set
-        opens: Option<Opens>,
+        /// The web pages only, as in a new box; or mail programs too, until the account's first
+        /// device password. Without it: what is set
+        opens: Option<OfficeOpens>,
         #[command(flatten)]
         with: Common,
     },
@@ -51,16 +51,16 @@ pub(super) enum Devices {
         /// Whose
         #[arg(value_parser = Address::parse)]
         address: Address,
-        /// The web pages only, or mail programs too
-        opens: Opens,
+        /// The web pages only, mail programs too, or what the office says. Without it: what is set
+        opens: Option<Opens>,
         #[command(flatten)]
         with: Common,
     },
 }
 
-/// What a main password opens.
+/// What main passwords open that nobody decided for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Opens {
+pub(super) enum OfficeOpens {
     /// The web pages only
     Web,
     /// Mail programs too
@@ -75,12 +75,11 @@ impl Devices {
             Self::Add { address, name, with } => (DeviceRequest::Add { address, name }, with),
             Self::Revoke { address, id, with } => (DeviceRequest::Revoke { address, id }, with),
             Self::Office { opens, with } => {
-                let web_only = opens.map(|opens| opens == Opens::Web);
+                let web_only = opens.map(|opens| opens == OfficeOpens::Web);
                 (DeviceRequest::Office { web_only }, with)
             }
             Self::Main { address, opens, with } => {
-                let web_only = opens == Opens::Web;
-                (DeviceRequest::Main { address, web_only }, with)
+                (DeviceRequest::Main { address, set: opens }, with)
             }
         };
         (Request::Device { ask }, with)

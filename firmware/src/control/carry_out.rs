@@ -84,7 +84,7 @@ pub(super) async fn carry_out(house: &Arc<House>, request: &Request) -> Result<V
                 hostname: Domain::parse(hostname).context("the host name")?,
             };
             let account = Address::parse(&format!("{account}@{}", office.domain))?;
-            let done = json!({ "address": account });
+            let done = json!({ "address": account, "main_password": super::device::opens(true) });
             let setup = Setup {
                 office,
                 admin_hash: hashed(admin_password, &account).await?,
@@ -115,7 +115,8 @@ async fn create(house: &House, address: &Address, password: &str, admin: bool) -
     };
     let password = Secret::new(password.as_bytes().to_vec());
     house.devices.learn_main(id, &password).await;
-    Ok(json!({ "id": id, "address": address }))
+    let opens = super::device::opens(house.devices.of(id)?.web_only());
+    Ok(json!({ "id": id, "address": address, "main_password": opens }))
 }
 
 // Judged as on the pages.

@@ -4,6 +4,7 @@ use super::carry_out::find;
 use crate::guard::{Device, DeviceId};
 use crate::house::House;
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 use proto::types::Address;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -36,13 +37,35 @@ pub enum DeviceRequest {
         /// The web only, or mail programs too until the first device password.
         web_only: Option<bool>,
     },
-    /// What the main password opens.
+    /// What the main password opens, after this is set.
     Main {
         /// Whose.
         address: Address,
-        /// The web only, or mail programs too.
-        web_only: bool,
+        /// Nothing is set without it.
+        set: Option<Opens>,
     },
+}
+
+/// What a main password opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Opens {
+    /// The web pages only
+    Web,
+    /// Mail programs too
+    Everywhere,
+    /// What the office says, as for every account at first
+    Office,
+}
+
+impl Opens {
+    const fn decided(self) -> Option<bool> {
+        match self {
+            Self::Web => Some(true),
+            Self::Everywhere => Some(false),
+            Self::Office => None,
+        }
+    }
 }
 
 pub(super) async fn carry_out(house: &House, ask: &DeviceRequest) -> Result<Value> {
@@ -69,15 +92,19 @@ pub(super) async fn carry_out(house: &House, ask: &DeviceRequest) -> Result<Valu
             }
             Ok(json!({ "main_passwords": opens(house.devices.office()?) }))
         }
-        DeviceRequest::Main { address, web_only } => {
+        DeviceRequest::Main { address, set } => {
             let account = find(house, address)?.id;
-            house.devices.set_web_only(account, *web_only).await?;
-            Ok(json!({ "address": address, "main_password": opens(*web_only) }))
+            if let Some(set) = set {
+                house.devices.set_web_only(account, set.decided()).await?;
+            }
+            let devices = house.devices.of(account)?;
+            let by = devices.decided().map_or("office", |_| "account");
+            Ok(json!({ "address": address, "main_password": opens(devices.web_only()), "decided_by": by }))
         }
     }
 }
 
-fn opens(web_only: bool) -> &'static str {
+pub(super) fn opens(web_only: bool) -> &'static str {
     if web_only { "web" } else { "everywhere" }
 }
 

@@ -16,7 +16,7 @@ mod totp;
 
 pub use ask::{AskError, ask};
 pub use carry_out::report_shown;
-pub use device::DeviceRequest;
+pub use device::{DeviceRequest, Opens};
 pub use filtering::FilterRequest;
 pub use guard::GuardRequest;
 pub use judging::JudgeRequest;

@@ -109,6 +109,12 @@ impl Devices {
         self.decided.unwrap_or(self.web_only || self.office)
     }
 
+    /// What an admin decided for this account; `None`: it is as the office says.
+    #[must_use]
+    pub const fn decided(&self) -> Option<bool> {
+        self.decided
+    }
+
     /// Whose password this is, if it is a device's.
     #[must_use]
     pub fn find(&self, password: &Secret) -> Option<&Device> {
@@ -307,27 +313,35 @@ impl DevicePasswords {
         Ok(revoked)
     }
 
-    /// Whether the main password opens the web only, or mail programs too.
+    /// Whether the main password opens the web only, or mail programs too; `None`: as the office
+    /// says.
     ///
     /// # Errors
     /// The store failed.
-    pub async fn set_web_only(&self, account: AccountId, web_only: bool) -> Result<(), StoreError> {
-        self.change(account, |devices| {
-            devices.decided = Some(web_only);
-            devices.main = devices.main.take().filter(|_| !web_only);
-            Ok(())
-        })
-        .await?;
-        info!(%account, web_only, "main password");
-        self.record(account, "", if web_only { "web_only" } else { "everywhere" });
+    pub async fn set_web_only(&self, account: AccountId, decided: Option<bool>) -> Result<(), StoreError> {
+        let web_only = self
+            .change(account, |devices| {
+                devices.decided = decided;
+                let web_only = devices.web_only();
+                devices.main = devices.main.take().filter(|_| !web_only);
+                Ok(web_only)
+            })
+            .await?;
+        info!(%account, ?decided, web_only, "main password");
+        let what = match decided {
+            Some(true) => "web_only",
+            Some(false) => "everywhere",
+            None => "as_the_office",
+        };
+        self.record(account, "", what);
         if web_only {
             self.sessions.cut_device(account, None, &Refusal::DevicePassword);
         }
         Ok(())
     }
 
-    /// What the main password of the accounts opens that nobody decided for: the web only, or mail
-    /// programs too until the first device password.
+    /// What the main password of the accounts opens that nobody decided for: the web only, as in a
+    /// new box, or mail programs too until the first device password.
     ///
     /// # Errors
     /// The store failed.

@@ -18,6 +18,7 @@ use proto::types::{AccountId, Address, Mechanism, Protocol, Secret, Timestamp};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 use store::{Account, AccountState, Acquaintance, EventKind, Store, StoreError};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{error, info, warn};
@@ -417,7 +418,12 @@ impl Logins {
             count: 1,
             last: None,
         });
-        tokio::time::sleep(self.turns.wrong(attempt.ip)).await;
+        let wait = match refusal {
+            // The password is right: nobody behind the same address waits longer for it.
+            Refusal::DevicePassword => Duration::from_secs(1),
+            _ => self.turns.wrong(attempt.ip),
+        };
+        tokio::time::sleep(wait).await;
         refusal
     }
 }

@@ -176,6 +176,7 @@ fn of_people(kind: &EventKind) -> Option<String> {
         EventKind::DevicePassword { name, what, .. } => match what.as_str() {
             "web_only" => "the main password opens the web pages only".to_owned(),
             "everywhere" => "the main password opens mail programs too".to_owned(),
+            "as_the_office" => "the main password opens what the office says".to_owned(),
             what => format!("the password of the device {name} was {what}"),
         },
         EventKind::Blocked { who, why, until } => {

@@ -32,14 +32,14 @@ fn a_flashed_card_becomes_a_mail_server_and_keeps_what_it_accepted() -> Result<(
     let folder = tempfile::tempdir()?;
     let board = Board::switch_on(folder.path())?;
     let code = board.claim_code()?;
-    wizard::set_up(&board.wizard(), &code)?;
+    let phone = wizard::set_up(&board.wizard(), &code)?;
 
-    a_message_goes_in_and_comes_out(&board)?;
+    a_message_goes_in_and_comes_out(&board, &phone)?;
     a_wrong_password_shows_on_the_panel(&board)?;
     let accepted = the_plug_is_pulled_in_the_middle_of_deliveries(board)?;
 
     let board = Board::switch_on(folder.path())?;
-    every_accepted_message_is_there(&board, &accepted)?;
+    every_accepted_message_is_there(&board, &phone, &accepted)?;
     board.power_off()?;
     card::is_clean_and_has_grown(folder.path())
 }
@@ -129,10 +129,10 @@ impl Board {
     }
 }
 
-fn a_message_goes_in_and_comes_out(board: &Board) -> Result<()> {
+fn a_message_goes_in_and_comes_out(board: &Board, phone: &str) -> Result<()> {
     let message = "From: <eve@far.example>\r\nTo: <ada@firm.example>\r\nSubject: hello\r\n\r\nIt works.\r\n";
     Smtp::connect(board.port(25))?.deliver("eve@far.example", ADA, message.as_bytes())?;
-    let mut imap = Imap::login(board.port(993), ADA, PASSWORD)?;
+    let mut imap = Imap::login(board.port(993), ADA, phone)?;
     imap.ok("SELECT INBOX")?;
     let body = imap.body(1)?;
     assert!(
@@ -188,8 +188,8 @@ fn the_plug_is_pulled_in_the_middle_of_deliveries(board: Board) -> Result<Vec<St
     Ok(accepted)
 }
 
-fn every_accepted_message_is_there(board: &Board, accepted: &[String]) -> Result<()> {
-    let mut imap = Imap::login(board.port(993), ADA, PASSWORD)?;
+fn every_accepted_message_is_there(board: &Board, phone: &str, accepted: &[String]) -> Result<()> {
+    let mut imap = Imap::login(board.port(993), ADA, phone)?;
     let count = imap.count("INBOX")?;
     imap.ok("SELECT INBOX")?;
     let mut found = String::new();

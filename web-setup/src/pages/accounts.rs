@@ -1,5 +1,6 @@
 //! The accounts: make one, change its password, freeze it, give it back.
 
+use super::devices::{FirstDevice, Owner};
 use super::guard::WatchView;
 use crate::Site;
 use crate::accounts::{Account, AccountState};
@@ -22,8 +23,8 @@ pub(crate) struct Said {
 impl Said {
     fn words(&self) -> Option<&'static str> {
         match self.said.as_deref()? {
-            "created" => Some("The account is ready. Its owner can set up a mail program now."),
-            "password" => Some("The password was changed. Mail programs will ask for the new one."),
+            "created" => Some("The account is ready. Make a password for its owner’s phone or PC now, or let the owner do it under Passwords for phones and PCs."),
+            "password" => Some("The password was changed. Passwords of phones and PCs stay as they are; a mail program that used the main one asks for the new one."),
             "frozen" => Some("The account is frozen. Its sessions were cut; mail to it is still accepted."),
             "unfrozen" => Some("The account works again. Mail that is held waits for your decision."),
             "released" => Some("The mail that was held is on its way."),
@@ -191,6 +192,7 @@ struct OnePage {
     frame: Frame,
     account: AccountView,
     watch: WatchView,
+    first_device: Option<FirstDevice>,
     /// Whether its sign-in asks for a code.
     codes: bool,
     said: Option<&'static str>,
@@ -224,6 +226,7 @@ async fn one_page<A: Appliance>(
     Ok(OnePage {
         watch,
         codes,
+        first_device: FirstDevice::of(site, &Owner::from(&account)).await?,
         frame: Frame::admin("Account", Tab::Accounts),
         account: account.into(),
         said,

@@ -3,7 +3,7 @@
 use super::accounts::find;
 use crate::Site;
 use crate::accounts::Account;
-use crate::appliance::{Appliance, Fault};
+use crate::appliance::{Appliance, Fault, Ports};
 use crate::devices::Device;
 use crate::page::{Failure, Frame, Moment, Page, Posted, Tab, show, show_again};
 use askama::Template;
@@ -30,6 +30,29 @@ impl From<Device> for DeviceView {
     }
 }
 
+/// Where an account has no device password yet: the form that makes the first one.
+pub(crate) struct FirstDevice {
+    /// Where it goes.
+    pub(super) base: String,
+    pub(super) address: String,
+    /// Without one no mail program comes in.
+    pub(super) web_only: bool,
+    /// Somebody looks at his own.
+    pub(super) own: bool,
+}
+
+impl FirstDevice {
+    pub(crate) async fn of<A: Appliance>(site: &Site<A>, owner: &Owner) -> Result<Option<Self>, Fault> {
+        let devices = site.appliance.devices(owner.id).await?;
+        Ok(devices.list.is_empty().then(|| Self {
+            base: owner.base(),
+            address: owner.address.clone(),
+            web_only: devices.web_only,
+            own: owner.own.is_some(),
+        }))
+    }
+}
+
 #[derive(Template)]
 #[template(path = "devices.html")]
 pub(crate) struct DevicesPage {
@@ -42,7 +65,12 @@ pub(crate) struct DevicesPage {
     /// Whether the one who looks decides what the main password opens.
     decides: bool,
     web_only: bool,
+    /// An admin decided so for this account.
+    decided: bool,
     devices: Vec<DeviceView>,
+    /// What else the mail program asks for.
+    hostname: String,
+    ports: Ports,
     said: Option<&'static str>,
     /// A device's name and its password, this once.
     made: Option<(String, String)>,
@@ -64,6 +92,7 @@ impl Said {
                 Some("The main password opens the web pages only. Mail programs that use it are cut off.")
             }
             "everywhere" => Some("The main password opens mail programs too."),
+            "office" => Some("The main password opens what those of the whole office do."),
             _ => None,
         }
     }
@@ -107,6 +136,7 @@ impl From<&Account> for Owner {
 
 async fn page<A: Appliance>(site: &Site<A>, owner: &Owner) -> Result<DevicesPage, Fault> {
     let devices = site.appliance.devices(owner.id).await?;
+    let office = site.appliance.progress().await?.office.ok_or(Fault::Internal)?;
     let title = "Device passwords";
     let (frame, back) = match owner.own {
         Some(admin) => (
@@ -125,6 +155,9 @@ async fn page<A: Appliance>(site: &Site<A>, owner: &Owner) -> Result<DevicesPage
         address: owner.address.clone(),
         decides: owner.own.is_none(),
         web_only: devices.web_only,
+        decided: devices.decided.is_some(),
+        hostname: office.hostname.to_string(),
+        ports: site.appliance.facts().ports,
         devices: devices.list.into_iter().map(DeviceView::from).collect(),
         said: None,
         made: None,
@@ -218,16 +251,14 @@ pub(crate) async fn main_password<A: Appliance>(
     Posted(form): Posted<MainForm>,
 ) -> Page {
     let account = find(&site, &id).await?;
-    let web_only = match form.opens.as_str() {
-        "web" => true,
-        "everywhere" => false,
+    let decided = match form.opens.as_str() {
+        "web" => Some(true),
+        "everywhere" => Some(false),
+        "office" => None,
         _ => return Err(Fault::Refused("Please choose what the main password opens.".to_owned()).into()),
     };
-    site.appliance.set_web_only(account.id, web_only).await?;
-    back(
-        &Owner::from(&account),
-        if web_only { "web" } else { "everywhere" },
-    )
+    site.appliance.set_web_only(account.id, decided).await?;
+    back(&Owner::from(&account), &form.opens)
 }
 
 /// What the main passwords of the whole office open.

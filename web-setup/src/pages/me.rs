@@ -1,7 +1,7 @@
 //! What a person sees and changes of the own account.
 
 use super::accounts::find;
-use super::devices::{AddForm, Owner, RevokeForm, Said as DevicesSaid, add_for, list_of, revoke_for};
+use super::devices::{AddForm, FirstDevice, Owner, RevokeForm, Said as DevicesSaid, add_for, list_of, revoke_for};
 use super::front::signed_in;
 use super::links::{self, WishForm};
 use super::programs;
@@ -51,6 +51,7 @@ struct MePage {
     frame: Frame,
     address: String,
     logins: Vec<LoginView>,
+    first_device: Option<FirstDevice>,
     said: Option<&'static str>,
     current_fault: Option<&'static str>,
     password_fault: Option<String>,
@@ -96,6 +97,7 @@ async fn page<A: Appliance>(site: &Site<A>, account: &Account, admin: bool) -> R
         frame: Frame::own("Your account", Tab::Me, admin),
         address: account.address.to_string(),
         logins: logins.into_iter().map(LoginView::from).collect(),
+        first_device: FirstDevice::of(site, &Owner::own(account, admin)).await?,
         said: None,
         current_fault: None,
         password_fault: None,

@@ -1,5 +1,6 @@
 //! How to set up Thunderbird, Outlook and phones.
 
+use super::devices::{FirstDevice, Owner};
 use crate::Site;
 use crate::accounts::Account;
 use crate::appliance::{Appliance, Fault, Ports};
@@ -21,6 +22,10 @@ struct ProgramsPage {
     accounts: Vec<Account>,
     /// Somebody looks at his own help.
     own: bool,
+    /// The account that serves as the example has no device password yet.
+    first_device: Option<FirstDevice>,
+    /// A main password opens no mail program.
+    web_only: bool,
     hostname: String,
     address: String,
     local_address: Option<String>,
@@ -36,7 +41,13 @@ pub(crate) struct Said {
 pub(crate) async fn programs<A: Appliance>(State(site): State<Site<A>>, Query(said): Query<Said>) -> Page {
     let accounts = site.appliance.accounts().await?;
     let address = accounts.first().map(|account| account.address.to_string());
+    let first_device = match accounts.first() {
+        Some(account) => FirstDevice::of(&site, &Owner::from(account)).await?,
+        None => None,
+    };
     show(&ProgramsPage {
+        first_device,
+        web_only: site.appliance.office_web_only().await?,
         finished: said.said.as_deref() == Some("finished"),
         tested: said.said.as_deref() == Some("tested"),
         accounts,
@@ -48,7 +59,12 @@ pub(crate) async fn programs<A: Appliance>(State(site): State<Site<A>>, Query(sa
 /// The same help for the one whose account it is.
 pub(crate) async fn own<A: Appliance>(site: &Site<A>, account: &Account, admin: bool) -> Page {
     let frame = Frame::own("Mail programs", Tab::MyPrograms, admin);
-    show(&page(site, frame, Some(account.address.to_string())).await?)
+    let owner = Owner::own(account, admin);
+    show(&ProgramsPage {
+        first_device: FirstDevice::of(site, &owner).await?,
+        web_only: site.appliance.devices(account.id).await?.web_only,
+        ..page(site, frame, Some(account.address.to_string())).await?
+    })
 }
 
 async fn page<A: Appliance>(
@@ -64,6 +80,8 @@ async fn page<A: Appliance>(
         tested: false,
         accounts: Vec::new(),
         own: true,
+        first_device: None,
+        web_only: true,
         hostname: office.hostname.to_string(),
         address: address.unwrap_or_else(|| format!("name@{}", office.domain)),
         local_address: site.appliance.addresses().first().map(ToString::to_string),

@@ -35,6 +35,14 @@ async fn a_device_password_is_shown_once_listed_and_revoked() {
         .post("/accounts/1/devices/main", &[("opens", "everywhere")])
         .await;
     assert_eq!(seen.to(), "/accounts/1/devices?said=everywhere");
+    let decided = browser.get("/accounts/1/devices").await.text;
+    assert!(decided.contains("value=\"office\""), "{decided}");
+    let seen = browser
+        .post("/accounts/1/devices/main", &[("opens", "office")])
+        .await;
+    assert_eq!(seen.to(), "/accounts/1/devices?said=office");
+    let page = browser.get("/accounts/1/devices?said=office").await.text;
+    assert!(page.contains("as in the whole office") && !page.contains("value=\"office\""), "{page}");
     for (path, form) in [
         ("/accounts/1/devices/revoke", ("device", "x")),
         ("/accounts/1/devices/main", ("opens", "nothing")),
@@ -43,7 +51,7 @@ async fn a_device_password_is_shown_once_listed_and_revoked() {
         let refused = browser.post(path, &[form]).await;
         assert!(refused.status.is_client_error(), "{path}");
     }
-    assert_eq!(desk.lock().changes, ["add device", "revoke device", "web only"]);
+    assert_eq!(desk.lock().changes, ["add device", "revoke device", "web only", "web only"]);
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ async fn a_device_password_opens_mail_alone_and_makes_the_main_one_the_webs() {
     assert_eq!(web, Err(Refusal::BadCredentials));
     let seen = devices.of(trial.anna).unwrap().list.remove(0).used.unwrap();
     assert_eq!(seen.1.to_string(), "192.168.7.0/24");
-    devices.set_web_only(trial.anna, false).await.unwrap();
+    devices.set_web_only(trial.anna, Some(false)).await.unwrap();
     assert_eq!(
         login(&trial, Protocol::Imap, main).await,
         Ok(None),
@@ -145,16 +145,49 @@ async fn the_office_decides_for_every_account_that_has_no_wish_of_its_own() {
         Err(Refusal::DevicePassword)
     );
     assert_eq!(login(&trial, Protocol::Web, main).await, Ok(None));
-    devices.set_web_only(trial.anna, false).await.unwrap();
+    devices.set_web_only(trial.anna, Some(false)).await.unwrap();
     assert_eq!(
         login(&trial, Protocol::Imap, main).await,
         Ok(None),
         "its own wish"
     );
     devices.set_office(false).await.unwrap();
-    devices.set_web_only(trial.anna, true).await.unwrap();
+    devices.set_web_only(trial.anna, Some(true)).await.unwrap();
     assert_eq!(
         login(&trial, Protocol::Imap, main).await,
         Err(Refusal::DevicePassword)
     );
+    devices.set_office(true).await.unwrap();
+    devices.set_web_only(trial.anna, Some(false)).await.unwrap();
+    let session = trial.house.sessions.enter();
+    session.belongs_to(Some(trial.anna), None);
+    devices.set_web_only(trial.anna, None).await.unwrap();
+    assert!(session.bell().cut().is_some(), "back to what the office says");
+    assert_eq!(devices.of(trial.anna).unwrap().decided(), None);
+    assert_eq!(
+        login(&trial, Protocol::Imap, main).await,
+        Err(Refusal::DevicePassword)
+    );
+    devices.set_office(false).await.unwrap();
+    assert_eq!(login(&trial, Protocol::Imap, main).await, Ok(None));
+}
+
+#[tokio::test]
+async fn the_right_main_password_is_no_guess_however_often_a_program_tries_it() {
+    let trial = Trial::new().await;
+    let devices = &trial.house.devices;
+    devices.set_office(true).await.unwrap();
+    tokio::time::pause();
+    for _ in 0..60 {
+        let told = login(&trial, Protocol::Imap, PASSWORD.as_bytes()).await;
+        assert_eq!(told, Err(Refusal::DevicePassword));
+    }
+    let begun = tokio::time::Instant::now();
+    let told = login(&trial, Protocol::Imap, PASSWORD.as_bytes()).await;
+    assert_eq!(told, Err(Refusal::DevicePassword));
+    let waited = begun.elapsed().as_secs();
+    assert!(waited <= 1, "waited {waited} s");
+    tokio::time::resume();
+    let (_, phone) = devices.add(trial.anna, "phone").await.unwrap();
+    assert_eq!(login(&trial, Protocol::Imap, phone.expose()).await, Ok(Some(1)));
 }

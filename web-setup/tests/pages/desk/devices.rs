@@ -38,8 +38,10 @@ impl web_setup::DevicesRoom for Desk {
         Ok(())
     }
 
-    async fn set_web_only(&self, _: AccountId, web_only: bool) -> Result<(), Fault> {
-        self.change("web only").devices.web_only = web_only;
+    async fn set_web_only(&self, _: AccountId, decided: Option<bool>) -> Result<(), Fault> {
+        let mut inner = self.change("web only");
+        inner.devices.web_only = decided.unwrap_or(inner.office_web_only);
+        inner.devices.decided = decided;
         Ok(())
     }
 }
