@@ -59,9 +59,7 @@ impl Pillarbox {
     /// # Errors
     /// As [`Pillarbox::start`], or a set-up command failed.
     pub fn office(accounts: &[&str], options: &[&str]) -> anyhow::Result<Self> {
-        let pillarbox = Self::new_office(accounts, options)?;
-        pillarbox.let_main_passwords_open_mail()?;
-        Ok(pillarbox)
+        Self::establish(accounts, options, true)
     }
 
     /// Mail programs may use main passwords.
@@ -78,6 +76,10 @@ impl Pillarbox {
     /// # Errors
     /// As [`Pillarbox::start`], or a set-up command failed.
     pub fn new_office(accounts: &[&str], options: &[&str]) -> anyhow::Result<Self> {
+        Self::establish(accounts, options, false)
+    }
+
+    fn establish(accounts: &[&str], options: &[&str], main_opens_mail: bool) -> anyhow::Result<Self> {
         let mut pillarbox = Self::start(options)?;
         let (first, others) = accounts
             .split_first()
@@ -97,6 +99,9 @@ impl Pillarbox {
             &secrets,
         )?;
         pillarbox.claim_code = None;
+        if main_opens_mail {
+            pillarbox.let_main_passwords_open_mail()?;
+        }
         for name in others {
             let address = format!("{name}@{DOMAIN}");
             pillarbox.cli_ok(&["account", "create", &address], &format!("{PASSWORD}\n"))?;

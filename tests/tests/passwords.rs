@@ -29,7 +29,11 @@ fn knock(office: &Pillarbox, scheme: &str, door: &str, password: &str) -> Result
 }
 
 const DOORS: [(&str, &str, &str); 3] = [
-    ("imaps", "imaps", "NO [ALERT] The main password opens the web pages only."),
+    (
+        "imaps",
+        "imaps",
+        "NO [ALERT] The main password opens the web pages only.",
+    ),
     (
         "smtps",
         "submissions",

@@ -78,9 +78,7 @@ impl Devices {
                 let web_only = opens.map(|opens| opens == OfficeOpens::Web);
                 (DeviceRequest::Office { web_only }, with)
             }
-            Self::Main { address, opens, with } => {
-                (DeviceRequest::Main { address, set: opens }, with)
-            }
+            Self::Main { address, opens, with } => (DeviceRequest::Main { address, set: opens }, with),
         };
         (Request::Device { ask }, with)
     }

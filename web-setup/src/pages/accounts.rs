@@ -23,8 +23,12 @@ pub(crate) struct Said {
 impl Said {
     fn words(&self) -> Option<&'static str> {
         match self.said.as_deref()? {
-            "created" => Some("The account is ready. Make a password for its owner’s phone or PC now, or let the owner do it under Passwords for phones and PCs."),
-            "password" => Some("The password was changed. Passwords of phones and PCs stay as they are; a mail program that used the main one asks for the new one."),
+            "created" => Some(
+                "The account is ready. Make a password for its owner’s phone or PC now, or let the owner do it under Passwords for phones and PCs.",
+            ),
+            "password" => Some(
+                "The password was changed. Passwords of phones and PCs stay as they are; a mail program that used the main one asks for the new one.",
+            ),
             "frozen" => Some("The account is frozen. Its sessions were cut; mail to it is still accepted."),
             "unfrozen" => Some("The account works again. Mail that is held waits for your decision."),
             "released" => Some("The mail that was held is on its way."),

@@ -1,7 +1,9 @@
 //! What a person sees and changes of the own account.
 
 use super::accounts::find;
-use super::devices::{AddForm, FirstDevice, Owner, RevokeForm, Said as DevicesSaid, add_for, list_of, revoke_for};
+use super::devices::{
+    AddForm, FirstDevice, Owner, RevokeForm, Said as DevicesSaid, add_for, list_of, revoke_for,
+};
 use super::front::signed_in;
 use super::links::{self, WishForm};
 use super::programs;

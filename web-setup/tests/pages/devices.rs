@@ -42,7 +42,10 @@ async fn a_device_password_is_shown_once_listed_and_revoked() {
         .await;
     assert_eq!(seen.to(), "/accounts/1/devices?said=office");
     let page = browser.get("/accounts/1/devices?said=office").await.text;
-    assert!(page.contains("as in the whole office") && !page.contains("value=\"office\""), "{page}");
+    assert!(
+        page.contains("as in the whole office") && !page.contains("value=\"office\""),
+        "{page}"
+    );
     for (path, form) in [
         ("/accounts/1/devices/revoke", ("device", "x")),
         ("/accounts/1/devices/main", ("opens", "nothing")),
@@ -51,7 +54,10 @@ async fn a_device_password_is_shown_once_listed_and_revoked() {
         let refused = browser.post(path, &[form]).await;
         assert!(refused.status.is_client_error(), "{path}");
     }
-    assert_eq!(desk.lock().changes, ["add device", "revoke device", "web only", "web only"]);
+    assert_eq!(
+        desk.lock().changes,
+        ["add device", "revoke device", "web only", "web only"]
+    );
 }
 
 #[tokio::test]

@@ -268,7 +268,7 @@ pub enum EventKind {
         account: AccountId,
         /// What its owner calls the device; empty: the main password is meant.
         name: String,
-        /// `made`, `revoked`, `web_only` or `everywhere`.
+        /// `made`, `revoked`, `web_only`, `everywhere` or `as_the_office`.
         what: String,
     },
     /// An address, a network or an account was shut out.

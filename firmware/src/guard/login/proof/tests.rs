@@ -169,7 +169,12 @@ async fn an_old_phone_never_locks_out_an_office_and_guessing_ends() {
     let trial = Trial::new().await;
     plain(&trial, ROAD, PASSWORD).await.unwrap();
     let (_, device) = trial.house.devices.add(trial.anna, "laptop").await.unwrap();
-    trial.house.devices.set_web_only(trial.anna, Some(false)).await.unwrap();
+    trial
+        .house
+        .devices
+        .set_web_only(trial.anna, Some(false))
+        .await
+        .unwrap();
     plain(&trial, ROAD, PASSWORD).await.unwrap();
     for n in 0..40 {
         let wrong = scram(&trial, ROAD, "anna", "the old one").await;
