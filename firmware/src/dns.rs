@@ -4,6 +4,7 @@
 //! (the network may come up, or move, while we run).
 
 mod names;
+mod owner;
 mod secure;
 
 pub use names::ReverseName;

@@ -229,6 +229,8 @@ pub mod dns {
     pub const HOSTS: usize = 16;
     /// Addresses of one host that are looked at.
     pub const ADDRESSES: usize = 8;
+    /// Name servers of one zone that are asked themselves.
+    pub const OWNERS: usize = 3;
     /// Answers kept in memory.
     pub const CACHED: u64 = 256;
     /// Answers kept in memory with their proofs, keys of zones included.
@@ -284,6 +286,10 @@ pub mod judge {
     pub const SEALS: usize = 10;
     /// Block lists that may be asked.
     pub const LISTS: usize = 8;
+    /// After which a list that works is tried again.
+    pub const OPEN_LIST: Duration = Duration::from_secs(6 * 3600);
+    /// After which one that does not work is.
+    pub const CLOSED_LIST: Duration = Duration::from_secs(300);
     /// Domains whose ARC seals may be trusted.
     pub const SEALERS: usize = 32;
     /// Characters of a name or an address from outside in words for a person.

@@ -11,6 +11,7 @@ use crate::dns::{Dns, NameServers};
 use crate::guard::{Callers, notice, screen, watch_accounts};
 use crate::health;
 use crate::house::House;
+use crate::judge::block_lists::BlockLists;
 use crate::ledger::reports;
 use crate::limits;
 use crate::listen::{self, Door};
@@ -176,6 +177,7 @@ fn post(house: &House, options: &Options) -> Result<Post> {
         store: house.store.clone(),
         dns: Dns::new(servers),
         sts: Sts::new().map_err(anyhow::Error::msg)?,
+        block_lists: BlockLists::default(),
         clock: house.clock.clone(),
         relay_port: options.relay_port,
         judge_loopback: options.judge_loopback,

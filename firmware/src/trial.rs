@@ -9,6 +9,7 @@ use crate::driver::{Driver, End, Wire};
 use crate::facts::{ConnectionFacts, TlsFacts};
 use crate::guard;
 use crate::house::House;
+use crate::judge::block_lists::BlockLists;
 use crate::opening::Opening;
 use crate::settings::{self, Office};
 use crate::world::World;
@@ -72,6 +73,7 @@ impl Trial {
             store: house.store.clone(),
             dns: Dns::new(nowhere),
             sts: Sts::new().unwrap(),
+            block_lists: BlockLists::default(),
             clock,
             relay_port: SMTP_PORT,
             judge_loopback: false,

@@ -10,12 +10,12 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::dnssec::TrustAnchors;
 use hickory_resolver::proto::op::{Message, MessageType, OpCode, ResponseCode};
 use hickory_resolver::proto::rr::rdata::tlsa::{CertUsage, Matching, Selector};
-use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, MX, PTR, SOA, TLSA, TXT};
+use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, MX, NS, PTR, SOA, TLSA, TXT};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use rustls::ClientConfig;
 use signer::Signer;
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -57,22 +57,33 @@ struct Shared {
     stop: AtomicBool,
 }
 
+const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 impl FakeDns {
     /// Starts on a free UDP port.
     pub fn start() -> Result<Self> {
-        Self::start_as(Shared::default())
+        Self::start_at(ANYWHERE)
+    }
+
+    /// Starts there.
+    pub fn start_at(address: SocketAddr) -> Result<Self> {
+        Self::start_as(address, Shared::default())
     }
 
     /// Starts on a free UDP port; what it says is signed.
     pub fn start_signed() -> Result<Self> {
-        Self::start_as(Shared {
-            signer: Some(Signer::new()?),
-            ..Shared::default()
-        })
+        let signer = Some(Signer::new()?);
+        Self::start_as(
+            ANYWHERE,
+            Shared {
+                signer,
+                ..Shared::default()
+            },
+        )
     }
 
-    fn start_as(shared: Shared) -> Result<Self> {
-        let socket = UdpSocket::bind("127.0.0.1:0")?;
+    fn start_as(address: SocketAddr, shared: Shared) -> Result<Self> {
+        let socket = UdpSocket::bind(address)?;
         socket.set_read_timeout(Some(Duration::from_millis(50)))?;
         let address = socket.local_addr()?;
         let shared = Arc::new(shared);
@@ -148,6 +159,12 @@ impl FakeDns {
     pub fn mx(&self, domain: &str, preference: u16, host: &str) {
         let host = Name::from_ascii(absolute(host)).expect("a host name");
         self.add(domain, RData::MX(MX::new(preference, host)));
+    }
+
+    /// A name server of a zone.
+    pub fn ns(&self, zone: &str, host: &str) {
+        let host = Name::from_ascii(absolute(host)).expect("a host name");
+        self.add(zone, RData::NS(NS(host)));
     }
 
     /// A text, cut into strings of 255 octets.

@@ -36,6 +36,9 @@ async fn open() -> Result<Firm> {
         ..Filtering::default()
     };
     settings::write(&firm.house.store, FILTERING, &filtering).await?;
+    for list in ["bl.example", "stern.example"] {
+        firm.dns.host(&format!("2.0.0.127.{list}"), "127.0.0.2".parse()?); // RFC 5782 5
+    }
     for ip in [GOOD, STRANGER] {
         firm.dns.name_of(ip.parse()?, "client.example");
         firm.dns.host("client.example", ip.parse()?);

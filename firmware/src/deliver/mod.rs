@@ -39,6 +39,7 @@ use crate::clock::Clock;
 use crate::dns::Dns;
 use crate::facts::ConnectionFacts;
 use crate::guard::Guard;
+use crate::judge::block_lists::BlockLists;
 use crate::ledger::Ledger;
 use crate::links::Links;
 use proto::ask::Envelope;
@@ -56,6 +57,8 @@ pub struct Post {
     pub dns: Dns,
     /// What other domains say about TLS, and who vouches for their servers.
     pub sts: Sts,
+    /// Which way each block list answers.
+    pub block_lists: BlockLists,
     /// The time that everything here goes by.
     pub clock: Clock,
     /// Where everything that happens is recorded.

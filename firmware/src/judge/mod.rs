@@ -10,6 +10,7 @@
 pub mod admin;
 pub mod auth;
 pub mod bayes;
+pub mod block_lists;
 pub mod connection;
 pub mod explain;
 pub mod fields;
@@ -104,6 +105,7 @@ pub async fn judge(post: &Post, case: &Case<'_>) -> Result<Judged, JudgeError> {
     let (around, found) = tokio::join!(
         connection::look(
             &post.dns,
+            &post.block_lists,
             &judging,
             caller.ip,
             !case.lan,

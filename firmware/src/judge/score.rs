@@ -20,7 +20,8 @@
 //! | pass, neutral, none, temperror | 0 | | | |
 
 use super::auth::{Dmarc, Findings, Outcome, Spf, Wish};
-use super::connection::{Listing, Standing, Surroundings};
+use super::block_lists::Listing;
+use super::connection::{Standing, Surroundings};
 use super::rules::{BlockList, Judging, Strictness};
 use crate::dns::ReverseName;
 use crate::limits::judge as limits;
@@ -202,10 +203,8 @@ impl Score {
                 }
                 return self.add("dnsbl", list.points, words);
             }
-            Listing::RefusesUs => {
-                "refuses to answer: it does not serve the name servers that this box asks through"
-            }
-            Listing::Broken => "answers what no block list answers",
+            Listing::RefusesUs => "refuses to answer, this box itself too",
+            Listing::Broken => "does not work: it answers what no block list answers, or names nobody",
             Listing::Unknown => "gave no answer",
         };
         self.add(

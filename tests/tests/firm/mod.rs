@@ -12,6 +12,7 @@ use firmware::dns::{Dns, NameServers};
 use firmware::facts::{ConnectionFacts, TlsFacts};
 use firmware::guard::{self, notice};
 use firmware::house::House;
+use firmware::judge::block_lists::BlockLists;
 use firmware::judge::rules::{JUDGING, Judging};
 use firmware::listen;
 use firmware::settings::{self, Office};
@@ -88,6 +89,7 @@ impl Firm {
             clock: clock.clone(),
             relay_port: SMTP_PORT,
             judge_loopback: false,
+            block_lists: BlockLists::default(),
             ledger: house.ledger.clone(),
             guard: house.guard.clone(),
             links: house.links.clone(),

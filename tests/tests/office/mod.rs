@@ -10,6 +10,7 @@ use firmware::dkim;
 use firmware::dns::{Dns, NameServers};
 use firmware::facts::{ConnectionFacts, TlsFacts};
 use firmware::guard::{Guard, LAN, Lan};
+use firmware::judge::block_lists::BlockLists;
 use firmware::judge::rules::{JUDGING, Judging};
 use firmware::ledger::Ledger;
 use firmware::links::Links;
@@ -101,6 +102,7 @@ impl Office {
             ledger,
             relay_port,
             judge_loopback: false,
+            block_lists: BlockLists::default(),
         };
         Ok(Self {
             store,

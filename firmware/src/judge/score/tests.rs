@@ -1,4 +1,5 @@
 use super::super::auth::{Chain, Signed};
+use super::super::block_lists::Listing;
 use super::*;
 use proto::types::Domain;
 
