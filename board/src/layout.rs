@@ -22,6 +22,8 @@ pub mod card {
 pub const DATA_DIR: &str = "/data";
 /// The mail server's own folder on it, owned by its uid.
 pub const MAIL_DIR: &str = "/data/mail";
+/// USB sticks are mounted in this folder.
+pub const STICKS_DIR: &str = "/media";
 /// Uid and gid of `serve` on the board.
 pub const SERVE_UID: u32 = 800;
 /// The host name announced by mDNS, without `.local`.
@@ -37,6 +39,12 @@ pub const MODULES: &str = "/etc/pillarbox/modules";
 pub const BUILT: &str = "/etc/pillarbox/built";
 /// The time when it was last known, in Unix seconds.
 pub const SAVED_CLOCK: &str = "/data/clock";
+
+/// The mail server's own folder on the stick with this id.
+#[must_use]
+pub fn stick_dir(id: &str) -> std::path::PathBuf {
+    std::path::Path::new(STICKS_DIR).join(id).join("pillarbox")
+}
 
 /// Options on the kernel's command line.
 pub mod option {

@@ -36,6 +36,38 @@ pub enum ToBoard {
     PowerOff,
     /// The admin asked for it.
     Reboot,
+    /// Mount the USB sticks with these ids, now and whenever they are plugged in.
+    UseSticks {
+        /// See [`Stick::id`].
+        ids: Vec<String>,
+    },
+}
+
+/// A USB stick, or rather a file system on one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stick {
+    /// By which it is known again: its file system's kind and id, such as `exfat-1234abcd`. Letters,
+    /// digits and hyphens only.
+    pub id: String,
+    /// What its owner calls it; may be empty.
+    pub label: String,
+    /// Such as `exfat`.
+    pub system: String,
+    /// Octets in all.
+    pub size: u64,
+    /// What it is good for.
+    pub state: StickState,
+}
+
+/// What a stick is good for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StickState {
+    /// Only looked at.
+    Seen,
+    /// Mounted; [`crate::layout::stick_dir`] is the mail server's.
+    Mounted,
+    /// It cannot be used; why, in words.
+    Failed(String),
 }
 
 /// From PID 1 to `serve`.
@@ -64,6 +96,11 @@ pub enum BoardEvent {
         free: u64,
         /// Octets in all.
         total: u64,
+    },
+    /// The USB sticks that are plugged in now.
+    Sticks {
+        /// All of them.
+        sticks: Vec<Stick>,
     },
     /// Why the last `serve` ended, in words.
     LastWords {

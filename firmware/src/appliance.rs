@@ -6,6 +6,7 @@ mod devices;
 mod draft;
 mod events;
 mod filtering;
+mod folder;
 mod judging;
 mod links;
 mod logins;

@@ -4,7 +4,7 @@
 use crate::clock::Clock;
 use anyhow::{Context, Result};
 use board::screen::Screen;
-use board::wire::{BoardEvent, SOCKET_ENV, ToBoard};
+use board::wire::{BoardEvent, SOCKET_ENV, Stick, ToBoard};
 use nix::ifaddrs::getifaddrs;
 use proto::types::Timestamp;
 use std::net::IpAddr;
@@ -45,6 +45,7 @@ struct Inner {
 struct Known {
     link: Option<(bool, Vec<IpAddr>)>,
     storage: Option<(u64, u64)>,
+    sticks: Vec<Stick>,
     last_words: Option<(Timestamp, String)>,
 }
 
@@ -124,6 +125,12 @@ impl Board {
         self.known().storage
     }
 
+    /// The USB sticks that are plugged in.
+    #[must_use]
+    pub fn sticks(&self) -> Vec<Stick> {
+        self.known().sticks.clone()
+    }
+
     /// Why the last `serve` ended, if it did not end well not long ago.
     #[must_use]
     pub fn last_words(&self) -> Option<String> {
@@ -150,6 +157,7 @@ impl Board {
             BoardEvent::Link { up, addresses } => known.link = Some((up, addresses)),
             BoardEvent::Clock { known } => self.0.clock.set_known(known),
             BoardEvent::Storage { free, total } => known.storage = Some((free, total)),
+            BoardEvent::Sticks { sticks } => known.sticks = sticks,
             BoardEvent::LastWords { text } => known.last_words = Some((self.0.clock.now(), text)),
             BoardEvent::Button { .. } => known.last_words = None, // seen and acknowledged
         }

@@ -261,12 +261,14 @@ pub mod links {
     pub const EXEMPT: usize = 100;
     /// Octets of all the messages that one message becomes; where it would be more, it stays as it is.
     pub const COPIES: u64 = 256 * 1024 * 1024;
-    /// Octets that stay free on the card.
+    /// Octets that stay free where the attachments are.
     pub const RESERVE: u64 = 128 * 1024 * 1024;
     /// How long the file of a link that works no more is kept, in seconds: the link can be extended.
     pub const GRACE: i64 = 7 * 86_400;
     /// How long a link is remembered after its file went, in days.
     pub const REMEMBERED_DAYS: i64 = 90;
+    /// Places with attachments that are known at a time.
+    pub const PLACES: usize = 16;
     /// Links shown on a page.
     pub const LISTED: usize = 500;
     /// Links let go in one commit.

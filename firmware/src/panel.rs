@@ -2,6 +2,7 @@
 
 use crate::board_link::Board;
 use crate::house::House;
+use crate::links::FolderState;
 use board::screen::{Screen, Status};
 use proto::types::Timestamp;
 use std::sync::Arc;
@@ -102,6 +103,15 @@ fn general_troubles(house: &House, board: &Board) -> Vec<String> {
         && free < total / DISK_LOW
     {
         troubles.push(format!("card almost full: {} MB free", free / 1_000_000));
+    }
+    match house.links.folder_state() {
+        FolderState::Fine => {}
+        FolderState::Missing => {
+            troubles.push("attachment disk missing: attachments stay in the mail".to_owned());
+        }
+        FolderState::Failing(_) => {
+            troubles.push("attachment disk takes no files: attachments stay in the mail".to_owned());
+        }
     }
     if house.links.room().is_ok_and(|room| room.is_scarce()) {
         troubles.push("room for linked attachments almost used up".to_owned());

@@ -14,6 +14,7 @@ use crate::house::House;
 use crate::judge::block_lists::BlockLists;
 use crate::ledger::reports;
 use crate::limits;
+use crate::links;
 use crate::listen::{self, Door};
 use crate::memory;
 use crate::names;
@@ -100,6 +101,7 @@ async fn open_and_serve(options: &Options) -> Result<()> {
             .run(house.store.clone(), house.clock.clone()),
     );
     tokio::spawn(house.links.clone().keep_order());
+    tokio::spawn(links::watch(Arc::clone(&house)));
     tokio::spawn(notice::watch(Arc::clone(&house)));
     tokio::spawn(reports::watch(Arc::clone(&house)));
     tokio::spawn(control::serve(Arc::clone(&house), control));

@@ -5,6 +5,7 @@ use crate::accounts::AccountsRoom;
 use crate::devices::DevicesRoom;
 use crate::events::EventsRoom;
 use crate::filtering::FilterRoom;
+use crate::folder::FolderRoom;
 use crate::judging::JudgeRoom;
 use crate::links::LinksRoom;
 use crate::logins::LoginsRoom;
@@ -169,6 +170,7 @@ pub trait Appliance:
     + DevicesRoom
     + EventsRoom
     + FilterRoom
+    + FolderRoom
     + GuardRoom
     + JudgeRoom
     + LinksRoom

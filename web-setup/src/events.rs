@@ -57,6 +57,8 @@ pub const KINDS: &[&str] = &[
     "relayed",
     "deferred",
     "bounced",
+    "attachment_folder",
+    "attachments_removed",
     "setting_changed",
     "started",
 ];

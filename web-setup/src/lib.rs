@@ -11,6 +11,7 @@ mod devices;
 mod dns_plan;
 mod events;
 mod filtering;
+mod folder;
 mod judging;
 mod links;
 mod logins;
@@ -33,6 +34,7 @@ pub use appliance::{
 pub use devices::{Device, Devices, DevicesRoom};
 pub use events::{EventFilter, EventRow, Events, EventsRoom};
 pub use filtering::{FilterRoom, FilterWish, GreyRow, JunkMail, SenderRow, SenderWish};
+pub use folder::{FolderDesk, FolderHealth, FolderRoom, FolderWish, OtherPlace, StickRow};
 pub use judging::{JudgeRoom, JudgedMail, JudgedRow, Knob, ReasonRow};
 pub use links::{
     AccountLinks, LinkDesk, LinkRow, LinkRules, LinkState, LinkWish, LinksRoom, Octets, Piece, Shared,
@@ -146,6 +148,7 @@ fn routes<A: Appliance>() -> Router<Site<A>> {
             get(wizard::account::<A>).post(wizard::set_account::<A>),
         )
         .route("/setup/dns", get(wizard::dns::<A>))
+        .route("/setup/folder", post(wizard::set_folder::<A>))
         .route("/setup/finish", post(wizard::finish::<A>))
         .route("/login", get(front::login_form).post(front::login::<A>))
         .route("/login/code", get(front::code_form::<A>).post(front::code::<A>))
@@ -204,12 +207,13 @@ fn account_routes<A: Appliance>() -> Router<Site<A>> {
 
 fn office_routes<A: Appliance>() -> Router<Site<A>> {
     use pages::{
-        blocked, dns, events, failed_logins, guard, judging, junk, links, names, outgoing, overview,
+        blocked, dns, events, failed_logins, folder, guard, judging, junk, links, names, outgoing, overview,
         password, power, printers, programs, shield,
     };
     Router::new()
         .route("/links", get(links::office::<A>))
         .route("/links/rules", post(links::set::<A>))
+        .route("/links/folder", get(folder::folder::<A>).post(folder::set::<A>))
         .route("/limits", get(guard::office::<A>).post(guard::set_office::<A>))
         .route("/failed-logins", get(failed_logins::list::<A>))
         .route("/failed-logins/mail", post(failed_logins::set_mail::<A>))

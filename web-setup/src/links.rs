@@ -10,6 +10,8 @@ use std::future::Future;
 pub enum Shared {
     /// The file.
     File(SharedFile),
+    /// The file, but its disk is missing: not now.
+    Away,
     /// A password is asked for first. Nothing else is told.
     Locked,
     /// The sender's account is stopped, for this reason.

@@ -149,6 +149,9 @@ pub(crate) struct Failure {
     text: String,
 }
 
+/// What is not available now may be in so many seconds (RFC 9110 10.2.3).
+const RETRY_AFTER: &str = "600";
+
 #[derive(Template)]
 #[template(path = "failure.html")]
 struct FailurePage<'a> {
@@ -220,7 +223,12 @@ impl IntoResponse for Failure {
             text: &self.text,
         };
         let html = page.render().unwrap_or_else(|_| self.text.clone());
-        (self.status, Html(html)).into_response()
+        let mut response = (self.status, Html(html)).into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            let later = HeaderValue::from_static(RETRY_AFTER);
+            response.headers_mut().insert(header::RETRY_AFTER, later);
+        }
+        response
     }
 }
 

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-const BLOCKS: &str = "/sys/class/block";
+/// Disks and partitions, by name.
+pub(super) const BLOCKS: &str = "/sys/class/block";
 const CHECKER: &str = "/sbin/e2fsck";
 /// What a file system may be smaller than its partition without being grown: one alignment step.
 const SLACK: u64 = layout::card::ALIGN;
@@ -148,7 +149,7 @@ fn resize_in_kernel(disk: &File, extent: mbr::Extent) -> Result<()> {
 }
 
 /// Size of a disk or partition in sectors of 512 octets.
-fn sectors(name: &str) -> Result<u64> {
+pub(super) fn sectors(name: &str) -> Result<u64> {
     let path = Path::new(BLOCKS).join(name).join("size");
     fs::read_to_string(&path)?
         .trim()
@@ -182,6 +183,30 @@ pub(super) fn check(partition: &DataPartition) -> Result<()> {
         }
     }
     bail!("the card's data is damaged; keep the card, the mail may be saved")
+}
+
+/// Checks a stick's ext4: the journal is played, small faults are mended.
+///
+/// # Errors
+/// It is damaged.
+pub(super) fn check_quickly(device: &Path) -> Result<(), String> {
+    match run_checker(device, "-p") {
+        Ok(code) if code & !3 == 0 => Ok(()),
+        Ok(_) => Err("its file system is damaged".to_owned()),
+        Err(error) => Err(format!("{CHECKER}: {error}")),
+    }
+}
+
+/// The disk with the data partition, once that is mounted, such as `mmcblk0`.
+pub(super) fn disk_of_data() -> Option<String> {
+    let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
+    let mut lines = mounts.lines().map(|line| line.split(' '));
+    let device = lines.find_map(|mut words| {
+        let device = words.next()?.strip_prefix("/dev/")?;
+        (words.next() == Some(layout::DATA_DIR)).then_some(device)
+    })?;
+    let place = fs::canonicalize(Path::new(BLOCKS).join(device)).ok()?;
+    Some(place.parent()?.file_name()?.to_str()?.to_owned())
 }
 
 fn run_checker(device: &Path, option: &str) -> std::io::Result<i32> {

@@ -1,5 +1,6 @@
-//! What init must know of ext4: its label, its size, and how to make it grow while mounted.
+//! What init must know of ext4: its label, its id, its size, and how to make it grow while mounted.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -14,6 +15,8 @@ const INCOMPAT_64BIT: u32 = 0x80;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Superblock {
     pub label: String,
+    /// 32 hex digits.
+    pub uuid: String,
     pub blocks: u64,
     /// Octets.
     pub block_size: u64,
@@ -27,6 +30,13 @@ pub(super) fn parse(octets: &[u8]) -> Option<Superblock> {
         return None;
     }
     let label = octets.get(0x78..0x88)?.split(|octet| *octet == 0).next()?;
+    let uuid = octets
+        .get(0x68..0x78)?
+        .iter()
+        .fold(String::new(), |mut text, octet| {
+            let _ = write!(text, "{octet:02x}"); // writing to a String cannot fail
+            text
+        });
     let high = if word(0x60)? & INCOMPAT_64BIT != 0 {
         word(0x150)?
     } else {
@@ -34,6 +44,7 @@ pub(super) fn parse(octets: &[u8]) -> Option<Superblock> {
     };
     Some(Superblock {
         label: String::from_utf8_lossy(label).into_owned(),
+        uuid,
         blocks: u64::from(high) << 32 | u64::from(word(0x4)?),
         block_size: 1024_u64
             .checked_shl(word(0x18)?)
@@ -65,6 +76,7 @@ mod tests {
         octets[0x4..0x8].copy_from_slice(&16_384_u32.to_le_bytes());
         octets[0x18] = 2;
         octets[0x38..0x3a].copy_from_slice(&[0x53, 0xef]);
+        octets[0x68] = 0xab;
         octets[0x78..0x86].copy_from_slice(b"pillarbox-data");
         octets[0x150] = 1;
         octets
@@ -75,6 +87,7 @@ mod tests {
         let mut octets = superblock();
         let expected = Superblock {
             label: crate::layout::card::DATA_LABEL.into(),
+            uuid: format!("ab{}", "0".repeat(30)),
             blocks: 16_384,
             block_size: 4096,
         };

@@ -4,6 +4,7 @@ use super::listeners::{self, Listener};
 use super::panel_thread::Panel;
 use super::power::End;
 use super::service::Service;
+use super::sticks::Sticks;
 use super::watchdog::Watchdog;
 use super::{clock, journal, roles};
 use crate::layout;
@@ -60,6 +61,8 @@ pub(super) struct House {
     hangs: u32,
     link_state: Option<BoardEvent>,
     clock_state: Option<BoardEvent>,
+    sticks: Sticks,
+    sticks_state: Option<BoardEvent>,
     last_words: Option<String>,
     console: Vec<String>,
     clock_saved: Instant,
@@ -84,6 +87,8 @@ impl House {
             link_state: None,
             // Without a battery it is not, until time servers agree.
             clock_state: Some(BoardEvent::Clock { known: false }),
+            sticks: Sticks::start(),
+            sticks_state: None,
             last_words: None,
             console: Vec::new(),
             clock_saved: now,
@@ -104,6 +109,7 @@ impl House {
             self.reap();
             self.listen_to_serve();
             self.listen_to_link();
+            self.listen_to_sticks();
             self.look_after();
             if let Some(end) = self.end {
                 return end;
@@ -169,7 +175,11 @@ impl House {
             return self.show(&Screen::Stopped { reason });
         }
         self.disk_seen = None;
-        let known = [self.link_state.clone(), self.clock_state.clone()];
+        let known = [
+            self.link_state.clone(),
+            self.clock_state.clone(),
+            self.sticks_state.clone(),
+        ];
         let words = self.last_words.take().map(|text| BoardEvent::LastWords { text });
         for event in known.into_iter().flatten().chain(words) {
             self.tell_serve(&event);
@@ -247,6 +257,7 @@ impl House {
                     self.hangs = 0;
                 }
                 Ok(ToBoard::PowerOff) => self.end = Some(End::PowerOff),
+                Ok(ToBoard::UseSticks { ids }) => self.sticks.use_these(ids),
                 Ok(ToBoard::Reboot) => self.end = Some(End::Reboot),
                 Err(error) => journal::warn(format!("a message of serve is not understood: {error}")),
             }
@@ -262,6 +273,14 @@ impl House {
                 Ok(event) => self.take_event(event),
                 Err(error) => journal::warn(format!("a message of link is not understood: {error}")),
             }
+        }
+    }
+
+    fn listen_to_sticks(&mut self) {
+        if let Some(sticks) = self.sticks.news() {
+            let event = BoardEvent::Sticks { sticks };
+            self.tell_serve(&event);
+            self.sticks_state = Some(event);
         }
     }
 

@@ -18,7 +18,9 @@ mod panel_thread;
 mod power;
 mod roles;
 mod service;
+mod sticks;
 mod syscalls;
+mod volume;
 mod watchdog;
 
 use crate::cmdline;

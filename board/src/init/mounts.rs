@@ -43,6 +43,7 @@ pub(super) fn files() {
         .unwrap_or(Path::new("/run"));
     let run = || -> std::io::Result<()> {
         fs::create_dir_all("/etc")?;
+        fs::create_dir_all(layout::STICKS_DIR)?;
         fs::create_dir_all(link_dir)?;
         chown(link_dir, Some(layout::LINK_UID), Some(layout::LINK_UID))?;
         fs::set_permissions(link_dir, fs::Permissions::from_mode(0o755))?;

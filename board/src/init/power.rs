@@ -15,6 +15,7 @@ pub(super) enum End {
 /// Writes everything to the card and lets go of it.
 pub(super) fn release_card() {
     nix::unistd::sync();
+    super::sticks::release();
     if umount2(layout::DATA_DIR, MntFlags::empty()).is_ok() {
         return;
     }

@@ -32,7 +32,8 @@ pub(super) fn start_serve(listeners: &[Listener]) -> io::Result<Child> {
         descriptors: listeners.iter().map(|listener| listener.socket.as_fd()).collect(),
         rules: rules(
             &["/etc", "/run/link", "/dev/urandom"],
-            &[layout::MAIL_DIR, "/dev/null"],
+            // What is mounted below the folder of sticks later on is in the rule, too.
+            &[layout::MAIL_DIR, layout::STICKS_DIR, "/dev/null"],
         ),
         open_files: 8192,
     })

@@ -24,6 +24,7 @@ pub(super) async fn shared(
     let found = house.links.find(&house.screen, ip, token, key).await;
     Ok(match found.map_err(fault)? {
         Found::Open(link) => Shared::File(file(house, *link)?),
+        Found::Away => Shared::Away,
         Found::Locked => Shared::Locked,
         Found::Stopped(reason) => Shared::Stopped(reason),
         Found::Nothing => Shared::Nothing,

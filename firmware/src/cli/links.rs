@@ -1,7 +1,7 @@
 //! `pillarbox links ...`
 
 use super::{Common, secret_line};
-use crate::control::{Changes, LinksRequest, Request};
+use crate::control::{Changes, FolderRequest, LinksRequest, Request};
 use anyhow::Result;
 use clap::Subcommand;
 use proto::types::Address;
@@ -44,6 +44,13 @@ pub(super) enum Links {
         #[command(flatten)]
         with: Common,
     },
+    /// Show where attachments are kept, or say where new ones go
+    Folder {
+        #[command(flatten)]
+        ask: FolderRequest,
+        #[command(flatten)]
+        with: Common,
+    },
     /// Show what is set, or change it
     Settings {
         #[command(flatten)]
@@ -68,8 +75,23 @@ impl Links {
                 };
                 (LinksRequest::Password { link: id, password }, with)
             }
+            Self::Folder { mut ask, with } => {
+                ask.place = ask.place.map(whole).transpose()?;
+                (LinksRequest::Folder(ask), with)
+            }
             Self::Settings { changes, with } => (LinksRequest::Settings(changes), with),
         };
         Ok((Request::Links { ask }, with))
     }
+}
+
+// The box is in another folder than we are.
+fn whole(place: String) -> Result<String> {
+    if place == "data" || place.starts_with("stick:") {
+        return Ok(place);
+    }
+    let path = std::path::absolute(&place)?;
+    path.into_os_string()
+        .into_string()
+        .map_err(|_| anyhow::anyhow!("the folder's name is not UTF-8"))
 }

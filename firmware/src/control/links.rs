@@ -1,6 +1,7 @@
 //! Links to attachments, as the command line asks for them.
 
 use super::carry_out::{BY, find};
+use super::folder::{self, FolderRequest};
 use crate::house::House;
 use crate::links::{Rules, Wish, in_megabytes, megabytes};
 use anyhow::{Context, Result, anyhow};
@@ -40,6 +41,8 @@ pub enum LinksRequest {
     },
     /// The rules, after these changes.
     Settings(Changes),
+    /// Where attachments are kept.
+    Folder(FolderRequest),
 }
 
 /// Changes of the rules; what is `None` stays.
@@ -105,6 +108,7 @@ pub(super) async fn carry_out(house: &House, ask: &LinksRequest) -> Result<Value
                 .map(|text| Secret::new(text.clone().into_bytes()));
             change(*link, Wish::Password(secret)).await
         }
+        LinksRequest::Folder(ask) => folder::carry_out(house, ask).await,
         LinksRequest::Settings(changes) => {
             let before = house.links.rules()?;
             let rules = changed(house, before.clone(), changes)?;

@@ -250,6 +250,7 @@ fn of_mail(kind: &EventKind) -> Option<String> {
         EventKind::AttachmentsRemoved { links, why } => {
             format!("the attachments of {links} links were removed: {why}")
         }
+        EventKind::AttachmentFolder { folder, what } => format!("place of attachments: {folder} {what}"),
         EventKind::Relayed { to, host, words, .. } => format!("{host} took mail for {to}: {words}"),
         EventKind::Deferred { to, words, next, .. } => {
             format!("mail for {to} waits until {}: {words}", date::format(*next))

@@ -1,7 +1,12 @@
-//! The attachment folder: files named by their content. A file is there, synced, with its name,
-//! before a link to it is committed; it goes after the last link was let go. What a crash leaves in
-//! between is swept away.
+//! The attachment folder: files named by their content, on the data partition or in a place that an
+//! admin chose. A file is there, synced, with its name, before a link to it is committed; it goes
+//! after the last link was let go. What a crash leaves in between is swept away.
+//!
+//! Choosing another place moves nothing: older files stay where they are and are found there until
+//! their links end; a place without files is forgotten. While the chosen place is missing, nothing is
+//! kept, and the attachments stay in their mails.
 
+use super::place::{MARKER, Place, Places};
 use crate::limits::PIECE;
 use proto::message::body::{Decoder, Encoding};
 use sha2::{Digest, Sha256};
@@ -9,7 +14,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, SystemTime};
 use store::{FileHash, Store};
 
@@ -24,9 +29,42 @@ pub(super) struct Folder(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    path: PathBuf,
+    /// On the data partition: always there.
+    own: PathBuf,
+    places: RwLock<Places>,
+    in_use: Mutex<Use>,
+    /// Why the last file could not be kept.
+    trouble: Mutex<Option<String>>,
+}
+
+#[derive(Debug, Default)]
+struct Use {
     /// Files whose links are not committed yet: nobody may sweep them away.
-    pending: Mutex<HashMap<FileHash, usize>>,
+    pending: HashMap<FileHash, usize>,
+    /// Files that are being written or pending, wherever: no place may be forgotten.
+    busy: usize,
+}
+
+/// How the folder is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FolderState {
+    /// It takes files.
+    Fine,
+    /// The disk is not there.
+    Missing,
+    /// It takes no files, for this reason.
+    Failing(String),
+}
+
+/// Why a file cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Missing {
+    /// It is on a disk that is not there.
+    #[error("the disk with the file is not there")]
+    Away,
+    /// It is nowhere, or cannot be read.
+    #[error(transparent)]
+    Failed(#[from] io::Error),
 }
 
 /// A file in the folder that stays at least as long as this value.
@@ -36,83 +74,181 @@ pub(super) struct Kept {
     pub size: u64,
     pub sha256: [u8; 32],
     folder: Folder,
+    _busy: Busy,
 }
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        let mut pending = self.folder.pending();
-        if let Some(count) = pending.get_mut(&self.hash) {
+        let mut in_use = self.folder.in_use();
+        if let Some(count) = in_use.pending.get_mut(&self.hash) {
             *count -= 1;
             if *count == 0 {
-                pending.remove(&self.hash);
+                in_use.pending.remove(&self.hash);
             }
         }
     }
 }
 
+/// While it lives, no place is forgotten.
+#[derive(Debug)]
+struct Busy(Folder);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.in_use().busy -= 1;
+    }
+}
+
 impl Folder {
-    /// The folder at this path, which has to be there.
-    pub(super) fn new(path: PathBuf) -> Self {
+    /// The folder at `own`, which has to be there, and these places.
+    pub(super) fn new(own: PathBuf, places: Places) -> Self {
         Self(Arc::new(Inner {
-            path,
-            pending: Mutex::default(),
+            own,
+            places: RwLock::new(places),
+            in_use: Mutex::default(),
+            trouble: Mutex::default(),
         }))
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.0.path
+    /// The places as they are.
+    pub(super) fn places(&self) -> Places {
+        self.read().clone()
     }
 
-    fn pending(&self) -> MutexGuard<'_, HashMap<FileHash, usize>> {
-        self.0.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    /// From now on these are the places.
+    pub(super) fn set_places(&self, places: Places) {
+        *self.write() = places;
+        *self.trouble() = None;
     }
 
-    fn file(&self, hash: &FileHash) -> PathBuf {
-        self.0.path.join(blake3::Hash::from(*hash).to_hex().as_str())
+    fn read(&self) -> RwLockReadGuard<'_, Places> {
+        self.0.places.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Decodes a part's body into a file. When this returns, file and name are on the card. Blocks.
+    fn write(&self) -> RwLockWriteGuard<'_, Places> {
+        self.0.places.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn in_use(&self) -> MutexGuard<'_, Use> {
+        self.0.in_use.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Option<String>> {
+        self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // Where new files go, as long as the second value lives.
+    fn current(&self) -> (Option<Place>, Busy) {
+        let places = self.read();
+        self.in_use().busy += 1;
+        (places.chosen().cloned(), Busy(self.clone()))
+    }
+
+    fn path_of(&self, place: Option<&Place>) -> PathBuf {
+        place.map_or_else(|| self.0.own.clone(), Place::path)
+    }
+
+    /// Decodes a part's body into a file. When this returns, file and name are on the disk. Blocks.
     ///
     /// # Errors
-    /// The body cannot be read, or the file not written.
+    /// The body cannot be read, or the file not written; the chosen place is missing.
     pub(super) fn keep(&self, body: impl Read, encoding: Encoding) -> io::Result<Kept> {
-        let mut draft = tempfile::Builder::new()
-            .prefix(UNFINISHED)
-            .tempfile_in(&self.0.path)?;
+        let (place, busy) = self.current();
+        if place.as_ref().is_some_and(|place| !place.is_here()) {
+            return Err(io::Error::new(io::ErrorKind::NotFound, Missing::Away));
+        }
+        let kept = self.keep_in(&self.path_of(place.as_ref()), busy, body, encoding);
+        *self.trouble() = kept.as_ref().err().map(ToString::to_string);
+        kept
+    }
+
+    fn keep_in(&self, path: &Path, busy: Busy, body: impl Read, encoding: Encoding) -> io::Result<Kept> {
+        let mut draft = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(path)?;
         let written = decode(body, encoding, draft.as_file_mut())?;
         draft.as_file().sync_all()?;
         // Named as pending first: from here on it is not swept away.
-        *self.pending().entry(written.hash).or_default() += 1;
+        *self.in_use().pending.entry(written.hash).or_default() += 1;
         let kept = Kept {
             hash: written.hash,
             size: written.size,
             sha256: written.sha256,
             folder: self.clone(),
+            _busy: busy,
         };
         // The same content may be there already; it is replaced by itself.
         draft
-            .persist(self.file(&kept.hash))
+            .persist(path.join(name(&kept.hash)))
             .map_err(|error| error.error)?;
-        File::open(&self.0.path)?.sync_all()?;
+        File::open(path)?.sync_all()?;
         Ok(kept)
     }
 
-    /// Opens a file for reading.
+    /// Opens a file for reading, wherever it is. Blocks.
     ///
     /// # Errors
-    /// It is not there, or cannot be read.
-    pub(super) fn open(&self, hash: &FileHash) -> io::Result<File> {
-        File::open(self.file(hash))
+    /// It is on a disk that is not there, or nowhere, or cannot be read.
+    pub(super) fn open(&self, hash: &FileHash) -> Result<File, Missing> {
+        let places = self.places();
+        let chosen = places.chosen.as_deref();
+        let (first, others): (Vec<_>, Vec<_>) = places
+            .known
+            .iter()
+            .map(Some)
+            .chain([None])
+            .partition(|place| place.map(|place| place.id.as_str()) == chosen);
+        let mut missing = Missing::Failed(io::ErrorKind::NotFound.into());
+        for place in first.into_iter().chain(others) {
+            match File::open(self.path_of(place).join(name(hash))) {
+                Ok(file) if place.is_none_or(Place::is_here) => return Ok(file),
+                Err(error) if error.kind() == io::ErrorKind::NotFound && place.is_none_or(Place::is_here) => {
+                }
+                // A disk that was pulled out a moment ago fails to be read.
+                _ => missing = Missing::Away,
+            }
+        }
+        Err(missing)
+    }
+
+    /// How the place is where new files go. Blocks.
+    pub(super) fn state(&self) -> FolderState {
+        let (place, _busy) = self.current();
+        if place.as_ref().is_some_and(|place| !place.is_here()) {
+            *self.trouble() = None; // when it is back, it is tried again
+            return FolderState::Missing;
+        }
+        match nix::sys::statvfs::statvfs(&self.path_of(place.as_ref())) {
+            Ok(disk) if disk.flags().contains(nix::sys::statvfs::FsFlags::ST_RDONLY) => {
+                FolderState::Failing("it can only be read".to_owned())
+            }
+            Ok(_) => match &*self.trouble() {
+                Some(words) => FolderState::Failing(words.clone()),
+                None => FolderState::Fine,
+            },
+            Err(error) => FolderState::Failing(error.desc().to_owned()),
+        }
     }
 
     /// Removes every file that no link needs, and unfinished ones; `all` unfinished ones, when nobody
-    /// can be writing. Returns how many. Blocks.
+    /// can be writing. What is on a missing disk waits until it is back. Returns how many. Blocks.
     ///
     /// # Errors
-    /// The folder cannot be read; the store failed.
+    /// A folder cannot be read; the store failed.
     pub(super) fn sweep(&self, store: &Store, all: bool) -> anyhow::Result<usize> {
+        let places = self.places();
+        let mut removed = self.sweep_in(&self.0.own, store, all)?;
+        for place in places.known.iter().filter(|place| place.is_here()) {
+            // The others are in order, whatever is wrong with this disk.
+            match self.sweep_in(&place.path(), store, all) {
+                Ok(count) => removed += count,
+                Err(error) => tracing::warn!(place = place.name, error = format!("{error:#}"), "not swept"),
+            }
+        }
+        Ok(removed)
+    }
+
+    fn sweep_in(&self, folder: &Path, store: &Store, all: bool) -> anyhow::Result<usize> {
         let mut removed = 0;
-        for entry in fs::read_dir(&self.0.path)? {
+        for entry in fs::read_dir(folder)? {
             let entry = entry?;
             let name = entry.file_name();
             let name = name.to_string_lossy();
@@ -126,35 +262,64 @@ impl Folder {
             let Ok(hash) = blake3::Hash::from_hex(name.as_bytes()) else {
                 continue; // not ours
             };
-            removed += usize::from(self.remove_unneeded(store, hash.as_bytes())?);
+            removed += usize::from(self.remove_unneeded(store, &entry.path(), hash.as_bytes())?);
         }
         if removed > 0 {
-            File::open(&self.0.path)?.sync_all()?;
+            File::open(folder)?.sync_all()?;
         }
         Ok(removed)
     }
 
     // While the lock is held nobody can start to count on the file, and who did is seen here or in
     // the store.
-    fn remove_unneeded(&self, store: &Store, hash: &FileHash) -> anyhow::Result<bool> {
-        let pending = self.pending();
-        if pending.contains_key(hash) || store.snapshot()?.has_link_file(hash)? {
+    fn remove_unneeded(&self, store: &Store, path: &Path, hash: &FileHash) -> anyhow::Result<bool> {
+        let in_use = self.in_use();
+        if in_use.pending.contains_key(hash) || store.snapshot()?.has_link_file(hash)? {
             return Ok(false);
         }
-        match fs::remove_file(self.file(hash)) {
+        match fs::remove_file(path) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Octets that are free where the folder is.
+    /// Takes the places out that are there, have no files and are not chosen. Blocks.
+    pub(super) fn forget_empty(&self) -> Vec<Place> {
+        let mut places = self.write();
+        // Nobody can begin to write while the lock is held.
+        if self.in_use().busy > 0 {
+            return Vec::new();
+        }
+        let chosen = places.chosen.clone();
+        let (empty, left) = std::mem::take(&mut places.known)
+            .into_iter()
+            .partition(|place| Some(&place.id) != chosen.as_ref() && place.is_here() && is_empty(place));
+        places.known = left;
+        empty
+    }
+
+    /// Octets that are free where new files go; none while it is missing.
     pub(super) fn free(&self) -> io::Result<u64> {
-        let partition = nix::sys::statvfs::statvfs(&self.0.path)?;
+        let (place, _busy) = self.current();
+        if place.as_ref().is_some_and(|place| !place.is_here()) {
+            return Ok(0);
+        }
+        let partition = nix::sys::statvfs::statvfs(&self.path_of(place.as_ref()))?;
         Ok(partition
             .blocks_available()
             .saturating_mul(partition.fragment_size()))
     }
+}
+
+fn name(hash: &FileHash) -> String {
+    blake3::Hash::from(*hash).to_hex().to_string()
+}
+
+fn is_empty(place: &Place) -> bool {
+    fs::read_dir(place.path()).is_ok_and(|mut entries| {
+        entries.all(|entry| entry.is_ok_and(|entry| entry.file_name().to_str() == Some(MARKER)))
+    })
 }
 
 fn is_abandoned(entry: &fs::DirEntry) -> bool {
@@ -201,56 +366,4 @@ fn decode(mut body: impl Read, encoding: Encoding, file: &mut File) -> io::Resul
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use store::Options;
-
-    fn folder() -> (tempfile::TempDir, Folder, Store) {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("files");
-        fs::create_dir(&path).unwrap();
-        let store = Store::open(&home.path().join("store"), &Options::default()).unwrap();
-        (home, Folder::new(path), store)
-    }
-
-    #[test]
-    fn a_part_is_decoded_into_a_file_named_by_its_content() {
-        let (_home, folder, _store) = folder();
-        let kept = folder
-            .keep(&b"aGVsbG8g\r\nd29ybGQ="[..], Encoding::Base64)
-            .unwrap();
-        assert_eq!(kept.hash, *blake3::hash(b"hello world").as_bytes());
-        assert_eq!(kept.sha256, <[u8; 32]>::from(Sha256::digest(b"hello world")));
-        assert_eq!(kept.size, 11);
-        let mut text = String::new();
-        folder
-            .open(&kept.hash)
-            .unwrap()
-            .read_to_string(&mut text)
-            .unwrap();
-        assert_eq!(text, "hello world");
-        // The same content again is the same file.
-        let again = folder.keep(&b"hello world"[..], Encoding::Identity).unwrap();
-        assert_eq!(again.hash, kept.hash);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn only_what_nobody_needs_or_is_about_to_need_is_swept_away() {
-        let (_home, folder, store) = folder();
-        let (first, second) = (
-            folder.keep(&b"hello"[..], Encoding::Identity).unwrap(),
-            folder.keep(&b"hello"[..], Encoding::Identity).unwrap(),
-        );
-        fs::write(folder.path().join(".new-crashed"), "half").unwrap();
-        fs::write(folder.path().join("README"), "not ours").unwrap();
-        assert_eq!(folder.sweep(&store, false).unwrap(), 0);
-        assert_eq!(folder.sweep(&store, true).unwrap(), 1);
-        drop(first);
-        assert_eq!(folder.sweep(&store, true).unwrap(), 0);
-        drop(second);
-        assert_eq!(folder.sweep(&store, true).unwrap(), 1);
-        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
-        assert_eq!(left.len(), 1);
-    }
-}
+mod tests;

@@ -8,20 +8,29 @@
 //! | committed | message, queue rows and links to files that are there |
 //! | links let go, file not removed | a file without a link; swept away |
 
+mod choice;
 mod desk;
 mod folder;
 mod outgoing;
+mod place;
 mod settings;
+mod sticks;
 #[cfg(test)]
 mod tests;
 mod token;
 mod upkeep;
 mod visit;
+mod watch;
 
+pub use choice::{Choice, FolderFacts, PLACES};
 pub use desk::{Wish, WishError, in_megabytes, megabytes};
+pub use folder::FolderState;
 pub use outgoing::{Leaves, Linked};
+pub use place::{Place, Places};
 pub use settings::{LINKS, Rules};
+pub use sticks::{Named, choose};
 pub use visit::Found;
+pub use watch::watch;
 
 use crate::clock::Clock;
 use crate::house::private_folder;
@@ -29,11 +38,12 @@ use crate::ledger::Ledger;
 use anyhow::{Context, Result, anyhow};
 use folder::Folder;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use store::{Store, StoreError};
 use tokio::sync::Notify;
 
-/// The folder's name in the data folder.
+/// The name in the data folder of the one where attachments are until another place is chosen.
 const FOLDER: &str = "attachments";
 
 /// Links and their files. Clones share them.
@@ -44,11 +54,17 @@ pub struct Links {
     clock: Clock,
     folder: Folder,
     touched: Arc<Notify>,
+    /// One choice of a place after the other.
+    choosing: Arc<tokio::sync::Mutex<()>>,
+    /// How the folder was when it was last looked at.
+    seen: Arc<Mutex<FolderState>>,
+    /// Links that ended before their time and that no admin was told of.
+    removed_early: Arc<AtomicU64>,
     /// Signs what says that a password was given.
     key: Arc<[u8; 32]>,
 }
 
-/// What the attachments take of the card.
+/// What the attachments take of their room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
     /// How many files.
@@ -75,6 +91,7 @@ impl Links {
     pub fn open(data: &Path, store: Store, ledger: Ledger, clock: Clock) -> Result<Self> {
         let path = data.join(FOLDER);
         private_folder(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        let places = crate::settings::read(&store.snapshot()?, PLACES)?.unwrap_or_default();
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| anyhow!("no random numbers: {error}"))?;
         Ok(Self {
@@ -82,8 +99,11 @@ impl Links {
             store,
             ledger,
             clock,
-            folder: Folder::new(path),
+            folder: Folder::new(path, places),
             touched: Arc::default(),
+            choosing: Arc::default(),
+            seen: Arc::new(Mutex::new(FolderState::Fine)),
+            removed_early: Arc::default(),
         })
     }
 
@@ -110,7 +130,7 @@ impl Links {
 impl std::fmt::Debug for Links {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Links")
-            .field("folder", &self.folder.path())
+            .field("folder", &self.folder)
             .finish_non_exhaustive()
     }
 }

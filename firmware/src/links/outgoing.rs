@@ -1,7 +1,7 @@
 //! A submitted message: its large parts become files, and each recipient elsewhere gets a message of
 //! his own with links of his own.
 
-use super::folder::Kept;
+use super::folder::{FolderState, Kept};
 use super::{Links, Rules, token};
 use crate::clock::DAY;
 use crate::limits::PIECE;
@@ -101,8 +101,11 @@ impl Links {
         if needed > rules.budget {
             return Err("they are larger than the room for attachments");
         }
+        if self.folder.state() == FolderState::Missing {
+            return Err("the disk for attachments is missing");
+        }
         if self.folder.free().unwrap_or(0) < needed.saturating_add(limits::RESERVE) {
-            return Err("the card is almost full");
+            return Err("the disk for attachments is almost full");
         }
         match snapshot.link_files() {
             Ok(_) => Ok(()),

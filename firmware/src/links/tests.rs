@@ -50,6 +50,7 @@ async fn found(trial: &Trial, token: &str, key: Option<&str>) -> String {
         .unwrap();
     match found {
         Found::Open(link) => format!("open {}", link.name),
+        Found::Away => "away".to_owned(),
         Found::Locked => "locked".to_owned(),
         Found::Stopped(reason) => format!("stopped {reason}"),
         Found::Nothing => "nothing".to_owned(),

@@ -3,6 +3,7 @@
 use super::{Links, Rules};
 use crate::clock::DAY;
 use crate::limits::links as limits;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use store::{EventKind, Link, LinkId};
 use tracing::{error, info};
@@ -51,8 +52,9 @@ impl Links {
         let (folder, store) = (self.folder.clone(), self.store.clone());
         let removed = tokio::task::spawn_blocking(move || folder.sweep(&store, start)).await??;
         if removed > 0 {
-            info!(removed, "attachments removed from the card");
+            info!(removed, "attachments removed from the disk");
         }
+        self.forget_empty_places().await?;
         Ok(())
     }
 
@@ -76,6 +78,9 @@ impl Links {
                 return Ok(());
             }
             self.let_go(&oldest, "to make room for newer ones").await?;
+            let early = oldest.iter().filter(|link| link.works(self.clock.now()));
+            self.removed_early
+                .fetch_add(early.count() as u64, Ordering::Relaxed);
         }
     }
 

@@ -16,6 +16,7 @@ use std::net::IpAddr;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use store::{AccountState, EventKind, Link, LinkId, StoreError};
+use tokio::task::spawn_blocking;
 use tracing::warn;
 
 /// How long a password that was given opens the page, in seconds.
@@ -26,6 +27,8 @@ const OPEN_FOR: i64 = 3600;
 pub enum Found {
     /// The link, open.
     Open(Box<Link>),
+    /// A link whose file cannot be had at the moment: its disk is missing.
+    Away,
     /// A link that asks for a password.
     Locked,
     /// A link whose sender is stopped, and why.
@@ -57,10 +60,17 @@ impl Links {
             None => true,
             Some(hash) => key.is_some_and(|key| self.opens(key, link.id, hash)),
         };
-        Ok(if open {
-            Found::Open(Box::new(link))
-        } else {
-            Found::Locked
+        if !open {
+            return Ok(Found::Locked);
+        }
+        let (folder, file) = (self.folder.clone(), link.file);
+        Ok(match spawn_blocking(move || folder.open(&file)).await {
+            Ok(Ok(_)) => Found::Open(Box::new(link)),
+            Ok(Err(error)) => {
+                warn!(%error, link = link.id.0, "a linked file cannot be had");
+                Found::Away
+            }
+            Err(_) => Found::Away, // the box is going down
         })
     }
 
@@ -106,7 +116,12 @@ impl Links {
         let failed = |error: StoreError| io::Error::other(error.to_string());
         let link = self.store.snapshot().and_then(|snapshot| snapshot.link(id));
         let link = link.map_err(failed)?.ok_or(io::ErrorKind::NotFound)?;
-        let file = self.folder.open(&link.file)?;
+        let folder = self.folder.clone();
+        let opened = spawn_blocking(move || folder.open(&link.file));
+        let file = opened
+            .await
+            .map_err(io::Error::other)?
+            .map_err(io::Error::other)?;
         if counts {
             let event = self.ledger.event(EventKind::LinkDownloaded {
                 link: id.0,
@@ -180,7 +195,7 @@ fn stream_of(file: File, start: u64, length: u64) -> Body {
         }
         let room = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
         let reading = Arc::clone(&file);
-        let read = tokio::task::spawn_blocking(move || {
+        let read = spawn_blocking(move || {
             let mut piece = vec![0; room];
             let count = reading.read_at(&mut piece, at)?;
             piece.truncate(count);

@@ -8,6 +8,7 @@ pub(crate) mod devices;
 pub(crate) mod dns;
 pub(crate) mod events;
 pub(crate) mod failed_logins;
+pub(crate) mod folder;
 pub(crate) mod front;
 pub(crate) mod guard;
 pub(crate) mod judging;

@@ -167,6 +167,12 @@ fn refused(found: Shared) -> Failure {
             "This file cannot be fetched now",
             format!("The account that sent it is stopped: {reason}. Please ask the sender by phone."),
         ),
+        Shared::Away => Failure::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "This file is not available at the moment",
+            "The link is good, but the disk with the file is not there. Please try again later, or tell \
+             the one who sent it.",
+        ),
         _ => Failure::new(
             StatusCode::NOT_FOUND,
             "This link does not work",

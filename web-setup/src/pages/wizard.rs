@@ -3,7 +3,9 @@
 use crate::Site;
 use crate::appliance::{Appliance, Fault, Office, Progress};
 use crate::dns_plan::{self, Plan};
+use crate::folder::FolderWish;
 use crate::page::{Failure, Frame, Page, Posted, secret, show, show_again};
+use crate::pages::folder::{Choice, FolderForm};
 use crate::pages::front::signed_in;
 use crate::rules;
 use crate::sessions::Role;
@@ -293,19 +295,52 @@ struct DnsPage {
     steps: Steps,
     /// `None` while the keys are being made.
     plan: Option<Plan>,
+    /// Where attachments are kept, if there is a choice.
+    choice: Option<Choice>,
 }
 
 pub(crate) async fn dns<A: Appliance>(State(site): State<Site<A>>) -> Page {
     let progress = at!(site, Step::Dns);
+    show(&dns_page(&site, progress).await?)
+}
+
+async fn dns_page<A: Appliance>(site: &Site<A>, progress: Progress) -> Result<DnsPage, Fault> {
     let office = progress.office.as_ref().ok_or(Fault::Internal)?;
     let keys = site.appliance.dkim().await?;
     let plan = keys.map(|keys| dns_plan::plan(office, &site.appliance.addresses(), &keys));
     let steps = Steps::new(Step::Dns, &progress);
-    show(&DnsPage {
+    let desk = site.appliance.attachment_folder().await?;
+    let choice = desk.sticks.as_ref().is_none_or(|sticks| !sticks.is_empty());
+    Ok(DnsPage {
         frame: Frame::bare("DNS records"),
         steps,
         plan,
+        choice: choice.then(|| Choice::new("/setup/folder", &desk)),
     })
+}
+
+pub(crate) async fn set_folder<A: Appliance>(
+    State(site): State<Site<A>>,
+    Posted(form): Posted<FolderForm>,
+) -> Page {
+    let progress = at!(site, Step::Dns);
+    let wish = form.wish().filter(|wish| !matches!(wish, FolderWish::GiveUp(_)));
+    match site
+        .appliance
+        .wish_folder(wish.ok_or_else(Failure::not_found)?)
+        .await
+    {
+        Ok(()) => Ok(Redirect::to(Step::Dns.path()).into_response()),
+        Err(Fault::Refused(words)) => {
+            let mut page = dns_page(&site, progress).await?;
+            if let Some(choice) = &mut page.choice {
+                choice.fault = Some(words);
+                choice.path = form.path;
+            }
+            show_again(&page)
+        }
+        Err(fault) => Err(fault.into()),
+    }
 }
 
 pub(crate) async fn finish<A: Appliance>(State(site): State<Site<A>>) -> Page {

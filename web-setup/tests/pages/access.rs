@@ -38,6 +38,7 @@ const FORM: &[(&str, &str)] = &[
     ("address", "sales@example.com"),
     ("targets", "ada@example.com"),
     ("separator", "-"),
+    ("place", "data"),
 ];
 
 async fn ask(browser: &mut Browser, method: &str, path: &str) -> (StatusCode, String) {

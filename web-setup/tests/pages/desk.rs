@@ -4,6 +4,7 @@ mod accounts;
 mod devices;
 mod events;
 mod filtering;
+mod folder;
 mod judging;
 mod links;
 mod logins;

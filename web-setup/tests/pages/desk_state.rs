@@ -5,9 +5,9 @@ use proto::types::{AccountId, Address, Mechanism, Protocol, Secret, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use web_setup::{
-    Account, AccountState, Choice, Count, Devices, FailedLogin, JudgedMail, JunkMail, Knob, LinkRow,
-    LinkRules, LinkState, LinkWish, Login, Names, Office, Pass, Piece, Printers, Progress, Screening, Shared,
-    ShieldRow, Smarthost, Waiting,
+    Account, AccountState, Choice, Count, Devices, FailedLogin, FolderDesk, FolderWish, JudgedMail, JunkMail,
+    Knob, LinkRow, LinkRules, LinkState, LinkWish, Login, Names, Office, Pass, Piece, Printers, Progress,
+    Screening, Shared, ShieldRow, Smarthost, Waiting,
 };
 
 pub const CODE: &str = "K7QM-2WXZ";
@@ -54,6 +54,8 @@ pub struct Inner {
     pub links_off: bool,
     pub link_rules: LinkRules,
     pub link_wishes: Vec<LinkWish>,
+    pub folder: FolderDesk,
+    pub folder_wishes: Vec<FolderWish>,
     pub outgoing: Vec<Waiting>,
     pub smarthost: Option<(Smarthost, Option<Secret>)>,
     pub simulated: bool,

@@ -17,6 +17,7 @@ mod desk;
 mod desk_state;
 mod devices;
 mod events;
+mod folder;
 mod judging;
 mod junk;
 mod link_rows;

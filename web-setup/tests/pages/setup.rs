@@ -15,7 +15,7 @@ async fn step(browser: &mut Browser, path: &str, form: &[(&str, &str)], next: &s
     );
 }
 
-async fn walk_to_dns(browser: &mut Browser) {
+pub async fn walk_to_dns(browser: &mut Browser) {
     let admin = [("password", ADMIN_PASSWORD), ("again", ADMIN_PASSWORD)];
     step(browser, "/setup/admin", &admin, "/setup/office").await;
     step(

@@ -16,6 +16,7 @@ fn desk() -> Desk {
         inner.shared.insert("locked".to_owned(), Shared::Locked);
         let stopped = Shared::Stopped("sent too much".to_owned());
         inner.shared.insert("stopped".to_owned(), stopped);
+        inner.shared.insert("away".to_owned(), Shared::Away);
     }
     desk
 }
@@ -226,4 +227,21 @@ async fn the_door_for_links_shows_and_unlocks_them_like_the_pages() {
     assert_eq!(stranger.get("/l/locked/file").await.text.as_bytes(), SHARED);
     let unclaimed = Browser::stranger(&Desk::default()).get("/l/good").await;
     assert_eq!(unclaimed.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_file_whose_disk_is_missing_may_be_had_later() {
+    let desk = desk();
+    let mut browser = Browser::new(&desk);
+    for path in ["/l/away", "/l/away/file"] {
+        let seen = browser.get(path).await;
+        assert_eq!(seen.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(head(&seen, "retry-after"), "600");
+        assert!(
+            seen.text.contains("not available at the moment") && !seen.text.contains(".pdf"),
+            "{}",
+            seen.text
+        );
+    }
+    assert_eq!(desk.lock().pieces, []);
 }

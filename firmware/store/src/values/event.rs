@@ -123,6 +123,12 @@ pub enum EventKind {
         links: u64,
         why: String,
     },
+    /// Where attachments are kept was changed, or its disk went or came back.
+    AttachmentFolder {
+        folder: String,
+        /// Such as `is missing`.
+        what: String,
+    },
     /// The other side took it.
     Relayed {
         queue: QueueId,

@@ -1,0 +1,143 @@
+//! Where attachments are kept: a page for the admin, and a part of the wizard's last step.
+
+use crate::Site;
+use crate::appliance::{Appliance, Fault};
+use crate::folder::{FolderDesk, FolderHealth, FolderWish, OtherPlace};
+use crate::page::{Failure, Frame, Page, Posted, Tab, show, show_again};
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Redirect};
+use proto::message::linking::size_words;
+use serde::Deserialize;
+
+#[derive(Template)]
+#[template(path = "folder.html")]
+struct FolderPage {
+    frame: Frame,
+    said: Option<&'static str>,
+    place: Option<String>,
+    state: FolderHealth,
+    free: String,
+    others: Vec<OtherPlace>,
+    choice: Choice,
+}
+
+/// The form, which the wizard has too.
+#[derive(Default)]
+pub(crate) struct Choice {
+    /// Where it goes.
+    pub(crate) to: &'static str,
+    /// New attachments go to the data partition.
+    pub(crate) data: bool,
+    /// `None`: any folder may be named.
+    pub(crate) sticks: Option<Vec<StickView>>,
+    /// What was typed or is chosen.
+    pub(crate) path: String,
+    pub(crate) fault: Option<String>,
+}
+
+pub(crate) struct StickView {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) chosen: bool,
+    pub(crate) fault: Option<String>,
+}
+
+impl Choice {
+    pub(crate) fn new(to: &'static str, desk: &FolderDesk) -> Self {
+        let view = |stick: &crate::folder::StickRow| {
+            let label = if stick.label.is_empty() {
+                "without a name"
+            } else {
+                &stick.label
+            };
+            StickView {
+                id: stick.id.clone(),
+                name: format!("{label}: {}, {}", size_words(stick.size), stick.system),
+                chosen: stick.chosen,
+                fault: stick.fault.clone(),
+            }
+        };
+        Self {
+            to,
+            data: desk.place.is_none(),
+            sticks: desk.sticks.as_ref().map(|rows| rows.iter().map(view).collect()),
+            path: desk.place.clone().unwrap_or_default(),
+            fault: None,
+        }
+    }
+}
+
+/// What was just done, told on the page that follows.
+#[derive(Deserialize)]
+pub(crate) struct Said {
+    said: Option<String>,
+}
+
+const PAGE: &str = "/links/folder";
+
+async fn page<A: Appliance>(site: &Site<A>) -> Result<FolderPage, Fault> {
+    let desk = site.appliance.attachment_folder().await?;
+    Ok(FolderPage {
+        frame: Frame::admin("Place of attachments", Tab::Outgoing),
+        said: None,
+        choice: Choice::new(PAGE, &desk),
+        place: desk.place,
+        state: desk.state,
+        free: size_words(desk.free),
+        others: desk.others,
+    })
+}
+
+pub(crate) async fn folder<A: Appliance>(State(site): State<Site<A>>, Query(said): Query<Said>) -> Page {
+    let said = match said.said.as_deref() {
+        Some("chosen") => Some("New attachments go there. Older ones are found where they are."),
+        Some("given-up") => Some("It is given up: links to files that were only there have ended."),
+        _ => None,
+    };
+    show(&FolderPage {
+        said,
+        ..page(&site).await?
+    })
+}
+
+/// `data`, `folder` with a path, `stick:` and its id, or `give-up:` and a place's.
+#[derive(Default, Deserialize)]
+pub(crate) struct FolderForm {
+    #[serde(default)]
+    place: String,
+    #[serde(default)]
+    pub(crate) path: String,
+}
+
+impl FolderForm {
+    pub(crate) fn wish(&self) -> Option<FolderWish> {
+        Some(match self.place.split_once(':') {
+            None if self.place == "data" => FolderWish::Data,
+            None if self.place == "folder" => FolderWish::Folder(self.path.trim().to_owned()),
+            Some(("stick", id)) => FolderWish::Stick(id.to_owned()),
+            Some(("give-up", id)) => FolderWish::GiveUp(id.to_owned()),
+            _ => return None,
+        })
+    }
+}
+
+pub(crate) async fn set<A: Appliance>(State(site): State<Site<A>>, Posted(form): Posted<FolderForm>) -> Page {
+    let wish = form.wish().ok_or_else(Failure::not_found)?;
+    let said = match wish {
+        FolderWish::GiveUp(_) => "given-up",
+        _ => "chosen",
+    };
+    match site.appliance.wish_folder(wish).await {
+        Ok(()) => Ok(Redirect::to(&format!("{PAGE}?said={said}")).into_response()),
+        Err(Fault::Refused(words)) => {
+            let mut page = page(&site).await?;
+            page.choice.fault = Some(words);
+            if !form.path.is_empty() {
+                page.choice.path = form.path;
+            }
+            show_again(&page)
+        }
+        Err(fault) => Err(fault.into()),
+    }
+}
