@@ -37,6 +37,8 @@ const QEMU_OLDEST: u32 = 10;
 const CARD_SIZE: u64 = 1 << 30;
 /// QEMU's name for the panel.
 const PANEL: &str = "panel";
+/// QEMU's name for the USB stick.
+const STICK: &str = "stick";
 const MONITOR_PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running emulated board. Dropping it pulls the plug.
@@ -122,6 +124,25 @@ impl Emulator {
         drop(fs::remove_file(&to));
         self.monitor("screendump", &json!({ "filename": to, "device": PANEL }))?;
         fs::read(&to).with_context(|| to.display().to_string())
+    }
+
+    /// Plugs a USB stick in; what is on it is in this file, and what is written to it goes there.
+    pub fn plug_stick(&self, file: &Path) -> Result<()> {
+        let disk = json!({ "driver": "raw", "node-name": STICK,
+            "file": { "driver": "file", "filename": file } });
+        self.monitor("blockdev-add", &disk)?;
+        let device = json!({ "driver": "usb-storage", "id": STICK, "drive": STICK });
+        self.monitor("device_add", &device).map(drop)
+    }
+
+    /// Pulls the USB stick out, whatever is being written to it.
+    pub fn pull_stick(&self) -> Result<()> {
+        self.monitor("device_del", &json!({ "id": STICK }))?;
+        // It is gone for the board at once, for QEMU a moment later.
+        wait_for("the stick to be let go of", MONITOR_PATIENCE, || {
+            let gone = self.monitor("blockdev-del", &json!({ "node-name": STICK }));
+            Ok(gone.ok().map(drop))
+        })
     }
 
     /// Whether it has ended, and how: it does when the board powers off.

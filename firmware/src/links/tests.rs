@@ -1,3 +1,5 @@
+mod places;
+
 use super::*;
 use crate::trial::Trial;
 use proto::message::body::Encoding;
@@ -8,8 +10,18 @@ use store::{AccountState, LinkId, NewLink, Submission};
 /// A house with one link that works until then; its token.
 async fn house(expires: i64) -> (Trial, String) {
     let trial = Trial::new().await;
+    let token = link(&trial, expires).await;
+    (trial, token)
+}
+
+async fn link(trial: &Trial, expires: i64) -> String {
+    link_to(trial, expires, b"content").await
+}
+
+/// A link to this content; its token.
+async fn link_to(trial: &Trial, expires: i64, content: &[u8]) -> String {
     let links = &trial.house.links;
-    let kept = links.folder.keep(&b"content"[..], Encoding::Identity).unwrap();
+    let kept = links.folder.keep(content, Encoding::Identity).unwrap();
     let token = token::fresh().unwrap();
     let now = trial.house.clock.now();
     let link = NewLink {
@@ -34,7 +46,7 @@ async fn house(expires: i64) -> (Trial, String) {
         links: vec![link],
     };
     trial.house.store.submit(submission).await.unwrap();
-    (trial, token.shown())
+    token.shown()
 }
 
 fn stranger() -> IpAddr {

@@ -170,7 +170,7 @@ impl Links {
     }
 }
 
-async fn warn_admins(house: &House) -> Result<(), StoreError> {
+pub(super) async fn warn_admins(house: &House) -> Result<(), StoreError> {
     let links = &house.links;
     let mut told: Told = settings::read(&house.store.snapshot()?, TOLD)?.unwrap_or_default();
     let before = told.clone();

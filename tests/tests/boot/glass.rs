@@ -73,6 +73,19 @@ pub fn shows_failed_logins(shown: &Frame, failed: u64) -> bool {
     (0..2).any(|shift| page.shifted(shift, 0) == *shown)
 }
 
+/// Whether this is a page of that trouble.
+pub fn shows_trouble(shown: &Frame, words: &str) -> bool {
+    let screen = Screen::Running(Status {
+        troubles: vec![words.to_owned()],
+        ..Status::default()
+    });
+    let mut all = 0..pages(&screen, Glass::Small);
+    all.any(|page| {
+        let page = draw(&screen, page, Glass::Small);
+        (0..2).any(|shift| page.shifted(shift, 0) == *shown)
+    })
+}
+
 fn claim_pages(code: &str, shift: u32) -> Vec<Frame> {
     let screen = Screen::Claim {
         address: "10.0.2.15".to_owned(),

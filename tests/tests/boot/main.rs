@@ -5,6 +5,7 @@
 mod card;
 mod glass;
 mod slots;
+mod stick;
 mod wizard;
 
 use anyhow::{Context, Result};

@@ -178,7 +178,7 @@ fn a_place_without_files_is_forgotten_and_one_in_use_is_not() {
     fs::write(disk.path().join("notes"), "somebody's own").unwrap();
     assert!(trial.folder.forget_empty().is_empty());
     fs::remove_file(disk.path().join("notes")).unwrap();
-    assert_eq!(trial.folder.forget_empty(), [disk.clone()]);
+    assert_eq!(trial.folder.forget_empty(), std::slice::from_ref(&disk));
     assert_eq!(trial.folder.places().known, [second]);
     disk.remove();
     assert_eq!(names(&disk.within), [""; 0]);
