@@ -21,6 +21,8 @@ use tracing::warn;
 const LOOK: Duration = Duration::from_secs(3);
 /// Looks between two counts of the room.
 const COUNT: u32 = 20;
+/// Looks at the start in which a disk may still be coming.
+const COMING: u32 = 20;
 /// Key of [`Told`] among the settings.
 const TOLD: &str = "attachment-warnings";
 
@@ -77,13 +79,14 @@ pub async fn watch(house: Arc<House>) {
     loop {
         ticks.tick().await;
         sticks::ask_for_ours(&house).await;
-        let changed = house.links.look().await;
+        let coming = turn < COMING && house.links.folder().await.state == FolderState::Missing;
+        let changed = !coming && house.links.look().await;
         if (changed || turn.is_multiple_of(COUNT))
             && let Err(error) = warn_admins(&house).await
         {
             warn!(%error, "the admins could not be told of the attachment folder");
         }
-        turn = turn.wrapping_add(1);
+        turn = turn.saturating_add(1);
     }
 }
 
