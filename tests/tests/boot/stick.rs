@@ -45,10 +45,7 @@ fn a_stick_keeps_attachments_and_may_be_pulled_out_at_any_time() -> Result<()> {
     ensure!(linked.len() < 20_000, "the attachment is in the mail");
     let link = path_of_link(&linked)?;
     let file = format!("{link}/file");
-    ensure!(
-        is_whole(&browser, &file)?,
-        "another file"
-    );
+    ensure!(is_whole(&browser, &file)?, "another file");
 
     board.emulator.pull_stick()?;
     let away = wait_for("the link to be away", SOON, || {
