@@ -1,8 +1,9 @@
 //! Many senders at once: each on its own connection, each remembering what was answered 250.
 
 use crate::smtp::Smtp;
+use anyhow::{Result, ensure};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 /// What to send.
 #[derive(Debug, Clone)]
@@ -45,14 +46,9 @@ impl Load {
                 return;
             }
             let id = format!("{prefix}.{number}@load.example");
-            if smtp
-                .deliver(
-                    "sender@load.example",
-                    &self.to,
-                    &message(&id, &self.to, self.size),
-                )
-                .is_err()
-            {
+            let from = "sender@load.example";
+            let message = message(&id, from, &self.to, self.size);
+            if smtp.deliver(from, &self.to, &message).is_err() {
                 return;
             }
             if let Ok(mut ids) = accepted.lock() {
@@ -62,10 +58,56 @@ impl Load {
     }
 }
 
+/// A message on its way.
+#[derive(Debug, Clone)]
+pub struct Letter {
+    /// MAIL FROM.
+    pub from: String,
+    /// RCPT TO.
+    pub to: String,
+    /// Header and body.
+    pub octets: Vec<u8>,
+}
+
+impl Letter {
+    /// One of about `size` octets whose every line is its own.
+    #[must_use]
+    pub fn new(id: &str, from: &str, to: &str, size: usize) -> Self {
+        Self {
+            octets: message(id, from, to, size),
+            from: from.to_owned(),
+            to: to.to_owned(),
+        }
+    }
+}
+
+/// Sends them all on so many connections at once, each taking the next one that is left.
+///
+/// # Errors
+/// Not every one was taken; what was said to the first that was not.
+pub fn send(letters: &[Letter], connections: u32, connect: impl Fn() -> Result<Smtp> + Sync) -> Result<()> {
+    let next = AtomicUsize::new(0);
+    let sender = || -> Result<()> {
+        let mut smtp = connect()?;
+        while let Some(letter) = letters.get(next.fetch_add(1, Ordering::Relaxed)) {
+            smtp.deliver(&letter.from, &letter.to, &letter.octets)?;
+        }
+        smtp.command("QUIT", "221").map(drop)
+    };
+    std::thread::scope(|scope| {
+        let senders: Vec<_> = (0..connections).map(|_| scope.spawn(sender)).collect();
+        senders.into_iter().try_for_each(|sender| {
+            let ended = sender.join();
+            ensure!(ended.is_ok(), "a sender panicked");
+            ended.unwrap_or(Ok(()))
+        })
+    })
+}
+
 /// A message of about `size` octets whose every line is its own.
-fn message(id: &str, to: &str, size: usize) -> Vec<u8> {
+fn message(id: &str, from: &str, to: &str, size: usize) -> Vec<u8> {
     let mut text = format!(
-        "From: <sender@load.example>\r\nTo: <{to}>\r\nSubject: load {id}\r\n\
+        "From: <{from}>\r\nTo: <{to}>\r\nSubject: load {id}\r\n\
          Date: Tue, 24 Nov 2026 10:00:00 +0000\r\nMessage-ID: <{id}>\r\n\r\n"
     );
     let mut line = 0_u32;

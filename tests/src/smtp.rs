@@ -2,12 +2,16 @@
 
 use crate::tls;
 use anyhow::bail;
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use std::io::{BufRead, BufReader, Read, Write};
 
-/// A plain SMTP connection, past its EHLO.
+trait Stream: Read + Write + Send {}
+impl<T: Read + Write + Send> Stream for T {}
+
+/// An SMTP connection, past its EHLO.
 pub struct Smtp {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Stream>>,
 }
 
 impl Smtp {
@@ -16,8 +20,23 @@ impl Smtp {
     /// # Errors
     /// Refused, or not an SMTP server.
     pub fn connect(port: u16) -> anyhow::Result<Self> {
+        Self::over(Box::new(tls::tcp(port)?))
+    }
+
+    /// Connects to a submission port that has TLS from the first octet, and logs in.
+    ///
+    /// # Errors
+    /// Refused, or not such a server.
+    pub fn submissions(port: u16, user: &str, password: &str) -> anyhow::Result<Self> {
+        let mut smtp = Self::over(Box::new(tls::wrap(tls::tcp(port)?)?))?;
+        let plain = BASE64.encode(format!("\0{user}\0{password}"));
+        smtp.command(&format!("AUTH PLAIN {plain}"), "235")?;
+        Ok(smtp)
+    }
+
+    fn over(stream: Box<dyn Stream>) -> anyhow::Result<Self> {
         let mut smtp = Self {
-            stream: BufReader::new(tls::tcp(port)?),
+            stream: BufReader::new(stream),
         };
         smtp.expect("220")?;
         smtp.command("EHLO client.example", "250")?;
@@ -50,7 +69,8 @@ impl Smtp {
     /// # Errors
     /// The connection broke.
     pub fn send(&mut self, octets: &[u8]) -> anyhow::Result<()> {
-        Ok(self.stream.get_mut().write_all(octets)?)
+        self.stream.get_mut().write_all(octets)?;
+        Ok(self.stream.get_mut().flush()?)
     }
 
     /// Reads one reply, all its lines.

@@ -6,29 +6,41 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Postfix and Dovecot, running. Stopped when dropped.
 pub struct Peer {
     folder: TempDir,
+    opendkim: Option<Child>,
     pub smtp: u16,
     pub imaps: u16,
+    /// TLS from the first octet, login by Dovecot, signing by OpenDKIM.
+    pub submissions: u16,
 }
 
 impl Peer {
-    pub fn start(domain: &str, user: &str, password: &str) -> anyhow::Result<Self> {
+    /// `transports`: where mail for other domains goes, in Postfix's words.
+    pub fn start(
+        domain: &str,
+        user: &str,
+        password: &str,
+        transports: &[(String, String)],
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
-        let peer = Self {
+        let mut peer = Self {
             folder,
+            opendkim: None,
             smtp: free_port()?,
             imaps: free_port()?,
+            submissions: free_port()?,
         };
         peer.start_dovecot(password)?;
-        peer.start_postfix(domain, user)?;
-        for port in [peer.smtp, peer.imaps] {
+        peer.opendkim = Some(peer.start_opendkim(domain)?);
+        peer.start_postfix(domain, user, transports)?;
+        for port in [peer.smtp, peer.imaps, peer.submissions] {
             wait_for(port)?;
         }
         Ok(peer)
@@ -69,7 +81,26 @@ impl Peer {
         run(Command::new("dovecot").arg("-c").arg(file))
     }
 
-    fn start_postfix(&self, domain: &str, user: &str) -> anyhow::Result<()> {
+    // In the foreground and as whoever runs the bench: it reads its key once.
+    fn start_opendkim(&self, domain: &str) -> anyhow::Result<Child> {
+        let at = self.path().join("opendkim");
+        fs::create_dir_all(&at)?;
+        run(Command::new("opendkim-genkey")
+            .args(["-b", "2048", "-d", domain, "-s", "r1", "-D"])
+            .arg(&at))?;
+        let file = at.join("opendkim.conf");
+        let config = OPENDKIM
+            .replace("@AT@", &at.to_string_lossy())
+            .replace("@DOMAIN@", domain);
+        fs::write(&file, config)?;
+        let mut opendkim = Command::new("opendkim");
+        opendkim.arg("-f").arg("-x").arg(file).stdin(Stdio::null());
+        let opendkim = opendkim.spawn().context("opendkim")?;
+        wait_until("OpenDKIM", || at.join("socket").exists())?;
+        Ok(opendkim)
+    }
+
+    fn start_postfix(&self, domain: &str, user: &str, transports: &[(String, String)]) -> anyhow::Result<()> {
         let at = self.path().join("postfix");
         let config = at.join("etc");
         for folder in ["etc", "spool", "lib"] {
@@ -79,12 +110,14 @@ impl Peer {
         let main = POSTFIX_MAIN
             .replace("@AT@", &self.path().to_string_lossy())
             .replace("@DOMAIN@", domain)
-            .replace("@USER@", user);
+            .replace("@USER@", user)
+            .replace("@TRANSPORTS@", &inline(transports));
         fs::write(config.join("main.cf"), main)?;
-        fs::write(
-            config.join("master.cf"),
-            POSTFIX_MASTER.replace("@SMTP@", &self.smtp.to_string()),
-        )?;
+        let master = POSTFIX_MASTER
+            .replace("@SMTP@", &self.smtp.to_string())
+            .replace("@SUBMISSIONS@", &self.submissions.to_string())
+            .replace("@AT@", &self.path().to_string_lossy());
+        fs::write(config.join("master.cf"), master)?;
         run(Command::new("postfix").arg("-c").arg(&config).arg("start"))
     }
 
@@ -117,8 +150,21 @@ impl Drop for Peer {
             .arg(self.path().join("dovecot/dovecot.conf"))
             .arg("stop")
             .output();
+        if let Some(opendkim) = &mut self.opendkim {
+            let _ = opendkim.kill();
+            let _ = opendkim.wait();
+        }
         std::thread::sleep(Duration::from_millis(500));
     }
+}
+
+// A table that stands in main.cf itself.
+fn inline(table: &[(String, String)]) -> String {
+    let rows: Vec<_> = table
+        .iter()
+        .map(|(key, value)| format!("{{{key} = {value}}}"))
+        .collect();
+    rows.join(", ")
 }
 
 fn children(parent: u32) -> anyhow::Result<Vec<u32>> {
@@ -149,10 +195,15 @@ fn free_port() -> anyhow::Result<u16> {
 }
 
 fn wait_for(port: u16) -> anyhow::Result<()> {
+    let answers = || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
+    wait_until(&format!("port {port}"), answers)
+}
+
+fn wait_until(what: &str, mut ready: impl FnMut() -> bool) -> anyhow::Result<()> {
     let deadline = Instant::now() + Duration::from_secs(20);
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+    while !ready() {
         if Instant::now() > deadline {
-            bail!("nothing answers on port {port}");
+            bail!("{what} did not come up");
         }
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -194,7 +245,25 @@ service lmtp {
     mode = 0666
   }
 }
+service auth {
+  unix_listener auth-postfix {
+    mode = 0666
+  }
+}
 "#;
+
+const OPENDKIM: &str = "
+Mode s
+Domain @DOMAIN@
+Selector r1
+KeyFile @AT@/r1.private
+Socket local:@AT@/socket
+UMask 000
+Canonicalization relaxed/relaxed
+PidFile @AT@/pid
+Syslog no
+RequireSafeKeys no
+";
 
 const POSTFIX_MAIN: &str = "
 compatibility_level = 3.6
@@ -214,6 +283,12 @@ alias_maps =
 virtual_mailbox_domains = @DOMAIN@
 virtual_mailbox_maps = inline:{ {@USER@@@DOMAIN@ = x} }
 virtual_transport = lmtp:unix:@AT@/dovecot/run/lmtp
+transport_maps = inline:{ {nowhere.example = discard:}, @TRANSPORTS@ }
+smtp_tls_security_level = may
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = @AT@/dovecot/run/auth-postfix
+smtpd_tls_cert_file = @AT@/dovecot/cert.pem
+smtpd_tls_key_file = @AT@/dovecot/key.pem
 smtpd_relay_restrictions = reject_unauth_destination
 smtpd_client_connection_count_limit = 0
 smtpd_client_connection_rate_limit = 0
@@ -222,6 +297,11 @@ message_size_limit = 52428800
 
 const POSTFIX_MASTER: &str = "
 127.0.0.1:@SMTP@ inet n - n - - smtpd
+127.0.0.1:@SUBMISSIONS@ inet n - n - - smtpd
+  -o smtpd_tls_wrappermode=yes
+  -o smtpd_sasl_auth_enable=yes
+  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
+  -o smtpd_milters=unix:@AT@/opendkim/socket
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -244,5 +324,6 @@ virtual unix - n n - - virtual
 lmtp unix - - n - - lmtp
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
+tlsmgr unix - - n 1000? 1 tlsmgr
 postlog unix-dgram n - n - 1 postlogd
 ";
