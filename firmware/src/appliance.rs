@@ -95,17 +95,37 @@ impl Appliance {
     }
 
     fn pass_of(&self, account: Option<&store::Account>) -> Result<Pass, Fault> {
-        account.map_or_else(|| self.admins_pass(), |account| Ok(persons_pass(account)))
+        account.map_or_else(|| self.admins_pass(), |account| self.persons_pass(account))
+    }
+
+    fn persons_pass(&self, account: &store::Account) -> Result<Pass, Fault> {
+        self.pass(Some(account.id), account.admin, &account.password_hash)
+    }
+
+    // What a session stands on: the password, and whether a code is asked for. Whatever changes of it
+    // ends all sessions but the one in which it was changed, which is given the new pass.
+    fn pass(&self, account: Option<AccountId>, admin: bool, password_hash: &str) -> Result<Pass, Fault> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(password_hash.as_bytes());
+        if let Some(second) = self.house().second_factors.stamp(account).map_err(fault)? {
+            hasher.update(second.as_bytes());
+        }
+        let [a, b, c, d, e, f, g, h, ..] = *hasher.finalize().as_bytes();
+        Ok(Pass {
+            account,
+            admin,
+            stamp: u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+        })
     }
 
     fn admins_pass(&self) -> Result<Pass, Fault> {
         let snapshot = self.house().store.snapshot().map_err(fault)?;
         let admin = settings::read::<Admin>(&snapshot, settings::ADMIN).map_err(fault)?;
-        Ok(pass(
+        self.pass(
             None,
             true,
             admin.as_ref().map_or("", |admin| &admin.password_hash),
-        ))
+        )
     }
 
     // Makes the keys beside everything else, once.
@@ -162,7 +182,7 @@ impl web_setup::Appliance for Appliance {
 
     async fn set_admin_password(&self, password: Secret) -> Result<Pass, Fault> {
         let password_hash = hashed(password).await?;
-        let pass = pass(None, true, &password_hash);
+        let pass = self.pass(None, true, &password_hash)?;
         if self.house().office().map_err(fault)?.is_none() {
             self.change_draft(|draft| draft.admin_hash = Some(password_hash))
                 .await?;
@@ -274,20 +294,6 @@ impl web_setup::Appliance for Appliance {
         });
         Ok(())
     }
-}
-
-fn pass(account: Option<AccountId>, admin: bool, password_hash: &str) -> Pass {
-    let [a, b, c, d, e, f, g, h, ..] = *blake3::hash(password_hash.as_bytes()).as_bytes();
-    let stamp = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-    Pass {
-        account,
-        admin,
-        stamp,
-    }
-}
-
-fn persons_pass(account: &store::Account) -> Pass {
-    pass(Some(account.id), account.admin, &account.password_hash)
 }
 
 async fn hashed(password: Secret) -> Result<String, Fault> {

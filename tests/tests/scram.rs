@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use tests::pillarbox::{PASSWORD, Pillarbox};
 use tests::tls::{self, TlsStream};
 
@@ -157,5 +157,50 @@ fn who_does_not_trust_the_servers_proof_is_not_logged_in() -> Result<()> {
     ensure!(proven.starts_with("+ "), "{proven}");
     let goodbye = imap.say("*")?;
     ensure!(goodbye.starts_with("* BYE"), "{goodbye}");
+    Ok(())
+}
+
+// GNU's client; whether it came in, having believed our own proof too.
+fn gsasl(pillarbox: &Pillarbox, door: &str, mechanism: &str, password: &str) -> Result<bool> {
+    let (mode, port) = match door {
+        "imap" => ("--imap", pillarbox.port("imap")?),
+        _ => ("--smtp", pillarbox.port("submission")?),
+    };
+    let mut client = Command::new("gsasl");
+    client.args(["--client", mode, "--starttls", "--quiet", "--x509-ca-file", ""]);
+    client.args(["--mechanism", mechanism, "--authentication-id", ANNA]);
+    client
+        .args(["--password", password])
+        .arg(format!("--connect=127.0.0.1:{port}"));
+    if !mechanism.ends_with("-PLUS") {
+        client.arg("--no-cb");
+    }
+    let ran = client.stdin(Stdio::null()).output()?;
+    let said = String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned();
+    ensure!(
+        ran.status.success() || said.contains("The name or the password is wrong"),
+        "{door} {mechanism}: {said}"
+    );
+    Ok(ran.status.success())
+}
+
+#[test]
+fn gnu_sasl_logs_in_bound_to_its_tls_connection_or_not_with_the_right_password_only() -> Result<()> {
+    let pillarbox = Pillarbox::new_office(&["admin-person", "anna"], &[])?;
+    let made = pillarbox.cli_ok(&["account", "device", "add", ANNA, "laptop", "--json"], "")?;
+    let made: Value = serde_json::from_str(&made)?;
+    let password = made["password"].as_str().context("a password")?;
+    for door in ["imap", "submission"] {
+        for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"] {
+            ensure!(
+                gsasl(&pillarbox, door, mechanism, password)?,
+                "{door} {mechanism}"
+            );
+        }
+        ensure!(
+            !gsasl(&pillarbox, door, "SCRAM-SHA-256-PLUS", PASSWORD)?,
+            "{door}"
+        );
+    }
     Ok(())
 }

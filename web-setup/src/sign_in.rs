@@ -32,14 +32,15 @@ pub struct SecondFactor {
     pub clock_known: bool,
 }
 
-/// What a session stands on. It ends when the account is shut or the password changes.
+/// What a session stands on. It ends when the account is shut, the password changes, or codes are
+/// switched on or off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pass {
     /// The mail account; `None` for the login called admin.
     pub account: Option<AccountId>,
     /// Whether it opens the admin's pages.
     pub admin: bool,
-    /// Differs from one password to the next.
+    /// Differs from one password to the next, and with codes and without.
     pub stamp: u64,
 }
 
@@ -73,14 +74,16 @@ pub trait SignInRoom: Send + Sync {
         of: Option<AccountId>,
     ) -> impl Future<Output = Result<Secret, Fault>> + Send;
 
-    /// Codes are asked for from now on, if this is the app's; the recovery codes, this once.
+    /// Codes are asked for from now on, if this is the app's; the pass for the session in which that
+    /// was done, because all others end, and the recovery codes, this once.
     fn confirm_second_factor(
         &self,
         of: Option<AccountId>,
         code: Secret,
-    ) -> impl Future<Output = Result<Vec<Secret>, Fault>> + Send;
+    ) -> impl Future<Output = Result<(Pass, Vec<Secret>), Fault>> + Send;
 
-    /// Codes are asked for no longer, if this is a right one.
+    /// Codes are asked for no longer, if this is a right one; all sessions end, and the pass that is
+    /// given back opens a new one.
     fn end_second_factor(
         &self,
         peer: Peer,

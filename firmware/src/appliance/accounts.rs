@@ -1,7 +1,7 @@
 //! The office's accounts.
 
 use super::shown::seen;
-use super::{Appliance, fault, hashed, persons_pass};
+use super::{Appliance, fault, hashed};
 use crate::guard;
 use crate::house::House;
 use proto::types::{AccountId, Address, Secret};
@@ -74,6 +74,6 @@ impl web_setup::AccountsRoom for Appliance {
             .snapshot()
             .and_then(|snapshot| snapshot.account(id));
         let account = account.map_err(fault)?.ok_or(Fault::Gone)?;
-        Ok(persons_pass(&account))
+        self.persons_pass(&account)
     }
 }

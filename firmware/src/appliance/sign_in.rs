@@ -1,6 +1,6 @@
 //! Signing in at the pages: passwords, and the codes after them.
 
-use super::{Appliance, BY, fault, persons_pass};
+use super::{Appliance, BY, fault};
 use crate::guard::{Attempt, newcomer};
 use crate::house::House;
 use proto::refusal::Refusal;
@@ -98,10 +98,26 @@ impl web_setup::SignInRoom for Appliance {
         self.house().second_factors.begin(of).await.map_err(fault)
     }
 
-    async fn confirm_second_factor(&self, of: Option<AccountId>, code: Secret) -> Result<Vec<Secret>, Fault> {
+    async fn confirm_second_factor(
+        &self,
+        of: Option<AccountId>,
+        code: Secret,
+    ) -> Result<(Pass, Vec<Secret>), Fault> {
         let code = String::from_utf8_lossy(code.expose()).into_owned();
         let confirmed = self.house().second_factors.confirm(of, &code).await;
-        confirmed.map_err(fault)
+        let recovery = confirmed.map_err(fault)?;
+        let account = match of {
+            None => None,
+            Some(id) => {
+                let account = self
+                    .house()
+                    .store
+                    .snapshot()
+                    .and_then(|snapshot| snapshot.account(id));
+                Some(account.map_err(fault)?.ok_or(Fault::Gone)?)
+            }
+        };
+        Ok((self.pass_of(account.as_ref())?, recovery))
     }
 
     async fn end_second_factor(&self, Peer(ip): Peer, pass: Pass, code: Secret) -> Result<Login, Fault> {
@@ -133,9 +149,9 @@ impl web_setup::SignInRoom for Appliance {
             .map_err(fault)?
             .account(id)
             .map_err(fault)?;
-        Ok(account.is_some_and(|account| {
-            let shut = account.state.holds_mail();
-            !shut && shown == persons_pass(&account)
-        }))
+        match account {
+            Some(account) if !account.state.holds_mail() => Ok(shown == self.persons_pass(&account)?),
+            _ => Ok(false),
+        }
     }
 }

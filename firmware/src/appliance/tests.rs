@@ -455,7 +455,10 @@ async fn a_login_with_a_second_factor_takes_both_and_a_wrong_code_is_a_failed_lo
         let shown = decoded(&shown);
         let now = fresh.house.clock.now().0 / 30;
         let code = secret(&proto::totp::code(&shown, now));
-        let recovery = pages.confirm_second_factor(of, code.clone()).await.unwrap();
+        let before = pass;
+        let (pass, recovery) = pages.confirm_second_factor(of, code.clone()).await.unwrap();
+        assert_eq!(pages.still_welcome(before).await, Ok(false), "other browsers");
+        assert_eq!(pages.still_welcome(pass).await, Ok(true), "the one that did it");
         assert_eq!(login(pages, name, password).await, Login::Code(pass));
         assert_eq!(login(pages, name, "wrong").await, Login::Wrong);
         assert_eq!(pages.login_code(peer, pass, code).await, Ok(Login::Wrong), "used");
@@ -474,6 +477,7 @@ async fn a_login_with_a_second_factor_takes_both_and_a_wrong_code_is_a_failed_lo
             .all(|row| row.mechanism == Mechanism::Code && row.known)
     );
     assert_eq!(codes.count(), 2);
+    assert_eq!(pages.still_welcome(setup).await, Ok(false));
     let ended = pages.end_second_factor(peer, setup, secret("000000")).await;
     assert_eq!(ended, Ok(Login::Wrong));
     pages.reset_second_factor(AccountId(1)).await.unwrap();

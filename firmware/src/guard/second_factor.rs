@@ -104,6 +104,15 @@ impl SecondFactors {
         }))
     }
 
+    /// Changes when codes are switched on or off, and with nothing else: what a session stands on.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn stamp(&self, owner: Owner) -> Result<Option<blake3::Hash>, StoreError> {
+        let stored = self.read(owner)?;
+        Ok(stored.map(|stored| blake3::hash(stored.secret.as_bytes())))
+    }
+
     /// The secret for the owner's app, in Base32; the same one until it is confirmed or a quarter
     /// of an hour has passed.
     ///

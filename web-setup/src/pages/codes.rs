@@ -1,6 +1,7 @@
 //! Codes at sign-in: the second factor of one's own login, and its reset by an admin.
 
 use super::accounts::find;
+use super::front::{signed_in, with_session};
 use crate::Site;
 use crate::access::Visit;
 use crate::appliance::{Appliance, Fault, Peer};
@@ -10,6 +11,7 @@ use crate::sign_in::{Login, Pass};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect};
 use fast_qr::convert::svg::SvgBuilder;
 use fast_qr::qr::QRBuilder;
@@ -91,7 +93,7 @@ pub(crate) async fn status<A: Appliance>(
 ) -> Page {
     let off = said.said.as_deref() == Some("off");
     show(&CodesPage {
-        said: off.then_some("No code is asked for any more."),
+        said: off.then_some("No code is asked for any more. All other browsers were signed out."),
         ..page(&site, pass(visit)?).await?
     })
 }
@@ -124,6 +126,7 @@ pub(crate) struct CodeForm {
 pub(crate) async fn confirm<A: Appliance>(
     State(site): State<Site<A>>,
     Extension(visit): Extension<Visit>,
+    headers: HeaderMap,
     Posted(form): Posted<CodeForm>,
 ) -> Page {
     let pass = pass(visit)?;
@@ -132,12 +135,15 @@ pub(crate) async fn confirm<A: Appliance>(
         .confirm_second_factor(pass.account, form.code)
         .await
     {
-        Ok(codes) => {
+        Ok((pass, codes)) => {
             let text = |code: &Secret| String::from_utf8_lossy(code.expose()).into_owned();
-            show(&CodesPage {
+            let shown = show(&CodesPage {
                 recovery: codes.iter().map(text).collect(),
                 ..page(&site, pass).await?
-            })
+            })?;
+            // All other sessions ended: they began without a code.
+            let _ = site.sessions.close(&headers); // the cookie is replaced
+            with_session(&site, Role::of(pass), shown)
         }
         Err(Fault::Refused(words)) => show_again(&CodesPage {
             begun: begun(&site, pass).await.ok(),
@@ -151,12 +157,16 @@ pub(crate) async fn confirm<A: Appliance>(
 pub(crate) async fn off<A: Appliance>(
     State(site): State<Site<A>>,
     Extension(visit): Extension<Visit>,
+    headers: HeaderMap,
     Posted(form): Posted<CodeForm>,
 ) -> Page {
     let pass = pass(visit)?;
     let peer = visit.peer.unwrap_or(Peer(std::net::Ipv6Addr::UNSPECIFIED.into()));
     let fault = match site.appliance.end_second_factor(peer, pass, form.code).await? {
-        Login::Welcome(_) => return Ok(Redirect::to("/me/codes?said=off").into_response()),
+        Login::Welcome(pass) => {
+            let _ = site.sessions.close(&headers); // the cookie is replaced
+            return signed_in(&site, Role::of(pass), "/me/codes?said=off");
+        }
         Login::Wrong | Login::Code(_) | Login::Shut(_) => "That code is not right, or was used already.",
         Login::Throttled | Login::Blocked(_) => {
             "Too many wrong codes. For an hour only a recovery code is taken."

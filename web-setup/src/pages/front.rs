@@ -119,11 +119,16 @@ fn in_words(wait: Duration) -> String {
 /// Opens a session and goes to `door`. A session that was there before ends: its cookie is
 /// replaced in the browser.
 pub(crate) fn signed_in<A: Appliance>(site: &Site<A>, role: Role, door: &str) -> Page {
+    with_session(site, role, Redirect::to(door))
+}
+
+/// The same with any answer.
+pub(crate) fn with_session<A: Appliance>(site: &Site<A>, role: Role, answer: impl IntoResponse) -> Page {
     let Some(cookie) = site.sessions.open(role) else {
         tracing::error!("no randomness for a session");
         return Err(crate::appliance::Fault::Internal.into());
     };
-    Ok(([(header::SET_COOKIE, cookie)], Redirect::to(door)).into_response())
+    Ok(([(header::SET_COOKIE, cookie)], answer).into_response())
 }
 
 #[derive(Template)]

@@ -21,8 +21,10 @@ async fn codes_are_set_up_with_a_code_and_asked_for_from_then_on() {
         "{}",
         wrong.text
     );
+    let mut elsewhere = bob.clone();
     let page = bob.post("/me/codes/confirm", &[("code", CODE_OF_APP)]).await.text;
     assert!(page.contains("abcd-efgh-jkmn"), "{page}");
+    assert_eq!(elsewhere.get("/me").await.to(), "/login", "began without a code");
     let page = bob.get("/me/codes").await.text;
     assert!(
         !page.contains("abcd-efgh-jkmn") && page.contains("left: <b>9"),
@@ -52,6 +54,8 @@ async fn codes_are_set_up_with_a_code_and_asked_for_from_then_on() {
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
     let off = again.post("/me/codes/off", &[("code", CODE_OF_APP)]).await;
     assert_eq!(off.to(), "/me/codes?said=off");
+    assert_eq!(again.get("/me/codes").await.status, StatusCode::OK);
+    assert_eq!(bob.get("/me").await.to(), "/login", "signed out with the codes");
     assert_eq!(desk.lock().changes, ["codes on", "codes off"]);
 }
 

@@ -25,14 +25,6 @@ pub fn half(inner: &Inner, pass: Pass) -> Login {
     }
 }
 
-pub fn persons_pass(account: &Account) -> Pass {
-    Pass {
-        account: Some(account.id),
-        admin: account.admin,
-        stamp: 7,
-    }
-}
-
 #[derive(Default)]
 pub struct Inner {
     pub progress: Progress,
@@ -73,10 +65,16 @@ pub struct Inner {
 
 impl Inner {
     pub fn pass(&self) -> Pass {
+        self.pass_of(None)
+    }
+
+    /// Differs with codes and without.
+    pub fn pass_of(&self, of: Option<AccountId>) -> Pass {
+        let account = self.accounts.iter().find(|account| Some(account.id) == of);
         Pass {
-            account: None,
-            admin: true,
-            stamp: self.admin_stamp,
+            account: of,
+            admin: account.is_none_or(|account| account.admin),
+            stamp: 2 * self.admin_stamp + u64::from(self.codes.contains(&of)),
         }
     }
 }

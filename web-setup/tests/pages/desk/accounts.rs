@@ -1,4 +1,4 @@
-use crate::desk_state::{Desk, account, persons_pass};
+use crate::desk_state::{Desk, account};
 use proto::types::{AccountId, Address, Secret};
 use web_setup::{Account, Fault, Pass};
 
@@ -34,7 +34,7 @@ impl web_setup::AccountsRoom for Desk {
     async fn set_account_password(&self, id: AccountId, password: Secret) -> Result<Pass, Fault> {
         let mut inner = self.change("account password");
         inner.passwords.push((id.to_string(), password));
-        let account = inner.accounts.iter().find(|a| a.id == id).ok_or(Fault::Gone)?;
-        Ok(persons_pass(account))
+        inner.accounts.iter().find(|a| a.id == id).ok_or(Fault::Gone)?;
+        Ok(inner.pass_of(Some(id)))
     }
 }

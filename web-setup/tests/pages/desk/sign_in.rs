@@ -1,4 +1,4 @@
-use crate::desk_state::{CODE_OF_APP, Desk, PERSONS_PASSWORD, failed, half, persons_pass};
+use crate::desk_state::{CODE_OF_APP, Desk, PERSONS_PASSWORD, failed, half};
 use proto::types::{AccountId, Secret, Timestamp};
 use web_setup::{AccountState, Fault, Login, Pass, Peer, SecondFactor};
 
@@ -12,7 +12,7 @@ impl web_setup::SignInRoom for Desk {
         if let Some(person) = person.filter(|_| password == Secret::new(PERSONS_PASSWORD.into())) {
             return Ok(match &person.state {
                 AccountState::Frozen { reason, .. } => Login::Shut(reason.clone()),
-                _ => half(&inner, persons_pass(person)),
+                _ => half(&inner, inner.pass_of(Some(person.id))),
             });
         }
         if inner.failed.len() >= 10 {
@@ -42,20 +42,27 @@ impl web_setup::SignInRoom for Desk {
         Ok(Secret::new(b"GEZDGNBVGY3TQOJQ".to_vec()))
     }
 
-    async fn confirm_second_factor(&self, of: Option<AccountId>, code: Secret) -> Result<Vec<Secret>, Fault> {
+    async fn confirm_second_factor(
+        &self,
+        of: Option<AccountId>,
+        code: Secret,
+    ) -> Result<(Pass, Vec<Secret>), Fault> {
         if code != Secret::new(CODE_OF_APP.into()) {
             return Err(Fault::Refused("That is not the code.".to_owned()));
         }
-        self.change("codes on").codes.push(of);
-        Ok(vec![Secret::new(b"abcd-efgh-jkmn".to_vec())])
+        let mut inner = self.change("codes on");
+        inner.codes.push(of);
+        let pass = inner.pass_of(of);
+        Ok((pass, vec![Secret::new(b"abcd-efgh-jkmn".to_vec())]))
     }
 
     async fn end_second_factor(&self, _: Peer, pass: Pass, code: Secret) -> Result<Login, Fault> {
         if code != Secret::new(CODE_OF_APP.into()) {
             return Ok(Login::Wrong);
         }
-        self.change("codes off").codes.retain(|of| *of != pass.account);
-        Ok(Login::Welcome(pass))
+        let mut inner = self.change("codes off");
+        inner.codes.retain(|of| *of != pass.account);
+        Ok(Login::Welcome(inner.pass_of(pass.account)))
     }
 
     async fn reset_second_factor(&self, id: AccountId) -> Result<(), Fault> {
@@ -69,6 +76,6 @@ impl web_setup::SignInRoom for Desk {
             return Ok(pass == inner.pass());
         };
         let account = inner.accounts.iter().find(|a| a.id == id);
-        Ok(account.is_some_and(|a| a.state == AccountState::Active && persons_pass(a) == pass))
+        Ok(account.is_some_and(|a| a.state == AccountState::Active && inner.pass_of(Some(id)) == pass))
     }
 }
