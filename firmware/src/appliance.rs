@@ -21,6 +21,7 @@ mod sign_in;
 mod test_mail;
 #[cfg(test)]
 mod tests;
+pub(crate) mod transport;
 mod watch;
 
 use crate::dkim::Keys;

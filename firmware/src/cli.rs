@@ -12,6 +12,7 @@ mod printer;
 mod screening;
 mod shield;
 mod totp;
+mod transport;
 
 use crate::control::{self, Request};
 use crate::serve;
@@ -58,6 +59,9 @@ enum Role {
     /// Attachments that stay here while a link travels
     #[command(subcommand)]
     Links(links::Links),
+    /// How mail to other domains is protected on its way
+    #[command(subcommand)]
+    Transport(transport::Transport),
     /// What happened, in words, newest first
     Events {
         /// Of one account, or of the printers with this sender
@@ -215,6 +219,7 @@ fn act(role: Role) -> Result<ExitCode> {
             let (request, with) = wish.request();
             show(&control::ask(&with.data, &request)?, with.json)?;
         }
+        Role::Transport(wish) => answer(wish.request())?,
         Role::Domain(wish) => answer(wish.request())?,
         Role::Alias(wish) => answer(wish.request())?,
         Role::Setup {

@@ -3,14 +3,17 @@
 //! Name servers come from `--dns` or from `/etc/resolv.conf`, which is read again when it changes
 //! (the network may come up, or move, while we run).
 
+mod checking;
 mod names;
 mod owner;
 mod secure;
 
+pub use checking::{Checking, Dnssec, Signed};
 pub use names::ReverseName;
 pub use secure::{Tlsa, TlsaRecord};
 
 use crate::limits::dns as limits;
+use checking::Signatures;
 use hickory_resolver::config::{
     LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
@@ -23,7 +26,7 @@ use hickory_resolver::{ResolverBuilder, TokioResolver};
 use mail_auth::MessageAuthenticator;
 use names::Names;
 use proto::types::Domain;
-use secure::{Answers, Signatures};
+use secure::Answers;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -110,6 +113,7 @@ pub struct Dns {
     servers: Arc<NameServers>,
     // What signatures go back to; `None`: the root's keys, which the library has.
     anchors: Option<Arc<TrustAnchors>>,
+    checking: Checking,
     current: Arc<Mutex<Option<Arc<Current>>>>,
     names: Arc<Names>,
 }
@@ -128,6 +132,7 @@ impl Dns {
         Self {
             servers: Arc::new(servers),
             anchors: None,
+            checking: Checking::default(),
             current: Arc::new(Mutex::new(None)),
             names: Arc::default(),
         }
@@ -141,6 +146,12 @@ impl Dns {
             anchors,
             ..Self::new(servers)
         }
+    }
+
+    /// The same, which checks signatures as this says.
+    #[must_use]
+    pub fn with(self, checking: Checking) -> Self {
+        Self { checking, ..self }
     }
 
     /// The hosts that take mail for `domain`, best first, equals in random order.
@@ -175,7 +186,7 @@ impl Dns {
             Err(Silence::Nothing { exists: false, .. }) => {
                 return Err(NoRoute::NoSuchDomain(name.to_owned()));
             }
-            Err(Silence::Failed(words)) => return Err(NoRoute::Unknown(name.to_owned(), words)),
+            Err(silence) => return Err(NoRoute::Unknown(name.to_owned(), silence.words())),
         };
         let mut hosts = Vec::new();
         for record in &answers.records {
@@ -217,7 +228,7 @@ impl Dns {
             match answers {
                 Ok(answers) => addresses.extend(answers.iter().filter_map(RData::ip_addr)),
                 Err(Silence::Nothing { .. }) => {}
-                Err(Silence::Failed(words)) => failure = Some(words),
+                Err(silence) => failure = Some(silence.words()),
             }
         }
         found(host, addresses, failure)
@@ -231,7 +242,7 @@ impl Dns {
         match self.ask(name, RecordType::TXT).await {
             Ok(answers) => Ok(answers.iter().filter_map(text).collect()),
             Err(Silence::Nothing { .. }) => Ok(Vec::new()),
-            Err(Silence::Failed(words)) => Err(words),
+            Err(silence) => Err(silence.words()),
         }
     }
 
@@ -299,6 +310,8 @@ pub(crate) enum Silence {
     /// There are none of this kind; `exists`: but the name is there; `shown`: and the answer came with
     /// what it takes to believe that.
     Nothing { exists: bool, shown: bool },
+    /// An answer whose signatures do not hold, or that has none where it should.
+    Forged,
     /// No answer, or a broken one, in words.
     Failed(String),
 }
@@ -307,6 +320,7 @@ impl Silence {
     fn words(self) -> String {
         match self {
             Self::Nothing { .. } => secure::UNPROVEN.to_owned(),
+            Self::Forged => secure::FORGED.to_owned(),
             Self::Failed(words) => words,
         }
     }

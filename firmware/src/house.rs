@@ -4,6 +4,7 @@ use crate::board_link::Board;
 use crate::claim;
 use crate::clock::Clock;
 use crate::deliver::Traffic;
+use crate::dns::{Checking, Dnssec};
 use crate::guard::screen::Screen;
 use crate::guard::{Callers, DevicePasswords, Guard, Logins, SecondFactors, Sessions, notice, reply};
 use crate::judge::bayes::trainer::Trainer;
@@ -70,6 +71,8 @@ pub struct House {
     pub links: Links,
     /// What the queue is doing.
     pub traffic: Traffic,
+    /// Whether signatures of names are checked.
+    pub checking: Checking,
     /// One making of DKIM keys after the other.
     pub key_making: tokio::sync::Mutex<()>,
     /// One change of a domain's rules after the other.
@@ -113,10 +116,13 @@ impl House {
             Box::new(move || own.addresses()),
         )?;
         let links = Links::open(data, store.clone(), ledger.clone(), clock.clone())?;
+        let checking = Checking::default();
+        checking.set(Dnssec::read(&store.snapshot()?)?);
         let house = Self {
             guard,
             links,
             traffic: Traffic::default(),
+            checking,
             data: data.to_owned(),
             tls: Tls::open(&data.join("tls"), &names(), &certified(&board))?,
             board,

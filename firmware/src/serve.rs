@@ -177,7 +177,7 @@ fn post(house: &House, options: &Options) -> Result<Post> {
     };
     Ok(Post {
         store: house.store.clone(),
-        dns: Dns::new(servers),
+        dns: Dns::new(servers).with(house.checking.clone()),
         sts: Sts::new().map_err(anyhow::Error::msg)?,
         block_lists: BlockLists::default(),
         clock: house.clock.clone(),

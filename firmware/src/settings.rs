@@ -26,6 +26,8 @@ pub const SUBMISSION: &str = "submission";
 pub const PASSWORDS: &str = "passwords";
 /// Key of [`Notices`].
 pub const NOTICES: &str = "notices";
+/// Key of [`crate::dns::Dnssec`].
+pub const DNSSEC: &str = "dnssec";
 /// Key of the MTA-STS policies of other domains that are known (see [`crate::deliver`]).
 pub const MTA_STS: &str = "mta-sts";
 

@@ -4,6 +4,7 @@
 mod office;
 
 use anyhow::{Context, Result};
+use firmware::dns::{Dnssec, Signed};
 use office::{Office, envelope, message};
 use ring::digest;
 use rustls::pki_types::CertificateDer;
@@ -126,6 +127,9 @@ async fn a_server_that_shows_what_its_records_name_gets_the_mail() -> Result<()>
         world.tlsa(HOST, fields, &named);
         assert_eq!(world.send().await?, None, "{fields:?}");
         assert_eq!(world.came(), (1, 0));
+        let told = world.office.protections().await?;
+        assert_eq!(told, ["TLS 1.3, certificate verified, DANE"]);
+        assert_eq!(world.office.checking.seen(), Signed::Checked);
     }
     Ok(())
 }
@@ -252,6 +256,12 @@ async fn without_records_or_signatures_tls_is_taken_where_it_is_offered() -> Res
             }
             assert_eq!(world.send().await?, None, "{zone}, {behaviour:?}");
             assert_eq!(world.came(), came, "{zone}, {behaviour:?}");
+            // The test's authority is the only one here.
+            let told = match came {
+                (1, 0) => "TLS 1.3, certificate verified",
+                _ => "no TLS",
+            };
+            assert_eq!(world.office.protections().await?, [told]);
         }
     }
     Ok(())
@@ -380,6 +390,40 @@ async fn where_no_signatures_are_to_be_had_mail_goes_as_if_there_were_none() -> 
         world.office.dns.forge(name, Forgery::Unsigned);
     }
     assert_eq!(world.send().await?, None);
+    assert_eq!(world.came(), (1, 0));
+    assert_eq!(world.office.checking.seen(), Signed::Missing);
+    Ok(())
+}
+
+// Who can take signatures away could take DANE away.
+#[tokio::test]
+async fn signatures_that_were_there_today_are_demanded() -> Result<()> {
+    let world = World::open(Behaviour::Accept).await?;
+    world.true_tlsa(HOST)?;
+    assert_eq!(world.send().await?, None);
+    for name in [".", "example.net", HOST, &world.tlsa_name()] {
+        world.office.dns.forge(name, Forgery::Unsigned);
+    }
+    let words = world.send().await?.context("it was sent")?;
+    assert!(words.contains("DNSSEC"), "{words}");
+    assert_eq!(world.came(), (1, 0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_admin_can_do_without_signatures_and_have_them_again() -> Result<()> {
+    let world = World::open(Behaviour::Accept).await?;
+    world.other_tlsa(HOST);
+    world.send().await?.context("it was sent")?;
+    assert_eq!(world.office.checking.seen(), Signed::Checked);
+    world.office.checking.set(Dnssec { check: false });
+    assert_eq!(world.again().await?, None);
+    assert_eq!(
+        (world.came(), world.office.checking.seen()),
+        ((1, 0), Signed::Off)
+    );
+    world.office.checking.set(Dnssec { check: true });
+    world.send().await?.context("it was sent")?;
     assert_eq!(world.came(), (1, 0));
     Ok(())
 }

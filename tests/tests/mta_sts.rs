@@ -135,6 +135,13 @@ async fn an_enforced_policy_wants_its_server_with_a_certificate_that_holds() -> 
                     assert_eq!(words, None, "{mode} {behaviour:?} {certified} {named}");
                     let tls = behaviour == Behaviour::Accept;
                     assert_eq!(world.came(), (usize::from(tls), usize::from(!tls)));
+                    let told = match (tls, certified == HOST, mode) {
+                        (false, ..) => "no TLS",
+                        (true, true, "enforce") => "TLS 1.3, certificate verified, MTA-STS",
+                        (true, true, _) => "TLS 1.3, certificate verified",
+                        (true, false, _) => "TLS 1.3, certificate not verified",
+                    };
+                    assert_eq!(world.office.protections().await?, [told]);
                 }
             }
             assert_eq!(world.policies.asked(), 1);

@@ -151,6 +151,8 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/outgoing", Access::Admin),
     route("POST", "/outgoing/through", Access::Admin),
     route("POST", "/outgoing/direct", Access::Admin),
+    route("GET", "/transport", Access::Admin),
+    route("POST", "/transport", Access::Admin),
     route("GET", "/dns", Access::Admin),
     route("GET", "/zone.txt", Access::Owner),
     route("GET", "/mail-programs", Access::Admin),

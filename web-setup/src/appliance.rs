@@ -14,6 +14,7 @@ use crate::printers::PrintersRoom;
 use crate::screening::ScreenRoom;
 use crate::sending::SendingRoom;
 use crate::sign_in::{Pass, SignInRoom};
+use crate::transport::TransportRoom;
 use crate::watch::GuardRoom;
 use proto::types::{Domain, Secret};
 use std::future::Future;
@@ -172,6 +173,7 @@ pub trait Appliance:
     + FilterRoom
     + FolderRoom
     + GuardRoom
+    + TransportRoom
     + JudgeRoom
     + LinksRoom
     + LoginsRoom

@@ -24,6 +24,7 @@ mod screening;
 mod sending;
 mod sessions;
 mod sign_in;
+mod transport;
 mod watch;
 
 pub use access::{Access, ROUTES, Route};
@@ -48,6 +49,7 @@ pub use rules::good_password;
 pub use screening::{BlockedRow, ListEntry, ListWish, Rule, ScreenRoom, Screening, ShieldRow};
 pub use sending::{Outgoing, Protection, SendingRoom, Smarthost, Waiting};
 pub use sign_in::{Login, Pass, SecondFactor, SignInRoom};
+pub use transport::{PolicyRow, Transport, TransportRoom};
 pub use watch::{Choice, Count, Finding, GuardRoom, Left, Watch};
 
 use axum::Router;
@@ -208,7 +210,7 @@ fn account_routes<A: Appliance>() -> Router<Site<A>> {
 fn office_routes<A: Appliance>() -> Router<Site<A>> {
     use pages::{
         blocked, dns, events, failed_logins, folder, guard, judging, junk, links, names, outgoing, overview,
-        password, power, printers, programs, shield,
+        password, power, printers, programs, shield, transport,
     };
     Router::new()
         .route("/links", get(links::office::<A>))
@@ -248,6 +250,10 @@ fn office_routes<A: Appliance>() -> Router<Site<A>> {
         .route("/outgoing", get(outgoing::outgoing::<A>))
         .route("/outgoing/through", post(outgoing::through::<A>))
         .route("/outgoing/direct", post(outgoing::direct::<A>))
+        .route(
+            "/transport",
+            get(transport::overview::<A>).post(transport::set::<A>),
+        )
         .route("/dns", get(dns::records::<A>))
         .route("/zone.txt", get(dns::zone::<A>))
         .route("/mail-programs", get(programs::programs::<A>))

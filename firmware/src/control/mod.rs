@@ -14,6 +14,7 @@ mod printer;
 mod screening;
 mod shield;
 mod totp;
+mod transport;
 
 pub use ask::{AskError, ask};
 pub use carry_out::report_shown;
@@ -28,6 +29,7 @@ pub use printer::{PrinterRequest, PrinterWish};
 pub use screening::Screening;
 pub use shield::ShieldRequest;
 pub use totp::TotpRequest;
+pub use transport::TransportRequest;
 
 use crate::house::House;
 use crate::limits;
@@ -151,6 +153,11 @@ pub enum Request {
     Links {
         /// What.
         ask: LinksRequest,
+    },
+    /// Something about transport security.
+    Transport {
+        /// What.
+        ask: TransportRequest,
     },
     /// Prove the store's invariants.
     Check,

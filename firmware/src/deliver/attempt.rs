@@ -98,6 +98,7 @@ fn take_local(post: &Post, office: &Office, items: &mut Vec<QueueItem>) -> Vec<(
             end: End::Here,
             host: None,
             words: String::new(),
+            protection: None,
         };
         (item, outcome)
     })
@@ -116,6 +117,7 @@ fn alike(items: &[QueueItem], end: End, words: String) -> Vec<Outcome> {
         end,
         host: None,
         words,
+        protection: None,
     };
     vec![outcome; items.len()]
 }
@@ -284,6 +286,7 @@ fn report(post: &Post, office: &Office, ended: &[(QueueItem, Outcome)], settled:
                 to,
                 host: outcome.host.clone().unwrap_or_default(),
                 words: outcome.words.clone(),
+                protection: outcome.protection.map(|p| p.to_string()),
             },
             Settlement::Placed { .. } => EventKind::Relayed {
                 queue,
@@ -291,6 +294,7 @@ fn report(post: &Post, office: &Office, ended: &[(QueueItem, Outcome)], settled:
                 to,
                 host: office.hostname.to_string(),
                 words: "put into the mailbox here".to_owned(),
+                protection: None,
             },
             Settlement::Retry { at, words, .. } => EventKind::Deferred {
                 queue,
@@ -341,6 +345,7 @@ mod tests {
             end,
             host: Some("mx.example.net".to_owned()),
             words: "words".to_owned(),
+            protection: None,
         };
         let settle = |age, attempts, end| settlement(&item(age, attempts), &outcome(end), now, 7);
         let words = "mx.example.net: words".to_owned();
@@ -367,6 +372,7 @@ mod tests {
             end,
             host: host.map(str::to_owned),
             words: words.to_owned(),
+            protection: None,
         };
         let mx = Some("mx.example.net");
         let refused = outcome(End::Unreached, mx, "connect: refused");

@@ -127,6 +127,7 @@ mod tests {
             end: End::Unreached,
             host: None,
             words: "connect: refused".to_owned(),
+            protection: None,
         })
     }
 

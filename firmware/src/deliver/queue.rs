@@ -231,6 +231,7 @@ impl Runner {
                     end: End::Later,
                     host: None,
                     words: "something is wrong with this box; its log says more".to_owned(),
+                    protection: None,
                 };
                 (error.id(), Met::Nobody(outcome)) // else the rows would be tried again at once, forever
             }

@@ -39,7 +39,7 @@ impl Dns {
         let answers = match self.ask(&Name::from(client).to_ascii(), RecordType::PTR).await {
             Ok(answers) => answers,
             Err(Silence::Nothing { .. }) => return ReverseName::Missing,
-            Err(Silence::Failed(_)) => return ReverseName::Unknown,
+            Err(_) => return ReverseName::Unknown,
         };
         let names = answers.into_iter().filter_map(|answer| match answer {
             RData::PTR(name) => Some(name.to_ascii()),

@@ -15,7 +15,7 @@ impl Dns {
             match self.ask(zone, RecordType::NS).await {
                 Ok(answers) if !answers.is_empty() => break answers,
                 Ok(_) | Err(Silence::Nothing { .. }) => {}
-                Err(Silence::Failed(_)) => return None,
+                Err(_) => return None,
             }
             zone = zone.split_once('.')?.1;
             zone.find('.')?; // no list is a top-level domain

@@ -14,10 +14,8 @@ use hickory_resolver::proto::dnssec::{Proof, TrustAnchors};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use std::sync::Arc;
-use std::time::Instant;
-use tokio::sync::Mutex;
 
-const FORGED: &str = "the signatures do not hold (DNSSEC)";
+pub(super) const FORGED: &str = "the signatures do not hold (DNSSEC)";
 pub(super) const UNPROVEN: &str = "that there are none is said without proof (DNSSEC)";
 
 /// One TLSA record, as it stands (RFC 6698 2.1).
@@ -54,53 +52,11 @@ impl Answers {
     }
 }
 
-/// A resolver that checks signatures, and whether there are any to check.
-pub(super) struct Signatures {
-    resolver: TokioResolver,
-    known: Mutex<Known>,
-}
-
-#[derive(Default)]
-struct Known {
-    // Not looked again before.
-    next: Option<Instant>,
-    // When the root's records came with their signatures last.
-    good: Option<Instant>,
-}
-
-impl Signatures {
-    pub(super) fn new(resolver: TokioResolver) -> Self {
-        Self {
-            resolver,
-            known: Mutex::default(),
-        }
-    }
-
-    // Whether answers have to be proven. Those who come together wait for one look.
-    async fn demanded(&self) -> bool {
-        let mut known = self.known.lock().await;
-        let now = Instant::now();
-        if known.next.is_none_or(|next| next <= now) {
-            let wait = match lookup(&self.resolver, ".", RecordType::SOA).await {
-                Ok(start) if is_secure(&start) => {
-                    known.good = Some(now);
-                    limits::SIGNED_AGAIN
-                }
-                Ok(_) | Err(Silence::Nothing { .. }) => limits::SIGNED_AGAIN,
-                // No network yet, or a clock that is not set.
-                Err(Silence::Failed(_)) => limits::SIGNED_SOON,
-            };
-            known.next = now.checked_add(wait);
-        }
-        known.good.is_some_and(|good| good.elapsed() < limits::DEMANDED)
-    }
-}
-
 impl Dns {
     /// Asks so that the answer is proven, where this network lets us.
     pub(super) async fn ask_proven(&self, name: &str, kind: RecordType) -> Result<Answers, Silence> {
         let current = self.current().map_err(Silence::Failed)?;
-        if !current.signatures.demanded().await {
+        if !current.signatures.demanded(&self.checking).await {
             let records = lookup(&current.resolver, name, kind).await;
             return match records {
                 Ok(records) => Ok(Answers {
@@ -121,7 +77,7 @@ impl Dns {
         };
         let is_false = |record: &Record| matches!(record.proof, Proof::Bogus | Proof::Indeterminate);
         if records.iter().any(is_false) {
-            return Err(Silence::Failed(FORGED.to_owned()));
+            return Err(Silence::Forged);
         }
         let secure = is_secure(&records);
         Ok(Answers { records, secure })
@@ -243,7 +199,7 @@ fn common(bases: Vec<String>, other: &[String]) -> Vec<String> {
     bases.into_iter().filter(|base| other.contains(base)).collect()
 }
 
-fn is_secure(records: &[Record]) -> bool {
+pub(super) fn is_secure(records: &[Record]) -> bool {
     !records.is_empty() && records.iter().all(|record| record.proof == Proof::Secure)
 }
 
@@ -316,7 +272,7 @@ fn silence(error: &NetError) -> Silence {
             exists: response.metadata.response_code != ResponseCode::NXDomain,
             shown: true,
         },
-        NetError::Dns(DnsError::DnssecBogus) => Silence::Failed(FORGED.to_owned()),
+        NetError::Dns(DnsError::DnssecBogus) => Silence::Forged,
         other => Silence::Failed(other.to_string()),
     }
 }

@@ -134,7 +134,7 @@ async fn ask(dns: &Dns, zone: &Domain, ip: IpAddr) -> Listing {
     let answers = match dns.ask(&question(zone, ip), RecordType::A).await {
         Ok(answers) => answers,
         Err(Silence::Nothing { .. }) => return Listing::Clean,
-        Err(Silence::Failed(_)) => return Listing::Unknown,
+        Err(_) => return Listing::Unknown,
     };
     meaning(answers.iter().filter_map(RData::ip_addr))
 }

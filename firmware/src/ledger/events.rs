@@ -251,7 +251,16 @@ fn of_mail(kind: &EventKind) -> Option<String> {
             format!("the attachments of {links} links were removed: {why}")
         }
         EventKind::AttachmentFolder { folder, what } => format!("place of attachments: {folder} {what}"),
-        EventKind::Relayed { to, host, words, .. } => format!("{host} took mail for {to}: {words}"),
+        EventKind::Relayed {
+            to,
+            host,
+            words,
+            protection,
+            ..
+        } => match protection {
+            Some(protection) => format!("{host} took mail for {to} ({protection}): {words}"),
+            None => format!("{host} took mail for {to}: {words}"),
+        },
         EventKind::Deferred { to, words, next, .. } => {
             format!("mail for {to} waits until {}: {words}", date::format(*next))
         }

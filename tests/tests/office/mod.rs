@@ -7,7 +7,7 @@ use firmware::clock::Clock;
 use firmware::deliver::sts::Sts;
 use firmware::deliver::{Authorities, Post, Traffic, inbound, queue, submit};
 use firmware::dkim;
-use firmware::dns::{Dns, NameServers};
+use firmware::dns::{Checking, Dns, NameServers};
 use firmware::facts::{ConnectionFacts, TlsFacts};
 use firmware::guard::{Guard, LAN, Lan};
 use firmware::judge::block_lists::BlockLists;
@@ -37,6 +37,7 @@ pub struct Office {
     pub clock: Clock,
     pub dns: FakeDns,
     pub post: Post,
+    pub checking: Checking,
     folder: tempfile::TempDir,
 }
 
@@ -91,11 +92,12 @@ impl Office {
         let (ledger, writer) = Ledger::open(clock.clone(), &store.snapshot()?)?;
         tokio::spawn(writer.run(store.clone()));
         let links = Links::open(folder.path(), store.clone(), ledger.clone(), clock.clone())?;
+        let checking = Checking::default();
         let post = Post {
             traffic: Traffic::default(),
             links,
             store: store.clone(),
-            dns: asked,
+            dns: asked.with(checking.clone()),
             sts,
             clock: clock.clone(),
             guard: Guard::open(store.clone(), ledger.clone(), clock.clone(), Box::new(Vec::new))?,
@@ -109,6 +111,7 @@ impl Office {
             clock,
             dns,
             post,
+            checking,
             folder,
         })
     }
@@ -229,6 +232,16 @@ impl Office {
         self.post.ledger.flush().await;
         let events = self.store.snapshot()?.events(None, 1000, |_| true)?;
         Ok(events.into_iter().map(|(_, event)| event.kind).collect())
+    }
+
+    /// How the messages that left were protected on their way.
+    pub async fn protections(&self) -> Result<Vec<String>> {
+        let events = self.events().await?.into_iter();
+        let found = events.filter_map(|event| match event {
+            EventKind::Relayed { protection, .. } => protection,
+            _ => None,
+        });
+        Ok(found.collect())
     }
 
     /// Sends everything to this server from now on.

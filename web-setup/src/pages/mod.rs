@@ -25,4 +25,5 @@ pub(crate) mod printers;
 pub(crate) mod programs;
 pub(crate) mod shared;
 pub(crate) mod shield;
+pub(crate) mod transport;
 pub(crate) mod wizard;

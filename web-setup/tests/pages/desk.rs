@@ -13,6 +13,7 @@ mod printers;
 mod screening;
 mod sending;
 mod sign_in;
+mod transport;
 mod watch;
 
 pub use crate::browser::{Browser, Seen};

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use web_setup::{
     Account, AccountState, Choice, Count, Devices, FailedLogin, FolderDesk, FolderWish, JudgedMail, JunkMail,
     Knob, LinkRow, LinkRules, LinkState, LinkWish, Login, Names, Office, Pass, Piece, Printers, Progress,
-    Screening, Shared, ShieldRow, Smarthost, Waiting,
+    Screening, Shared, ShieldRow, Smarthost, Transport, Waiting,
 };
 
 pub const CODE: &str = "K7QM-2WXZ";
@@ -50,6 +50,7 @@ pub struct Inner {
     pub folder_wishes: Vec<FolderWish>,
     pub outgoing: Vec<Waiting>,
     pub smarthost: Option<(Smarthost, Option<Secret>)>,
+    pub transport: Transport,
     pub simulated: bool,
     pub keys_missing: bool,
     pub held: u64,

@@ -29,3 +29,4 @@ mod printers;
 mod setup;
 mod shared;
 mod shield;
+mod transport;

@@ -2,7 +2,7 @@
 
 use super::body::Pieces;
 use super::problem::{Problem, Then};
-use super::trust::{self, Authorities, Demand, Protection};
+use super::trust::{self, Authorities, Demand, Protection, Voucher};
 use super::wire::Wire;
 use crate::limits::relay as limits;
 use base64::Engine as _;
@@ -20,6 +20,8 @@ pub struct Outcome {
     pub host: Option<String>,
     /// Its reply, or what went wrong.
     pub words: String,
+    /// What protected the connection, where a message went over it.
+    pub protection: Option<Protection>,
 }
 
 /// How a try ended.
@@ -164,11 +166,13 @@ impl Client {
         let words = match self.protection {
             Protection::None => format!("5.7.10 {host} offers no TLS, which the sender requires"),
             _ if !named => format!("5.7.30 nothing proves that {host} is a mail server of the domain"),
-            Protection::Unverified => format!("5.7.30 the certificate of {host} cannot be verified"),
-            Protection::Verified | Protection::Dane if !self.features.require_tls => {
+            Protection::Tls(_, Voucher::Nobody) => {
+                format!("5.7.30 the certificate of {host} cannot be verified")
+            }
+            Protection::Tls(..) if !self.features.require_tls => {
                 format!("5.7.30 {host} does not promise TLS on the way onward (REQUIRETLS)")
             }
-            Protection::Verified | Protection::Dane => return Ok(()),
+            Protection::Tls(..) => return Ok(()),
         };
         Err(Problem::unfit(words))
     }
@@ -404,6 +408,7 @@ impl Client {
             end,
             host: Some(self.host.clone()),
             words,
+            protection: Some(self.protection),
         }
     }
 }

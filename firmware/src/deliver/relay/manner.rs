@@ -78,7 +78,7 @@ async fn of_server(
     match (policy.mode, policy.names(host)) {
         (Mode::Enforce, true) => Ok(Manner {
             clear: false,
-            demand: Demand::Authority,
+            demand: Demand::Policy,
             why: "4.7.5 MTA-STS: ",
             named: true,
             ..Manner::of_servers()

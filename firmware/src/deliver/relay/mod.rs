@@ -10,7 +10,7 @@ mod wire;
 
 pub use body::Pieces;
 pub use client::{End, Outcome};
-pub use trust::Authorities;
+pub use trust::{Authorities, Protection};
 
 use super::Post;
 use super::sts::Policy;
@@ -22,7 +22,6 @@ use manner::Manner;
 use problem::{Problem, Then};
 use proto::types::{Address, Domain, RecipientWishes, ReversePath, Wishes};
 use std::net::SocketAddr;
-use trust::Protection;
 use wire::Wire;
 
 /// Where a message goes.
@@ -87,6 +86,7 @@ pub async fn send(post: &Post, mut errand: Errand) -> Vec<Outcome> {
         end,
         host: trail.host,
         words: problem.words,
+        protection: None,
     };
     let mut outcomes = trail.outcomes;
     outcomes.resize(errand.to.len(), outcome);
@@ -297,8 +297,8 @@ async fn converse(
         body: &mut errand.body,
     };
     client.send(mail, &mut trail.outcomes).await?;
-    let protection = client.protection.as_str();
-    tracing::info!(host = trail.host, %server, protection, "a mail server was spoken to");
+    let protection = client.protection;
+    tracing::info!(host = trail.host, %server, %protection, "a mail server was spoken to");
     tokio::spawn(client.quit()); // what was heard is settled first
     Ok(())
 }

@@ -10,7 +10,10 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, ProtocolVersion, RootCertStore, SignatureScheme,
+};
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use tokio_rustls::TlsConnector;
@@ -20,24 +23,36 @@ use tokio_rustls::TlsConnector;
 pub enum Protection {
     /// Nothing.
     None,
-    /// TLS with a certificate that nobody vouches for.
-    Unverified,
-    /// TLS with a certificate for the host's name from a public authority.
-    Verified,
-    /// TLS with the certificate that signed TLSA records name.
+    /// TLS of this version.
+    Tls(&'static str, Voucher),
+}
+
+/// Who vouches for the certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Voucher {
+    /// Nobody.
+    Nobody,
+    /// A public authority, for the host's name.
+    Authority,
+    /// The same, for a host that the domain's policy names.
+    Policy,
+    /// Signed TLSA records.
     Dane,
 }
 
-impl Protection {
-    /// For a log line and the ledger.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "no TLS",
-            Self::Unverified => "TLS, certificate not verified",
-            Self::Verified => "TLS, certificate verified",
-            Self::Dane => "TLS, certificate verified by DANE",
-        }
+/// For a log line and the ledger.
+impl fmt::Display for Protection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Tls(version, voucher) = self else {
+            return f.write_str("no TLS");
+        };
+        let voucher = match voucher {
+            Voucher::Nobody => "certificate not verified",
+            Voucher::Authority => "certificate verified",
+            Voucher::Policy => "certificate verified, MTA-STS",
+            Voucher::Dane => "certificate verified, DANE",
+        };
+        write!(f, "{version}, {voucher}")
     }
 }
 
@@ -48,6 +63,8 @@ pub enum Demand {
     Any,
     /// For the host's name, from an authority that `Authorities` has.
     Authority,
+    /// The same, because the domain's policy says so.
+    Policy,
     /// What TLSA records name.
     Dane(Arc<dane::Demand>),
 }
@@ -110,17 +127,23 @@ pub async fn handshake(
         .with_custom_certificate_verifier(verifier.clone())
         .with_no_client_auth();
     let handshake = TlsConnector::from(Arc::new(config)).connect(named, wire.into_stream());
-    let stream: Box<dyn Duplex> = match tokio::time::timeout(HANDSHAKE, handshake).await {
-        Ok(Ok(stream)) => Box::new(stream),
+    let stream = match tokio::time::timeout(HANDSHAKE, handshake).await {
+        Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return Err(Problem::tls(in_words(&error, demand))),
         Err(_) => return Err(Problem::tls("TLS: the handshake takes too long".to_owned())),
     };
-    let protection = match (verifier.verified.load(Ordering::Relaxed), demand) {
-        (true, Demand::Dane(_)) => Protection::Dane,
-        (true, _) => Protection::Verified,
-        (false, _) => Protection::Unverified,
+    let version = match stream.get_ref().1.protocol_version() {
+        Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+        _ => "TLS 1.2", // the library speaks no other
     };
-    Ok((Wire::new(stream), protection))
+    let voucher = match (verifier.verified.load(Ordering::Relaxed), demand) {
+        (true, Demand::Dane(_)) => Voucher::Dane,
+        (true, Demand::Policy) => Voucher::Policy,
+        (true, Demand::Any | Demand::Authority) => Voucher::Authority,
+        (false, _) => Voucher::Nobody,
+    };
+    let stream: Box<dyn Duplex> = Box::new(stream);
+    Ok((Wire::new(stream), Protection::Tls(version, voucher)))
 }
 
 fn in_words(error: &std::io::Error, demand: &Demand) -> String {
@@ -181,7 +204,7 @@ impl ServerCertVerifier for Recording {
                 self.verified.store(true, Ordering::Relaxed);
                 Ok(verified)
             }
-            Err(error) if matches!(self.demand, Demand::Authority) => Err(error),
+            Err(error) if matches!(self.demand, Demand::Authority | Demand::Policy) => Err(error),
             Err(_) => Ok(ServerCertVerified::assertion()),
         }
     }

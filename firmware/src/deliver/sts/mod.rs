@@ -15,7 +15,7 @@ use proto::types::{Domain, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
-use store::StoreError;
+use store::{Snapshot, StoreError};
 
 /// What was fetched, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,39 @@ impl Known {
     }
 }
 
+/// A policy that counts, for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Kept {
+    /// Whose.
+    pub domain: String,
+    /// What follows from it.
+    pub mode: Mode,
+    /// The mail hosts it names.
+    pub hosts: Vec<String>,
+    /// When it is over, if it is not renewed.
+    pub until: Timestamp,
+}
+
+/// The policies that count now, by domain.
+///
+/// # Errors
+/// The store failed.
+pub fn kept(snapshot: &Snapshot, now: Timestamp) -> Result<Vec<Kept>, StoreError> {
+    let known = settings::read::<BTreeMap<String, Known>>(snapshot, settings::MTA_STS)?;
+    let known = known.unwrap_or_default().into_iter();
+    let kept = known
+        .filter(|(_, known)| known.counts(now))
+        .map(|(domain, known)| Kept {
+            domain,
+            mode: known.policy.mode,
+            hosts: known.policy.hosts,
+            until: known
+                .at
+                .plus(i64::try_from(known.policy.max_age).unwrap_or(i64::MAX)),
+        });
+    Ok(kept.collect())
+}
+
 /// The policies that are known. Clones share them.
 #[derive(Clone)]
 pub struct Sts(Arc<Inner>);
@@ -41,6 +74,8 @@ struct Inner {
     port: u16,
     // Read from the store at the first question.
     known: Mutex<Option<BTreeMap<String, Known>>>,
+    // One write after the other, each with all that is known by then.
+    writing: tokio::sync::Mutex<()>,
     // Domains whose policy could not be had: with which id, and when to try again.
     failed: Mutex<HashMap<String, (String, Timestamp)>>,
 }
@@ -61,6 +96,7 @@ impl Sts {
             authorities,
             port,
             known: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
             failed: Mutex::default(),
         }))
     }
@@ -145,6 +181,7 @@ impl Sts {
     // Remembers a policy, and forgets those that are over, and the oldest where there are too many.
     async fn keep(&self, post: &Post, domain: &Domain, fresh: Known) -> Result<(), StoreError> {
         let now = fresh.at;
+        let _turn = self.0.writing.lock().await;
         let all = {
             let mut known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
             let known = known.get_or_insert_default();

@@ -138,6 +138,9 @@ pub enum EventKind {
         to: Address,
         host: String,
         words: String,
+        /// What protected the connection; `None`: it needed none, or is from before this was kept.
+        #[serde(default)]
+        protection: Option<String>,
     },
     /// Not now; we try again at `next`.
     Deferred {
