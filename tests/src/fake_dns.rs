@@ -1,9 +1,12 @@
 //! A name server on loopback for one test: answers what it was told, NXDOMAIN to everything else.
 //! If it signs, everything is in the root zone, except what is said to be in a zone without signatures.
 
+mod lies;
 mod signer;
 
-use anyhow::Result;
+pub use lies::Lie;
+
+use anyhow::{Context, Result};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{NameServerConfig, ResolverConfig};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
@@ -12,10 +15,12 @@ use hickory_resolver::proto::op::{Message, MessageType, OpCode, ResponseCode};
 use hickory_resolver::proto::rr::rdata::tlsa::{CertUsage, Matching, Selector};
 use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, MX, NS, PTR, SOA, TLSA, TXT};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
+use lies::Way;
 use rustls::ClientConfig;
 use signer::Signer;
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -52,6 +57,7 @@ struct Shared {
     forged: Mutex<HashMap<String, Forgery>>,
     unsigned: Mutex<HashSet<String>>,
     signer: Option<Signer>,
+    lies: Mutex<HashMap<String, Lie>>,
     asked: Mutex<Vec<String>>,
     short_lived: AtomicBool,
     stop: AtomicBool,
@@ -60,7 +66,7 @@ struct Shared {
 const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 impl FakeDns {
-    /// Starts on a free UDP port.
+    /// Starts on a port that is free for UDP and TCP.
     pub fn start() -> Result<Self> {
         Self::start_at(ANYWHERE)
     }
@@ -70,7 +76,7 @@ impl FakeDns {
         Self::start_as(address, Shared::default())
     }
 
-    /// Starts on a free UDP port; what it says is signed.
+    /// Starts on such a port; what it says is signed.
     pub fn start_signed() -> Result<Self> {
         let signer = Some(Signer::new()?);
         Self::start_as(
@@ -83,12 +89,15 @@ impl FakeDns {
     }
 
     fn start_as(address: SocketAddr, shared: Shared) -> Result<Self> {
-        let socket = UdpSocket::bind(address)?;
+        let bound = (0..20).find_map(|_| bind(address).ok());
+        let (socket, listener) = bound.context("no free port")?;
         socket.set_read_timeout(Some(Duration::from_millis(50)))?;
         let address = socket.local_addr()?;
         let shared = Arc::new(shared);
         let server = shared.clone();
         std::thread::spawn(move || server.run(&socket));
+        let server = shared.clone();
+        std::thread::spawn(move || server.listen(&listener));
         Ok(Self { address, shared })
     }
 
@@ -185,6 +194,11 @@ impl FakeDns {
         self.shared.failing.lock().unwrap().insert(absolute(name));
     }
 
+    /// From now on, answers about this name are spoilt so.
+    pub fn lie(&self, name: &str, lie: Lie) {
+        self.shared.lies.lock().unwrap().insert(absolute(name), lie);
+    }
+
     /// Every question so far, as `name TYPE`.
     pub fn asked(&self) -> Vec<String> {
         self.shared.asked.lock().unwrap().clone()
@@ -220,45 +234,108 @@ fn absolute(name: &str) -> String {
     if name.ends_with('.') { name } else { name + "." }
 }
 
+fn bind(address: SocketAddr) -> Result<(UdpSocket, TcpListener)> {
+    let socket = UdpSocket::bind(address)?;
+    let listener = TcpListener::bind(socket.local_addr()?)?;
+    listener.set_nonblocking(true)?;
+    Ok((socket, listener))
+}
+
+/// Aliases that are followed in one answer.
+const ALIASES: usize = 8;
+
 impl Shared {
-    fn run(&self, socket: &UdpSocket) {
+    fn run(self: Arc<Self>, socket: &UdpSocket) {
         let mut packet = [0; 4096];
         while !self.stop.load(Ordering::Relaxed) {
             let Ok((size, peer)) = socket.recv_from(&mut packet) else {
                 continue;
             };
-            if let Some(answer) = Message::from_vec(&packet[..size])
-                .ok()
-                .and_then(|m| self.answer(&m))
-            {
-                let _ = socket.send_to(&answer, peer);
+            let Ok(question) = Message::from_vec(&packet[..size]) else {
+                continue;
+            };
+            let (server, socket) = (self.clone(), socket.try_clone());
+            let reply = move || {
+                let answer = server.answer(&question, Way::Udp);
+                if let (Some(answer), Ok(socket)) = (answer, socket) {
+                    let _ = socket.send_to(&answer, peer);
+                }
+            };
+            // Only who is to be late needs a thread: nobody else shall wait for him.
+            if self.lies.lock().unwrap().is_empty() {
+                reply();
+            } else {
+                std::thread::spawn(reply);
             }
         }
     }
 
-    fn answer(&self, question: &Message) -> Option<Vec<u8>> {
+    fn listen(self: Arc<Self>, listener: &TcpListener) {
+        while !self.stop.load(Ordering::Relaxed) {
+            match listener.accept() {
+                Ok((stream, _)) => {
+                    let server = self.clone();
+                    std::thread::spawn(move || server.talk(stream));
+                }
+                Err(_) => std::thread::sleep(Duration::from_millis(20)),
+            }
+        }
+    }
+
+    // RFC 1035 4.2.2: messages with their length before them.
+    fn talk(&self, mut stream: TcpStream) -> Option<()> {
+        stream.set_nonblocking(false).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+        loop {
+            let mut length = [0; 2];
+            stream.read_exact(&mut length).ok()?;
+            let mut packet = vec![0; usize::from(u16::from_be_bytes(length))];
+            stream.read_exact(&mut packet).ok()?;
+            let answer = self.answer(&Message::from_vec(&packet).ok()?, Way::Tcp)?;
+            let length = u16::try_from(answer.len()).ok()?;
+            stream.write_all(&length.to_be_bytes()).ok()?;
+            stream.write_all(&answer).ok()?;
+        }
+    }
+
+    fn answer(&self, question: &Message, way: Way) -> Option<Vec<u8>> {
         let query = question.queries.first()?.clone();
         let (name, kind) = (absolute(&query.name().to_ascii()), query.query_type());
         self.asked.lock().unwrap().push(format!("{name} {kind}"));
         let mut answer = Message::new(question.metadata.id, MessageType::Response, OpCode::Query);
         answer.metadata.recursion_desired = true;
         answer.metadata.recursion_available = true;
+        answer.add_query(query);
         if self.failing.lock().unwrap().contains(&name) {
             answer.metadata.response_code = ResponseCode::ServFail;
-            answer.add_query(query);
-            return answer.to_vec().ok();
+        } else {
+            self.fill(&mut answer, &name, kind)?;
         }
-        let known = self.records.lock().unwrap().clone();
-        // RFC 1034 3.6.2: an alias is followed.
-        let mut at = name;
-        for _ in 0..8 {
-            let records = known.get(&at).cloned().unwrap_or_default();
+        if self.short_lived.load(Ordering::Relaxed) {
+            for record in answer.answers.iter_mut().chain(&mut answer.authorities) {
+                record.ttl = 0;
+            }
+        }
+        let lie = self.lies.lock().unwrap().get(&name).copied();
+        if let Some(lie) = lie {
+            return lie.spoil(answer, way);
+        }
+        let whole = answer.to_vec().ok()?;
+        if way == Way::Udp && whole.len() > usize::from(question.max_payload()) {
+            return lies::truncated(answer);
+        }
+        Some(whole)
+    }
+
+    // RFC 1034 3.6.2: an alias is followed.
+    fn fill(&self, answer: &mut Message, name: &str, kind: RecordType) -> Option<()> {
+        let known = self.records.lock().unwrap();
+        let mut at = name.to_owned();
+        for _ in 0..ALIASES {
+            let records = known.get(&at).map(Vec::as_slice).unwrap_or_default();
             let of = |kind| -> Vec<RData> {
-                records
-                    .iter()
-                    .filter(|data: &&RData| data.record_type() == kind)
-                    .cloned()
-                    .collect()
+                let of_kind = records.iter().filter(|data| data.record_type() == kind);
+                of_kind.cloned().collect()
             };
             let alias = of(RecordType::CNAME);
             let shown = if alias.is_empty() { of(kind) } else { alias };
@@ -266,26 +343,19 @@ impl Shared {
             for data in &shown {
                 answer.add_answer(Record::from_rdata(owner.clone(), 300, data.clone()));
             }
-            self.sign(&mut answer, &at, kind, &shown);
+            self.sign(answer, &at, kind, &shown);
             if let Some(forgery) = self.forged.lock().unwrap().get(&at) {
-                forge(&mut answer, forgery);
+                forge(answer, forgery);
             }
             match shown.first() {
                 Some(RData::CNAME(target)) if kind != RecordType::CNAME => at = absolute(&target.to_ascii()),
                 _ => break,
             }
         }
-        let exists = self.signer.is_some() || known.contains_key(&at);
-        if !exists {
+        if self.signer.is_none() && !known.contains_key(&at) {
             answer.metadata.response_code = ResponseCode::NXDomain;
         }
-        if self.short_lived.load(Ordering::Relaxed) {
-            for record in answer.answers.iter_mut().chain(&mut answer.authorities) {
-                record.ttl = 0;
-            }
-        }
-        answer.add_query(query);
-        answer.to_vec().ok()
+        Some(())
     }
 
     // Adds what proves these records of a name, or that it has none of the kind.
