@@ -275,6 +275,16 @@ pub mod links {
     pub const AT_ONCE: usize = 1000;
 }
 
+/// What SPF records may make us ask (RFC 7208 4.6.4).
+pub mod spf {
+    /// Terms that ask name servers.
+    pub const TERMS: usize = 10;
+    /// Mail hosts of one term, and names of an address.
+    pub const NAMES: usize = 10;
+    /// Terms to which the answer is that there is nothing.
+    pub const VOIDS: usize = 2;
+}
+
 /// Judging mail from elsewhere.
 pub mod judge {
     use std::time::Duration;

@@ -14,5 +14,6 @@ pub mod refusal;
 pub mod sasl;
 pub mod session;
 pub mod smtp;
+pub mod spf;
 pub mod totp;
 pub mod types;

@@ -140,3 +140,11 @@ pub mod linking {
     /// Octets of a file's name: what most disks take.
     pub const NAME: usize = 200;
 }
+
+/// What domains say about their servers (SPF).
+pub mod spf {
+    /// Octets of a record. RFC 7208 3.4 asks for less than 450.
+    pub const RECORD: usize = 8 * 1024;
+    /// Octets of a name that is asked for (RFC 7208 7.3).
+    pub const NAME: usize = 253;
+}

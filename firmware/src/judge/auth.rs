@@ -1,18 +1,21 @@
-//! SPF, DKIM, ARC and DMARC of one message: the only place that knows mail-auth's verifiers.
+//! SPF, DKIM, ARC and DMARC of one message: the only place that knows mail-auth's verifiers. SPF by
+//! itself is in `judge::spf`.
 //!
 //! | RFC | what | here |
 //! |---|---|---|
-//! | 7208 | SPF | MAIL FROM; HELO only where there is no sender |
+//! | 7208 | SPF | MAIL FROM, and HELO (2.3) where it names another domain |
 //! | 6376, 8301, 8463 | DKIM | the first [`limits::SIGNATURES`], those of the author's domain before others; `l=` is not trusted |
 //! | 8617 | ARC | chains of up to [`limits::SEALS`] sets |
 //! | 9989 (7489) | DMARC | tree walk, no list of public suffixes |
 //!
 //! Bodies are hashed in pieces as they are read: a message is never whole in memory. Every question
-//! has an end: mail-auth asks at most ten questions for SPF, the resolver follows few aliases, and
-//! what takes longer than [`limits::CHECK`] counts as a temporary error.
+//! has an end: the terms of SPF and the labels of DMARC are counted, the resolver follows few aliases,
+//! and what takes longer than [`limits::CHECK`] counts as a temporary error.
 
+use super::spf::Check;
 use crate::deliver::people::ascii;
 use crate::dkim::Blanks;
+use crate::dns::Dns;
 use crate::limits::PIECE;
 use crate::limits::judge as limits;
 use crate::spool::Spool;
@@ -21,7 +24,6 @@ use mail_auth::dkim::Canonicalization;
 use mail_auth::dkim::canonicalize::BodyHasher;
 use mail_auth::dmarc::Policy;
 use mail_auth::dmarc::verify::DmarcParameters;
-use mail_auth::spf::verify::SpfParameters;
 use mail_auth::{
     ArcOutput, AuthenticatedMessage, DkimOutput, DkimResult, DmarcOutput, DmarcResult, DnsError, Error,
     MessageAuthenticator, SpfOutput, SpfResult,
@@ -146,6 +148,8 @@ pub struct Dmarc {
 #[allow(missing_docs)]
 pub struct Findings {
     pub spf: Spf,
+    /// What SPF says about the name of HELO, where it is not the sender's domain.
+    pub helo: Option<Spf>,
     pub dkim: Vec<Signed>,
     /// Signatures that were not looked at.
     pub skipped: usize,
@@ -200,39 +204,29 @@ impl<'a> Evidence<'a> {
     }
 
     /// Asks the name servers about all of it.
-    pub async fn verify(&self, authenticator: &MessageAuthenticator, caller: &Caller<'_>) -> Findings {
-        let (spf, dkim, arc) = tokio::join!(
-            self.spf(authenticator, caller),
+    ///
+    /// # Errors
+    /// No name server is known, in words.
+    pub async fn verify(&self, dns: &Dns, caller: &Caller<'_>) -> Result<Findings, String> {
+        let authenticator = &dns.authenticator()?;
+        let (spf, helo, dkim, arc) = tokio::join!(
+            sender(dns, caller),
+            helo(dns, caller),
             self.dkim(authenticator),
             self.arc(authenticator)
         );
         let dmarc = match &self.author {
-            Some(author) => self.dmarc(authenticator, caller, author, &spf, &dkim).await,
+            Some(author) => self.dmarc(authenticator, author, &spf, &dkim).await,
             None => Dmarc::default(),
         };
-        Findings {
-            spf: Spf {
-                outcome: spf_outcome(spf.result()),
-                domain: caller.domain(),
-                helo: caller.from.is_none(),
-            },
+        Ok(Findings {
+            spf,
+            helo,
             dkim: dkim.iter().map(signed).collect(),
             skipped: self.skipped,
             arc,
             dmarc,
-        }
-    }
-
-    async fn spf(&self, authenticator: &MessageAuthenticator, caller: &Caller<'_>) -> SpfOutput {
-        let domain = caller.domain();
-        let sender = caller.from.map(|from| format!("{}@{domain}", from.local()));
-        let asked = match &sender {
-            Some(sender) => SpfParameters::verify_mail_from(caller.ip, caller.helo, caller.host, sender),
-            None => SpfParameters::verify_ehlo(caller.ip, &domain, caller.host),
-        };
-        let late = || SpfOutput::new(domain.clone()).with_result(SpfResult::TempError);
-        let answer = timeout(limits::CHECK, authenticator.verify_spf(asked)).await;
-        answer.unwrap_or_else(|_| late())
+        })
     }
 
     async fn dkim(&self, authenticator: &MessageAuthenticator) -> Vec<DkimOutput<'_>> {
@@ -264,18 +258,17 @@ impl<'a> Evidence<'a> {
     async fn dmarc(
         &self,
         authenticator: &MessageAuthenticator,
-        caller: &Caller<'_>,
         author: &Address,
-        spf: &SpfOutput,
+        spf: &Spf,
         dkim: &[DkimOutput<'_>],
     ) -> Dmarc {
-        let domain = caller.domain();
+        let spf_output = SpfOutput::new(spf.domain.clone()).with_result(spf_result(spf.outcome));
         let asked = authenticator.verify_dmarc(DmarcParameters {
             message: &self.message,
             dkim_output: dkim,
             dkim2_output: None,
-            rfc5321_mail_from_domain: &domain,
-            spf_output: spf,
+            rfc5321_mail_from_domain: &spf.domain,
+            spf_output: &spf_output,
         });
         let output = timeout(limits::CHECK, asked).await;
         Dmarc {
@@ -294,6 +287,35 @@ impl<'a> Evidence<'a> {
     pub const fn author(&self) -> Option<&Address> {
         self.author.as_ref()
     }
+}
+
+async fn sender(dns: &Dns, caller: &Caller<'_>) -> Spf {
+    let domain = caller.domain();
+    // RFC 7208 2.4: the null sender is HELO's postmaster.
+    let local = caller.from.map_or("", Address::local);
+    let check = Check::new(dns, caller.ip, local, &domain, caller.helo).run();
+    Spf {
+        outcome: timeout(limits::CHECK, check).await.unwrap_or(Outcome::TempError),
+        helo: caller.from.is_none(),
+        domain,
+    }
+}
+
+// RFC 7208 2.3
+async fn helo(dns: &Dns, caller: &Caller<'_>) -> Option<Spf> {
+    let domain = caller.helo.trim_end_matches('.').to_lowercase();
+    if caller.from.is_none() || domain == caller.domain() || domain.parse::<IpAddr>().is_ok() {
+        return None;
+    }
+    let check = Check::new(dns, caller.ip, "", &domain, caller.helo).run();
+    let outcome = timeout(limits::CHECK, check).await.unwrap_or(Outcome::TempError);
+    let helo = true;
+    Some(Spf {
+        outcome,
+        domain,
+        helo,
+    })
+    .filter(|spf| spf.outcome != Outcome::None)
 }
 
 /// The one address in the one From field (RFC 9989 5.3.1: with several, nobody can say whose it is).
@@ -380,15 +402,16 @@ fn chain(output: &ArcOutput<'_>) -> Chain {
     }
 }
 
-const fn spf_outcome(result: SpfResult) -> Outcome {
-    match result {
-        SpfResult::Pass => Outcome::Pass,
-        SpfResult::Fail => Outcome::Fail,
-        SpfResult::SoftFail => Outcome::SoftFail,
-        SpfResult::Neutral => Outcome::Neutral,
-        SpfResult::TempError => Outcome::TempError,
-        SpfResult::PermError => Outcome::PermError,
-        SpfResult::None => Outcome::None,
+// In mail-auth's words.
+const fn spf_result(outcome: Outcome) -> SpfResult {
+    match outcome {
+        Outcome::Pass => SpfResult::Pass,
+        Outcome::Fail => SpfResult::Fail,
+        Outcome::SoftFail => SpfResult::SoftFail,
+        Outcome::Neutral => SpfResult::Neutral,
+        Outcome::TempError => SpfResult::TempError,
+        Outcome::PermError => SpfResult::PermError,
+        Outcome::None => SpfResult::None,
     }
 }
 

@@ -37,6 +37,10 @@ fn results(caller: &Caller<'_>, found: &Findings) -> String {
         found.spf.outcome.as_str(),
         value(&found.spf.domain)
     ));
+    if let Some(helo) = &found.helo {
+        let (outcome, domain) = (helo.outcome.as_str(), value(&helo.domain));
+        result(format!("spf={outcome} smtp.helo={domain}"));
+    }
     for signed in &found.dkim {
         result(format!(
             "dkim={} header.d={} header.s={}",
@@ -195,6 +199,11 @@ mod tests {
                 domain: "a.example".to_owned(),
                 helo: false,
             },
+            helo: Some(Spf {
+                outcome: Outcome::Pass,
+                domain: "mx.a.example".to_owned(),
+                helo: true,
+            }),
             dkim: vec![Signed {
                 outcome: Outcome::Pass,
                 domain: "a.example".to_owned(),
@@ -212,6 +221,7 @@ mod tests {
             of(&caller, &found, &verdict(Placement::Inbox)),
             "Authentication-Results: mail.firm.example;\r\n\
              \tspf=fail smtp.mailfrom=a.example;\r\n\
+             \tspf=pass smtp.helo=mx.a.example;\r\n\
              \tdkim=pass header.d=a.example header.s=s1???X-Evil:?1;\r\n\
              \tdmarc=pass (p=reject) header.from=a.example\r\n\
              Received-SPF: fail (mail.firm.example: 192.0.2.1 for a.example)\r\n\

@@ -20,6 +20,7 @@ pub mod lists;
 pub mod rules;
 pub mod score;
 pub mod sender;
+pub mod spf;
 
 use crate::blocking::blocking;
 use crate::deliver::{Post, people, pieces};
@@ -123,6 +124,9 @@ pub async fn judge(post: &Post, case: &Case<'_>) -> Result<Judged, JudgeError> {
     };
     let mut score = Score::default();
     score.surroundings(&judging, &around, caller.helo);
+    if !case.lan {
+        score.helo(&judging, found.helo.as_ref());
+    }
     score.findings(&judging, &found, sender.author.is_some());
     let allowed = blocking(|| opinions(post, case, &filtering, &sender, &mut score))?;
     greylist(post, case, &filtering, &sender, allowed, &mut score).await?;
@@ -168,14 +172,13 @@ fn own(case: &Case<'_>, judging: &Judging) -> Judged {
 }
 
 async fn verify(post: &Post, evidence: Option<&Evidence<'_>>, caller: &Caller<'_>) -> Findings {
-    match (evidence, post.dns.authenticator()) {
-        (Some(evidence), Ok(authenticator)) => evidence.verify(&authenticator, caller).await,
-        (None, _) => Findings::default(),
-        (Some(_), Err(words)) => {
-            tracing::warn!(words, "mail cannot be verified");
-            Findings::unknown(caller)
-        }
-    }
+    let Some(evidence) = evidence else {
+        return Findings::default();
+    };
+    evidence.verify(&post.dns, caller).await.unwrap_or_else(|words| {
+        tracing::warn!(words, "mail cannot be verified");
+        Findings::unknown(caller)
+    })
 }
 
 // What the lists and the filter say. Returns whether the sender is on the allow list.

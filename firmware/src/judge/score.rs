@@ -18,6 +18,8 @@
 //! | fail | +3 | | every result | 0: a bad signature is as good as none (RFC 6376 6.1) |
 //! | softfail, permerror | +1 | | | |
 //! | pass, neutral, none, temperror | 0 | | | |
+//!
+//! SPF of the name in HELO, where that is not the sender's domain, adds +1 for a fail and nothing else.
 
 use super::auth::{Dmarc, Findings, Outcome, Spf, Wish};
 use super::block_lists::Listing;
@@ -34,6 +36,8 @@ const NO_NAME: Points = Points(20);
 const UNCONFIRMED: Points = Points(15);
 /// A HELO that leads nowhere.
 const HELO: Points = Points(10);
+/// A HELO whose domain disowns the server.
+const BORROWED: Points = Points(10);
 /// A sender whom no answer can reach.
 const NOWHERE: Points = Points(30);
 /// An SPF record that nobody can read.
@@ -146,6 +150,27 @@ impl Score {
         for (list, listing) in &found.lists {
             self.list(list, listing);
         }
+    }
+
+    /// What SPF says about the name in HELO (RFC 7208 2.3).
+    pub fn helo(&mut self, judging: &Judging, helo: Option<&Spf>) {
+        let Some(helo) = helo.filter(|_| judging.helo != Strictness::Off) else {
+            return;
+        };
+        let domain = quoted(&helo.domain);
+        let (points, words) = match helo.outcome {
+            Outcome::Pass => (Points(0), "and says so itself (SPF)."),
+            Outcome::Fail => (
+                BORROWED,
+                "which says that this server may not use its name (SPF).",
+            ),
+            _ => return,
+        };
+        self.add(
+            "helo",
+            points,
+            format!("The server introduces itself as {domain}, {words}"),
+        );
     }
 
     fn reverse_name(&mut self, judging: &Judging, name: &ReverseName) {

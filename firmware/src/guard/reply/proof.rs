@@ -82,13 +82,6 @@ pub async fn judge(
     if evidence.author().is_none() {
         return Proof::Bad("its From field is odd".to_owned());
     }
-    let authenticator = match dns.authenticator() {
-        Ok(authenticator) => authenticator,
-        Err(words) => {
-            tracing::warn!(words, "a reply cannot be judged");
-            return Proof::Unknown;
-        }
-    };
     let host = facts.local.ip().to_string();
     let caller = Caller {
         ip: facts.ip(),
@@ -96,7 +89,14 @@ pub async fn judge(
         host: &host,
         from: Some(from),
     };
-    match evidence.verify(&authenticator, &caller).await.dmarc.outcome {
+    let found = match evidence.verify(dns, &caller).await {
+        Ok(found) => found,
+        Err(words) => {
+            tracing::warn!(words, "a reply cannot be judged");
+            return Proof::Unknown;
+        }
+    };
+    match found.dmarc.outcome {
         Outcome::Pass => Proof::Good,
         Outcome::TempError => Proof::Unknown,
         _ => Proof::Bad("neither SPF nor DKIM proves its sender (DMARC)".to_owned()),

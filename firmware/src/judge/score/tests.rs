@@ -19,6 +19,7 @@ fn findings(spf: Outcome, dkim: Outcome, dmarc: Outcome, wish: Wish) -> Findings
             domain: "a.example".to_owned(),
             helo: false,
         },
+        helo: None,
         dkim: vec![signed("a.example", dkim)],
         skipped: 0,
         arc: Chain::default(),
@@ -181,6 +182,29 @@ fn listed() -> Listing {
 
 fn named() -> ReverseName {
     ReverseName::Confirmed(Domain::parse("mx.example").unwrap())
+}
+
+#[test]
+fn only_a_borrowed_name_in_helo_counts() {
+    for (outcome, set, points) in [
+        (Outcome::Pass, "score", 0),
+        (Outcome::Fail, "score", 10),
+        (Outcome::Fail, "off", 0),
+        (Outcome::SoftFail, "score", 0),
+        (Outcome::PermError, "score", 0),
+        (Outcome::TempError, "score", 0),
+    ] {
+        let mut judging = Judging::default();
+        judging.set("helo", set).unwrap();
+        let helo = Spf {
+            outcome,
+            domain: "mx.example".to_owned(),
+            helo: true,
+        };
+        let mut score = Score::default();
+        score.helo(&judging, Some(&helo));
+        assert_eq!(score.points(), Points(points), "{outcome:?} {set}");
+    }
 }
 
 #[test]
