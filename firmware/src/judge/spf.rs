@@ -78,7 +78,7 @@ impl<'a> Check<'a> {
         let texts = match self.dns.ask(domain, RecordType::TXT).await {
             Ok(answers) => answers,
             Err(Silence::Nothing { .. }) => return Err(Outcome::None),
-            Err(Silence::Failed(_)) => return Err(Outcome::TempError),
+            Err(_) => return Err(Outcome::TempError),
         };
         let texts = texts.iter().filter_map(|data| match data {
             RData::TXT(text) => Some(text.txt_data.concat()), // RFC 7208 3.3
@@ -255,7 +255,7 @@ impl<'a> Check<'a> {
                 .filter(|data| data.record_type() == kind)
                 .collect()),
             Err(Silence::Nothing { .. }) => Ok(Vec::new()),
-            Err(Silence::Failed(_)) => Err(Outcome::TempError),
+            Err(_) => Err(Outcome::TempError),
         }
     }
 }
