@@ -18,6 +18,14 @@ pub struct FolderDesk {
     pub sticks: Option<Vec<StickRow>>,
 }
 
+impl FolderDesk {
+    /// Whether files are on a disk that is not there.
+    #[must_use]
+    pub fn misses_files(&self) -> bool {
+        self.state == FolderHealth::Missing || self.others.iter().any(|place| !place.here)
+    }
+}
+
 /// How a place is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum FolderHealth {

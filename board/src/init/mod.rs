@@ -1,5 +1,5 @@
 //! PID 1: from the kernel's hand to a running mail server, and back to darkness. Parses nothing
-//! that a stranger sent.
+//! that a stranger sent; of a USB stick it reads the few numbers that tell what it is.
 
 mod backoff;
 mod child;

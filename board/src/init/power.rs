@@ -12,10 +12,14 @@ pub(super) enum End {
     Reboot,
 }
 
-/// Writes everything to the card and lets go of it.
+/// Writes everything to the card and lets go of it, and then of the sticks, which matter less.
 pub(super) fn release_card() {
-    nix::unistd::sync();
+    release_data();
     super::sticks::release();
+}
+
+fn release_data() {
+    nix::unistd::sync();
     if umount2(layout::DATA_DIR, MntFlags::empty()).is_ok() {
         return;
     }

@@ -25,6 +25,8 @@ struct DeskPage {
     budget: String,
     free: String,
     scarce: bool,
+    /// A disk with attachments is not there.
+    missing: bool,
     accounts: Vec<(String, String, bool)>,
 }
 
@@ -56,6 +58,7 @@ async fn desk<A: Appliance>(site: &Site<A>) -> Result<DeskPage, Fault> {
         free,
         accounts,
     } = site.appliance.links().await?;
+    let missing = site.appliance.attachment_folder().await?.misses_files();
     let accounts = accounts
         .into_iter()
         .map(|(id, address, on)| (id.to_string(), address.to_string(), on));
@@ -69,6 +72,7 @@ async fn desk<A: Appliance>(site: &Site<A>) -> Result<DeskPage, Fault> {
         budget: size_words(budget),
         free: size_words(free),
         scarce: used / 4 > budget / 5,
+        missing,
         accounts: accounts.collect(),
     })
 }
@@ -172,6 +176,8 @@ struct AccountPage {
     /// Whether the one who looks decides for this account.
     decides: bool,
     on: bool,
+    /// A disk with attachments is not there.
+    missing: bool,
     said: Option<&'static str>,
     fault: Option<String>,
     rows: Vec<RowView>,
@@ -203,6 +209,7 @@ async fn page<A: Appliance>(site: &Site<A>, owner: &Owner) -> Result<AccountPage
         decides: owner.own.is_none(),
         address: links.address.to_string(),
         on: links.on,
+        missing: site.appliance.attachment_folder().await?.misses_files(),
         said: None,
         fault: None,
         rows: links.rows.into_iter().map(RowView::from).collect(),

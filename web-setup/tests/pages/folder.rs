@@ -89,6 +89,10 @@ async fn what_is_missing_is_told_and_given_up_only_when_it_is_missing() {
         page.contains("give-up:b") && !page.contains("give-up:a"),
         "{page}"
     );
+    for path in ["/links", "/accounts/2/links"] {
+        let page = browser.get(path).await.text;
+        assert!(page.contains("A disk with attachments is missing"), "{page}");
+    }
     let seen = browser.post(PAGE, &[("place", "give-up:b")]).await;
     assert_eq!(seen.to(), "/links/folder?said=given-up");
     assert_eq!(desk.lock().folder.others, [other("a", true)]);
