@@ -21,7 +21,7 @@ use tracing::warn;
 const LOOK: Duration = Duration::from_secs(3);
 /// Looks between two counts of the room.
 const COUNT: u32 = 20;
-/// Looks at the start in which a disk may still be coming.
+/// Looks after the start in which a disk that was not there yet may still be coming.
 const COMING: u32 = 20;
 /// Key of [`Told`] among the settings.
 const TOLD: &str = "attachment-warnings";
@@ -76,10 +76,12 @@ pub async fn watch(house: Arc<House>) {
     let mut ticks = interval(LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut turn = 0_u32;
+    let mut coming = true;
     loop {
         ticks.tick().await;
         sticks::ask_for_ours(&house).await;
-        let coming = turn < COMING && house.links.folder().await.state == FolderState::Missing;
+        let missing = coming && house.links.folder().await.state == FolderState::Missing;
+        coming = missing && turn < COMING;
         let changed = !coming && house.links.look().await;
         if (changed || turn.is_multiple_of(COUNT))
             && let Err(error) = warn_admins(&house).await
