@@ -185,18 +185,6 @@ pub(super) fn check(partition: &DataPartition) -> Result<()> {
     bail!("the card's data is damaged; keep the card, the mail may be saved")
 }
 
-/// Checks a stick's ext4: the journal is played, small faults are mended.
-///
-/// # Errors
-/// It is damaged.
-pub(super) fn check_quickly(device: &Path) -> Result<(), String> {
-    match run_checker(device, "-p") {
-        Ok(code) if code & !3 == 0 => Ok(()),
-        Ok(_) => Err("its file system is damaged".to_owned()),
-        Err(error) => Err(format!("{CHECKER}: {error}")),
-    }
-}
-
 /// The disk with the data partition, once that is mounted, such as `mmcblk0`.
 pub(super) fn disk_of_data() -> Option<String> {
     let mounts = fs::read_to_string("/proc/self/mounts").ok()?;

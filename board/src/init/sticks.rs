@@ -217,14 +217,12 @@ fn put_up(one: &Known) -> Result<(), String> {
     let device = Path::new("/dev").join(&one.device.name);
     let at = Path::new(layout::STICKS_DIR).join(&one.stick.id);
     let at = at.as_path();
-    if kind == Kind::Ext4 {
-        disk::check_quickly(&device)?;
-    }
     fs::create_dir_all(at).map_err(|error| error.to_string())?;
     let flags =
         MsFlags::MS_NOATIME | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC | NO_SYMBOLIC_LINKS;
     let owner = layout::SERVE_UID;
     let options = match kind {
+        // The kernel plays its journal. No e2fsck: init buries every child, and would take its result.
         Kind::Ext4 => "errors=remount-ro".to_owned(),
         // These file systems know no owners.
         Kind::Vfat | Kind::Exfat => format!("uid={owner},gid={owner},umask=0077,errors=remount-ro"),
