@@ -191,6 +191,12 @@ pub mod relay {
     pub const HANDSHAKE: Duration = Duration::from_secs(60);
     /// What is left to hear from a peer that hung up on us, and its goodbye.
     pub const GOODBYE: Duration = Duration::from_secs(3);
+    /// How long a connection is kept for the next message.
+    pub const KEPT_FOR: Duration = Duration::from_secs(2);
+    /// Connections kept.
+    pub const KEPT: usize = super::queue::TRIES;
+    /// Messages sent over one connection.
+    pub const MESSAGES: usize = 100;
 }
 
 /// What other domains say about TLS at their servers (MTA-STS).

@@ -6,7 +6,7 @@ use crate::board_link::{self, Board, Pipe};
 use crate::clock::Clock;
 use crate::control;
 use crate::deliver::sts::Sts;
-use crate::deliver::{self, Post};
+use crate::deliver::{self, Kept, Post};
 use crate::dns::{Dns, NameServers};
 use crate::guard::{Callers, notice, screen, watch_accounts};
 use crate::health;
@@ -182,6 +182,7 @@ fn post(house: &House, options: &Options) -> Result<Post> {
         block_lists: BlockLists::default(),
         clock: house.clock.clone(),
         relay_port: options.relay_port,
+        kept: Kept::default(),
         judge_loopback: options.judge_loopback,
         ledger: house.ledger.clone(),
         guard: house.guard.clone(),

@@ -3,7 +3,7 @@
 use crate::board_link::Board;
 use crate::clock::Clock;
 use crate::deliver::sts::Sts;
-use crate::deliver::{Post, SMTP_PORT};
+use crate::deliver::{Kept, Post, SMTP_PORT};
 use crate::dns::{Dns, NameServers};
 use crate::driver::{Driver, End, Wire};
 use crate::facts::{ConnectionFacts, TlsFacts};
@@ -76,6 +76,7 @@ impl Trial {
             block_lists: BlockLists::default(),
             clock,
             relay_port: SMTP_PORT,
+            kept: Kept::default(),
             judge_loopback: false,
             ledger: house.ledger.clone(),
             guard: house.guard.clone(),

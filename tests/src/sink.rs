@@ -52,6 +52,8 @@ pub enum Behaviour {
     TakeInSilence,
     /// Names the limit of two recipients at once, takes one message and hangs up.
     TakeOne,
+    /// Takes one message on a connection, and says that it has had enough when the next one comes.
+    TireAfterOne,
     /// Says twice yes to MAIL, so that each later answer is taken for the one before.
     OutOfStep,
     /// Says that it has taken the message before it has seen it, and refuses it then.
@@ -217,6 +219,7 @@ impl Shared {
             login: None,
             from: String::new(),
             to: Vec::new(),
+            taken: false,
             mood: match behaviour {
                 Behaviour::Moody(seed) => seed | 1,
                 _ => 0,
@@ -275,6 +278,8 @@ struct Talk<'a> {
     login: Option<(String, String)>,
     from: String,
     to: Vec<String>,
+    // Whether a message came over this connection.
+    taken: bool,
     mood: u64,
 }
 
@@ -389,6 +394,7 @@ impl Talk<'_> {
                 command["MAIL FROM:".len()..].clone_into(&mut self.from);
                 self.to.clear();
                 self.say(match self.behaviour {
+                    Behaviour::TireAfterOne if self.taken => "452 4.5.3 enough for one connection",
                     Behaviour::OutOfStep => "250 2.1.0 fine\r\n250 2.1.0 very fine",
                     _ => "250 2.1.0 fine",
                 })?;
@@ -506,6 +512,7 @@ impl Talk<'_> {
         if reply.starts_with("250") {
             self.shared.caught.lock().unwrap().push(caught);
         }
+        self.taken = true;
         self.say_plainly(reply)?;
         Ok(self.behaviour != Behaviour::TakeOne)
     }

@@ -539,6 +539,40 @@ async fn a_place_that_cannot_be_reached_is_not_asked_for_every_message() -> Outc
 }
 
 #[tokio::test]
+async fn mail_for_one_place_shares_connections_as_long_as_the_server_likes() -> Outcome {
+    const MESSAGES: usize = 30;
+    for (behaviour, shares) in [
+        (Behaviour::Accept, true),
+        (Behaviour::TakeOne, false),
+        (Behaviour::TireAfterOne, false),
+    ] {
+        let sink = Sink::start(behaviour)?;
+        let office = Office::open(sink.address().port()).await?;
+        office.domain_at("example.net", &["127.0.0.1"]);
+        for number in 0..MESSAGES {
+            office.submit_plain(&[&format!("x{number}@example.net")]).await;
+        }
+        office.turn().await;
+        let mut to: Vec<_> = sink.caught().iter().map(|caught| caught.to.clone()).collect();
+        to.sort();
+        to.dedup();
+        assert_eq!(
+            (to.len(), sink.caught().len()),
+            (MESSAGES, MESSAGES),
+            "{behaviour:?}"
+        );
+        assert!(office.queue()?.is_empty(), "{behaviour:?}");
+        if shares {
+            // As many as tries at once, not as messages.
+            assert!(sink.connections() <= 12, "{} connections", sink.connections());
+        } else {
+            assert!(sink.connections() >= MESSAGES, "{behaviour:?}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn whatever_a_server_says_mail_is_kept_until_it_was_taken() -> Outcome {
     let mut seen = [0; 3];
     for seed in 1..=40_u64 {

@@ -9,7 +9,7 @@
 //! | 3461, 3464, 3834, 6533 | notices | of failure, delay and, where asked, delivery; see `notice` |
 //! | 8689 | REQUIRETLS | a verified certificate at a server that DNSSEC or MTA-STS names |
 //! | 4865 | FUTURERELEASE | kept in the queue, people here included |
-//! | 9422 | LIMITS | RCPTMAX of the next server |
+//! | 9422 | LIMITS | RCPTMAX and MAILMAX of the next server |
 //! | 3207, 7435 | STARTTLS to other servers | any certificate; a password wants a verified one |
 //! | 2920, 1870, 6152, 6531 | PIPELINING, SIZE, 8BITMIME, SMTPUTF8 | where the other server offers it |
 //! | 4954, 4616 | AUTH to a smarthost | PLAIN, else LOGIN |
@@ -31,7 +31,7 @@ mod submit;
 mod traffic;
 
 pub use inbound::inbound;
-pub use relay::Authorities;
+pub use relay::{Authorities, Kept};
 pub use submit::{may_send, submit};
 pub use traffic::Traffic;
 
@@ -71,6 +71,8 @@ pub struct Post {
     pub traffic: Traffic,
     /// The port of other domains' mail servers: 25 everywhere but in tests.
     pub relay_port: u16,
+    /// Connections to other servers that may be used once more.
+    pub kept: Kept,
     /// Judge mail from this machine as if it came from elsewhere: only tests have a reason to.
     pub judge_loopback: bool,
 }

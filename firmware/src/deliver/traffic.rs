@@ -95,6 +95,12 @@ impl Traffic {
         self.now().places.get(place).is_none_or(Pace::has_room)
     }
 
+    /// Whether another try is under way at the place, so that more mail may follow soon.
+    #[must_use]
+    pub fn is_lively(&self, place: &str) -> bool {
+        self.now().places.get(place).is_some_and(|pace| pace.running > 1)
+    }
+
     /// What was met at the place, if it is left alone now.
     #[must_use]
     pub fn rest(&self, place: &str, at: Timestamp) -> Option<Outcome> {

@@ -7,7 +7,7 @@ use firmware::attend::attend;
 use firmware::board_link::Board;
 use firmware::clock::Clock;
 use firmware::deliver::sts::Sts;
-use firmware::deliver::{Post, SMTP_PORT};
+use firmware::deliver::{Kept, Post, SMTP_PORT};
 use firmware::dns::{Dns, NameServers};
 use firmware::facts::{ConnectionFacts, TlsFacts};
 use firmware::guard::{self, notice};
@@ -88,6 +88,7 @@ impl Firm {
             sts: Sts::new().map_err(anyhow::Error::msg)?,
             clock: clock.clone(),
             relay_port: SMTP_PORT,
+            kept: Kept::default(),
             judge_loopback: false,
             block_lists: BlockLists::default(),
             ledger: house.ledger.clone(),

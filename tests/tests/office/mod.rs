@@ -5,7 +5,7 @@
 use anyhow::{Context, Result};
 use firmware::clock::Clock;
 use firmware::deliver::sts::Sts;
-use firmware::deliver::{Authorities, Post, Traffic, inbound, queue, submit};
+use firmware::deliver::{Authorities, Kept, Post, Traffic, inbound, queue, submit};
 use firmware::dkim;
 use firmware::dns::{Checking, Dns, NameServers};
 use firmware::facts::{ConnectionFacts, TlsFacts};
@@ -103,6 +103,7 @@ impl Office {
             guard: Guard::open(store.clone(), ledger.clone(), clock.clone(), Box::new(Vec::new))?,
             ledger,
             relay_port,
+            kept: Kept::default(),
             judge_loopback: false,
             block_lists: BlockLists::default(),
         };

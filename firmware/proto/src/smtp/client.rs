@@ -115,6 +115,8 @@ pub struct Features {
     pub require_tls: bool,
     /// Most recipients of one message that it takes (RFC 9422), where it says so.
     pub recipients: Option<usize>,
+    /// Most messages of one connection that it takes (RFC 9422), where it says so.
+    pub messages: Option<usize>,
     /// RFC 1870, octets; 0 where it names no limit, `None` where it does not know SIZE.
     pub size: Option<u64>,
     /// AUTH PLAIN.
@@ -139,7 +141,10 @@ impl Features {
                 Some("SMTPUTF8") => features.utf8 = true,
                 Some("DSN") => features.dsn = true,
                 Some("REQUIRETLS") => features.require_tls = true,
-                Some("LIMITS") => features.recipients = rcpt_max(&line),
+                Some("LIMITS") => {
+                    features.recipients = limit(&line, "RCPTMAX=");
+                    features.messages = limit(&line, "MAILMAX=");
+                }
                 Some("SIZE") => features.size = words.next().and_then(|size| size.parse().ok()).or(Some(0)),
                 Some("AUTH") => {
                     for mechanism in words {
@@ -155,8 +160,8 @@ impl Features {
 }
 
 // limits-param = limit-name ["=" limit-value] (RFC 9422 3)
-fn rcpt_max(line: &str) -> Option<usize> {
-    let value = line.split(' ').find_map(|limit| limit.strip_prefix("RCPTMAX="))?;
+fn limit(line: &str, name: &str) -> Option<usize> {
+    let value = line.split(' ').find_map(|limit| limit.strip_prefix(name))?;
     value.parse().ok().filter(|most| *most > 0)
 }
 
@@ -232,7 +237,7 @@ mod tests {
         assert!(features.plain && features.login && !features.utf8);
         assert!(features.dsn && features.require_tls);
         assert_eq!(features.recipients, Some(20));
-        assert_eq!(rcpt_max("LIMITS RCPTMAX=0"), None);
+        assert_eq!(limit("LIMITS RCPTMAX=0", "RCPTMAX="), None);
         let name_only = Reply {
             code: 250,
             lines: vec!["STARTTLS".to_owned()],

@@ -63,6 +63,10 @@ pub struct Client {
     // Ours.
     helo: String,
     features: Features,
+    // Messages that it took from us.
+    messages: usize,
+    // Whether the last transaction ended with such a message.
+    clean: bool,
     /// What protects the connection.
     pub protection: Protection,
 }
@@ -87,6 +91,8 @@ impl Client {
             host: host.to_owned(),
             helo: helo.to_owned(),
             features: Features::default(),
+            messages: 0,
+            clean: false,
             protection,
         };
         client.hello(Then::NextHost).await?;
@@ -203,19 +209,27 @@ impl Client {
 
     // One transaction; the outcomes are those of its RCPT commands.
     async fn transaction(&mut self, opening: &[String], body: &mut Pieces) -> Result<Vec<Outcome>, Problem> {
+        self.clean = false;
         let replies = self.transact(opening).await?;
         let Some((from, recipients)) = replies.split_first() else {
             return Err(Problem::host("the server says nothing".to_owned()));
         };
         if !from.is_yes() {
-            return Err(judge(from));
+            // Not now, after other messages: that may be about the connection. A new one will tell.
+            return Err(match judge(from) {
+                problem if problem.then == Then::Later && self.messages > 0 => Problem::host(problem.words),
+                problem => problem,
+            });
         }
         let mut outcomes: Vec<Outcome> = recipients
             .iter()
             .map(|reply| self.outcome(refused(reply), reply.words()))
             .collect();
         if recipients.iter().any(Reply::is_yes) {
-            let taken = match self.data(body).await {
+            let ended = self.data(body).await;
+            self.clean = ended.is_ok();
+            self.messages += usize::from(self.clean);
+            let taken = match ended {
                 Ok(reply) if self.features.dsn => self.outcome(End::Delivered, reply.words()),
                 Ok(reply) => self.outcome(End::Relayed, reply.words()),
                 Err(problem) => match problem.then {
@@ -232,6 +246,18 @@ impl Client {
             }
         }
         Ok(outcomes)
+    }
+
+    /// Whether the server has nothing to say, such as that it is closing the connection.
+    pub async fn is_ready(&mut self) -> bool {
+        matches!(self.wire.unasked().await, Ok(None))
+    }
+
+    /// Whether the server has just taken a message and would take another one.
+    #[must_use]
+    pub fn may_go_on(&self) -> bool {
+        let most = self.features.messages.unwrap_or(limits::MESSAGES); // RFC 9422
+        self.clean && self.messages < most.min(limits::MESSAGES)
     }
 
     /// Says goodbye, without insisting on an answer.

@@ -12,7 +12,7 @@ use proto::types::{Domain, Secret};
 use std::sync::Arc;
 
 /// How a server is to be treated.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manner {
     /// TLS from the first octet.
     pub implicit_tls: bool,

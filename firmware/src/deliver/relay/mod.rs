@@ -3,6 +3,7 @@
 mod body;
 mod client;
 mod dane;
+mod kept;
 mod manner;
 mod problem;
 mod trust;
@@ -18,6 +19,8 @@ use crate::dns::{MailHost, NoRoute, Server};
 use crate::limits::relay::WHOLE;
 use crate::settings::Smarthost;
 use client::{Client, Mail};
+pub use kept::Kept;
+use kept::Purpose;
 use manner::Manner;
 use problem::{Problem, Then};
 use proto::types::{Address, Domain, RecipientWishes, ReversePath, Wishes};
@@ -266,27 +269,67 @@ async fn converse(
     manner: &Manner,
     starttls: bool,
 ) -> Result<(), Problem> {
-    let name = trail.host.as_deref().unwrap_or_default();
+    let purpose = Purpose {
+        server,
+        host: trail.host.clone().unwrap_or_default(),
+        helo: errand.helo.clone(),
+        manner: manner.clone(),
+    };
+    // Not after its TLS failed.
+    let usual = starttls == manner.starttls;
+    if usual && let Some(client) = post.kept.take(&purpose).await {
+        match hand_over(post, errand, trail, client, &purpose, usual).await {
+            // The server may be tired of this connection: a new one shows what it thinks of the mail.
+            Err(problem) if problem.then == Then::NextHost && trail.outcomes.is_empty() => {
+                trail.reached = false;
+            }
+            ended => return ended,
+        }
+    }
+    let client = open(post, errand, &purpose, starttls).await?;
+    hand_over(post, errand, trail, client, &purpose, usual).await
+}
+
+async fn open(post: &Post, errand: &Errand, purpose: &Purpose, starttls: bool) -> Result<Client, Problem> {
+    let (name, manner) = (&purpose.host, &purpose.manner);
     let tls = (post.sts.authorities(), &manner.demand);
     let certified = manner.name.as_deref().unwrap_or(name);
-    let mut wire = Wire::connect(server).await?;
+    let mut wire = Wire::connect(purpose.server).await?;
     let mut protection = Protection::None;
     if manner.implicit_tls {
         (wire, protection) = trust::handshake(wire, certified, tls.0, tls.1).await?;
     }
-    let mut client = Client::greet(wire, name, errand.helo.as_str(), protection).await?;
+    let mut client = Client::greet(wire, name, purpose.helo.as_str(), protection).await?;
     if starttls && client.offers_tls() {
         client = client.starttls(certified, tls.0, tls.1).await?;
     }
+    is_fit(errand, &client, manner)?;
+    if let Some((user, password)) = &manner.login {
+        client.login(user, password).await?;
+    }
+    Ok(client)
+}
+
+// Whether the mail may go over this connection.
+fn is_fit(errand: &Errand, client: &Client, manner: &Manner) -> Result<(), Problem> {
     if errand.requires_tls() {
         client.may_require_tls(manner.named)?;
     }
     if client.protection == Protection::None && !manner.clear {
         return Err(Problem::tls("the server offers no TLS".to_owned()));
     }
-    if let Some((user, password)) = &manner.login {
-        client.login(user, password).await?;
-    }
+    Ok(())
+}
+
+async fn hand_over(
+    post: &Post,
+    errand: &mut Errand,
+    trail: &mut Trail,
+    mut client: Client,
+    purpose: &Purpose,
+    usual: bool,
+) -> Result<(), Problem> {
+    is_fit(errand, &client, &purpose.manner)?;
     trail.reached = true;
     errand.body.rewind();
     let mail = Mail {
@@ -297,9 +340,14 @@ async fn converse(
         body: &mut errand.body,
     };
     client.send(mail, &mut trail.outcomes).await?;
-    let protection = client.protection;
-    tracing::info!(host = trail.host, %server, %protection, "a mail server was spoken to");
-    tokio::spawn(client.quit()); // what was heard is settled first
+    let (host, server, protection) = (&purpose.host, purpose.server, client.protection);
+    tracing::info!(host, %server, %protection, "a mail server was spoken to");
+    // What was heard is settled first, the goodbye is said beside it.
+    if usual && post.traffic.is_lively(errand.way.place()) {
+        post.kept.keep(purpose.clone(), client);
+    } else {
+        tokio::spawn(client.quit());
+    }
     Ok(())
 }
 

@@ -57,7 +57,7 @@ impl fmt::Display for Protection {
 }
 
 /// What a server's certificate has to be.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Demand {
     /// Anything.
     Any,
