@@ -338,7 +338,7 @@ fn builder(servers: &NameServers) -> Result<ResolverBuilder<TokioRuntimeProvider
     options.cache_size = limits::CACHED;
     options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
     options.timeout = limits::SERVER;
-    options.attempts = 2;
+    options.attempts = limits::TRIES - 1; // after the first one
     options.preserve_intermediates = true; // aliases lead to what was asked for
     options.use_hosts_file = ResolveHosts::Never; // an MX never means an entry of /etc/hosts
     // An explicit TLS configuration: without one the resolver looks for the system's certificate

@@ -221,8 +221,11 @@ pub mod dns {
 
     /// Longest wait for one answer, retries included.
     pub const ANSWER: Duration = Duration::from_secs(20);
-    /// Longest wait for one server before the next try.
-    pub const SERVER: Duration = Duration::from_secs(4);
+    /// Longest wait for one answer before the next try, of [`TRIES`] in all. What takes a name server
+    /// longer to find out is in its memory at the next try.
+    pub const SERVER: Duration = Duration::from_secs(2);
+    /// See [`SERVER`].
+    pub const TRIES: usize = 3;
     /// Longest wait for the name of a client.
     pub const NAME: Duration = super::judge::CHECK;
     /// PTR records of a client that are looked at.
@@ -295,9 +298,11 @@ pub mod spf {
 pub mod judge {
     use std::time::Duration;
 
-    /// Longest wait for the answers of one check. Of DMARC, which waits for SPF and DKIM, as long
-    /// again: a message waits twice this at most.
-    pub const CHECK: Duration = Duration::from_secs(8);
+    /// Longest wait for the answers of one check; all but DMARC's are waited for at the same time.
+    pub const CHECK: Duration = Duration::from_secs(5);
+    /// Longest wait for DMARC's answers, after those of SPF and DKIM: a message waits [`CHECK`] and this
+    /// at most.
+    pub const DMARC: Duration = Duration::from_secs(3);
     /// DKIM signatures of a message that are verified.
     pub const SIGNATURES: usize = 8;
     /// Seals of an ARC chain that are verified (RFC 8617 4.2.1 allows 50).

@@ -270,7 +270,7 @@ impl<'a> Evidence<'a> {
             rfc5321_mail_from_domain: &spf.domain,
             spf_output: &spf_output,
         });
-        let output = timeout(limits::CHECK, asked).await;
+        let output = timeout(limits::DMARC, asked).await;
         Dmarc {
             outcome: output.as_ref().map_or(Outcome::TempError, dmarc_outcome),
             domain: ascii(author.domain()).to_string(),
