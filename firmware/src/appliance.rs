@@ -14,6 +14,7 @@ mod names;
 mod outgoing;
 mod picture;
 mod printers;
+mod queue;
 mod screening;
 mod shield;
 mod shown;

@@ -9,6 +9,7 @@ mod judging;
 mod links;
 mod names;
 mod printer;
+mod queue;
 mod screening;
 mod shield;
 mod totp;
@@ -62,6 +63,9 @@ enum Role {
     /// How mail to other domains is protected on its way
     #[command(subcommand)]
     Transport(transport::Transport),
+    /// Mail that waits to leave
+    #[command(subcommand)]
+    Queue(queue::Queue),
     /// What happened, in words, newest first
     Events {
         /// Of one account, or of the printers with this sender
@@ -201,6 +205,7 @@ fn act(role: Role) -> Result<ExitCode> {
             show(&control::ask(&with.data, &request)?, with.json)?;
         }
         Role::Links(wish) => answer(wish.request()?)?,
+        Role::Queue(wish) => answer(wish.request())?,
         Role::Judge(wish) => answer(wish.request())?,
         Role::Explain(wish) => wish.act()?,
         Role::Bayes(wish) => answer(wish.request())?,

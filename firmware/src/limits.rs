@@ -158,6 +158,12 @@ pub mod queue {
     pub const PLACES: usize = 4096;
     /// Recipients of one transaction (RFC 5321 4.5.3.1.8).
     pub const RECIPIENTS: usize = 100;
+    /// Rows read at once by whoever goes through the whole queue.
+    pub const PORTION: usize = 256;
+    /// Rows that the command line lists at most.
+    pub const LISTED: usize = 10_000;
+    /// Messages deleted in one commit where their senders are told.
+    pub const TOLD_AT_ONCE: usize = 50;
     /// Longest sleep, in seconds: the clock may be set while we sleep.
     pub const SLEEP: i64 = 60;
     /// How long running tries may take to finish when the box goes down.

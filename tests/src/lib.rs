@@ -6,6 +6,7 @@ pub mod imap;
 pub mod load;
 pub mod pillarbox;
 pub mod policy_host;
+pub mod queue;
 pub mod sink;
 pub mod smtp;
 pub mod tls;

@@ -41,7 +41,7 @@ pub enum Access {
 pub struct Route {
     /// `GET` (HEAD goes with it) or `POST`.
     pub method: &'static str,
-    /// The path; `{id}` stands for an account's or a printer's number, `{token}` for a link's secret, `{deed}` for what is done.
+    /// The path; `{id}` stands for a number, such as an account's, `{token}` for a link's secret, `{deed}` for what is done.
     pub path: &'static str,
     /// Who.
     pub access: Access,
@@ -153,6 +153,8 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/outgoing/direct", Access::Admin),
     route("GET", "/transport", Access::Admin),
     route("POST", "/transport", Access::Admin),
+    route("GET", "/outgoing/{id}", Access::Admin),
+    route("POST", "/outgoing/{id}", Access::Admin),
     route("GET", "/dns", Access::Admin),
     route("GET", "/zone.txt", Access::Owner),
     route("GET", "/mail-programs", Access::Admin),

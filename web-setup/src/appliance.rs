@@ -11,6 +11,7 @@ use crate::links::LinksRoom;
 use crate::logins::LoginsRoom;
 use crate::names::NamesRoom;
 use crate::printers::PrintersRoom;
+use crate::queue::QueueRoom;
 use crate::screening::ScreenRoom;
 use crate::sending::SendingRoom;
 use crate::sign_in::{Pass, SignInRoom};
@@ -179,6 +180,7 @@ pub trait Appliance:
     + LoginsRoom
     + NamesRoom
     + PrintersRoom
+    + QueueRoom
     + ScreenRoom
     + SendingRoom
     + SignInRoom

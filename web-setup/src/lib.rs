@@ -19,6 +19,7 @@ mod names;
 mod page;
 mod pages;
 mod printers;
+mod queue;
 mod rules;
 mod screening;
 mod sending;
@@ -45,9 +46,10 @@ pub use logins::{FailedLogin, FailedLogins, LoginFilter, LoginMail, LoginsRoom, 
 pub use names::{AliasRow, AliasWish, DomainRow, DomainWish, Names, NamesRoom};
 pub use page::blocked;
 pub use printers::{Printer, PrinterDeed, PrinterWish, Printers, PrintersRoom, Tried};
+pub use queue::{QueueDeed, QueueDone, QueuePlace, QueueRoom, QueueScope, Queued};
 pub use rules::good_password;
 pub use screening::{BlockedRow, ListEntry, ListWish, Rule, ScreenRoom, Screening, ShieldRow};
-pub use sending::{Outgoing, Protection, SendingRoom, Smarthost, Waiting};
+pub use sending::{Outgoing, Protection, SendingRoom, Smarthost, WaitState, Waiting};
 pub use sign_in::{Login, Pass, SecondFactor, SignInRoom};
 pub use transport::{PolicyRow, Transport, TransportRoom};
 pub use watch::{Choice, Count, Finding, GuardRoom, Left, Watch};
@@ -210,7 +212,7 @@ fn account_routes<A: Appliance>() -> Router<Site<A>> {
 fn office_routes<A: Appliance>() -> Router<Site<A>> {
     use pages::{
         blocked, dns, events, failed_logins, folder, guard, judging, junk, links, names, outgoing, overview,
-        password, power, printers, programs, shield, transport,
+        password, power, printers, programs, queue, shield, transport,
     };
     Router::new()
         .route("/links", get(links::office::<A>))
@@ -254,6 +256,7 @@ fn office_routes<A: Appliance>() -> Router<Site<A>> {
             "/transport",
             get(transport::overview::<A>).post(transport::set::<A>),
         )
+        .route("/outgoing/{id}", get(queue::one::<A>).post(queue::order::<A>))
         .route("/dns", get(dns::records::<A>))
         .route("/zone.txt", get(dns::zone::<A>))
         .route("/mail-programs", get(programs::programs::<A>))

@@ -16,18 +16,38 @@ pub struct Outgoing {
 /// A recipient who has not got a message yet. The words come from strangers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
+    /// Its number.
+    pub id: u64,
     /// Who sent it; `None`: the box itself.
     pub from: Option<Address>,
     /// Whom it is for.
     pub to: Address,
     /// When it was sent.
     pub since: Timestamp,
-    /// When it is tried next; `None` while it is held because its sender is frozen.
-    pub next: Option<Timestamp>,
+    /// Where it stands.
+    pub state: WaitState,
     /// How often it was tried.
     pub tries: u32,
     /// What the other side said last.
     pub words: Option<String>,
+}
+
+/// Where mail that waits stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitState {
+    /// It is being sent right now.
+    Sending,
+    /// Somebody decided that it stays.
+    Held {
+        /// An admin holds this very mail.
+        by_admin: bool,
+        /// Its sender is, or was, frozen.
+        frozen: bool,
+    },
+    /// Its sender keeps it back until then.
+    KeptBack(Timestamp),
+    /// It is tried then.
+    Waits(Timestamp),
 }
 
 /// A server that takes all outgoing mail. Its password is written, never read.

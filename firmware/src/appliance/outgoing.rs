@@ -2,29 +2,41 @@
 
 use super::{Appliance, fault};
 use crate::blocking::blocking;
+use crate::deliver::orders::State;
 use crate::house::House;
 use crate::settings::{self, SmarthostTls};
 use proto::types::Secret;
 use store::EventKind;
 use store::{QueueItem, Snapshot, Store, StoreError};
-use web_setup::{Fault, Outgoing, Protection, Smarthost, Waiting};
+use web_setup::{Fault, Outgoing, Protection, Smarthost, WaitState, Waiting};
 
 /// The oldest rows of the queue.
 ///
 /// # Errors
 /// The store failed.
-pub fn waiting(snapshot: &Snapshot, limit: usize) -> Result<Outgoing, StoreError> {
-    let rows = snapshot.queue(None, limit)?.into_iter().map(row);
+pub fn waiting(house: &House, limit: usize) -> Result<Outgoing, StoreError> {
+    let snapshot = house.store.snapshot()?;
+    let rows = snapshot.queue(None, limit)?;
+    let rows = rows.into_iter().map(|item| row(house, item));
     Ok(Outgoing {
         rows: rows.collect(),
         total: snapshot.queue_len()?,
     })
 }
 
-fn row(item: QueueItem) -> Waiting {
-    let next = (!item.is_held()).then_some(item.next_attempt);
+/// A row as the pages show it.
+pub(super) fn row(house: &House, item: QueueItem) -> Waiting {
     Waiting {
-        next,
+        state: match State::of(&item, &house.traffic, house.clock.now()) {
+            State::Sending => WaitState::Sending,
+            State::Held => WaitState::Held {
+                by_admin: item.held_by_admin,
+                frozen: item.held,
+            },
+            State::KeptBack(until) => WaitState::KeptBack(until),
+            State::Waits(at) => WaitState::Waits(at),
+        },
+        id: item.id.0,
         from: item.from,
         to: item.to,
         since: item.created,
@@ -107,7 +119,7 @@ fn refused(words: &str) -> Fault {
 impl web_setup::SendingRoom for Appliance {
     async fn outgoing(&self, limit: usize) -> Result<Outgoing, Fault> {
         let house = self.house();
-        blocking(|| waiting(&house.store.snapshot()?, limit)).map_err(fault)
+        blocking(|| waiting(house, limit)).map_err(fault)
     }
 
     async fn smarthost(&self) -> Result<Option<Smarthost>, Fault> {

@@ -11,6 +11,7 @@ mod judging;
 mod links;
 mod names;
 mod printer;
+mod queue;
 mod screening;
 mod shield;
 mod totp;
@@ -26,6 +27,7 @@ pub use judging::JudgeRequest;
 pub use links::{Changes, LinksRequest};
 pub use names::{AliasRequest, DomainRequest};
 pub use printer::{PrinterRequest, PrinterWish};
+pub use queue::QueueRequest;
 pub use screening::Screening;
 pub use shield::ShieldRequest;
 pub use totp::TotpRequest;
@@ -158,6 +160,11 @@ pub enum Request {
     Transport {
         /// What.
         ask: TransportRequest,
+    },
+    /// Mail that waits to leave.
+    Queue {
+        /// What about it.
+        ask: QueueRequest,
     },
     /// Prove the store's invariants.
     Check,

@@ -21,6 +21,7 @@ mod backoff;
 mod fixed;
 mod inbound;
 mod notice;
+pub mod orders;
 mod pace;
 pub mod people;
 pub(crate) mod pieces;

@@ -178,7 +178,8 @@ impl Runner {
         let Some(first) = items.first() else {
             return Ok(false);
         };
-        let way = way(first, moment.smarthost.as_ref());
+        let way_of = |item: &QueueItem| Way::of(item.to.domain(), moment.smarthost.as_ref());
+        let way = way_of(first);
         let place = way.place().to_owned();
         let (post, office) = (self.post.clone(), moment.office.clone());
         if let Some(outcome) = traffic.rest(&place, moment.now) {
@@ -199,7 +200,7 @@ impl Runner {
             items = rows
                 .into_iter()
                 .filter(|item| !item.is_held() && item.next_attempt <= moment.now && !is_busy(item.id))
-                .filter(|item| self::way(item, moment.smarthost.as_ref()) == way)
+                .filter(|item| way_of(item) == way)
                 .take(RECIPIENTS)
                 .collect();
         }
@@ -241,13 +242,6 @@ impl Runner {
         if let Some((Some(place), _hands)) = self.places.remove(&id) {
             self.post.traffic.learn(&place, met, self.post.now());
         }
-    }
-}
-
-fn way(item: &QueueItem, smarthost: Option<&Smarthost>) -> Way {
-    match smarthost {
-        Some(smarthost) => Way::Smarthost(Box::new(smarthost.clone())),
-        None => Way::Direct(item.to.domain().clone()),
     }
 }
 

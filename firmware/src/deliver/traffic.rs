@@ -147,6 +147,11 @@ impl Traffic {
         shown
     }
 
+    /// Has the runner look again.
+    pub fn wake(&self) {
+        self.0.freed.notify_one();
+    }
+
     /// Waits until an order let rows go.
     pub async fn freed(&self) {
         self.0.freed.notified().await;
@@ -189,7 +194,7 @@ impl Drop for Hands {
         }
         drop(now);
         if self.wakes {
-            self.traffic.0.freed.notify_one();
+            self.traffic.wake();
         }
     }
 }

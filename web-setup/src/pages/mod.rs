@@ -23,6 +23,7 @@ pub(crate) mod plain;
 pub(crate) mod power;
 pub(crate) mod printers;
 pub(crate) mod programs;
+pub(crate) mod queue;
 pub(crate) mod shared;
 pub(crate) mod shield;
 pub(crate) mod transport;

@@ -4,7 +4,7 @@ use crate::Site;
 use crate::appliance::{Appliance, Fault};
 use crate::page::{Frame, Moment, Page, Posted, Tab, secret, show, show_again};
 use crate::rules;
-use crate::sending::{Protection, Smarthost, Waiting};
+use crate::sending::{Protection, Smarthost, WaitState, Waiting};
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect};
@@ -18,7 +18,8 @@ const ROWS: usize = 100;
 #[template(path = "outgoing.html")]
 struct OutgoingPage {
     frame: Frame,
-    said: Option<&'static str>,
+    said: Option<String>,
+    places: Vec<PlaceRow>,
     rows: Vec<Row>,
     more: u64,
     // Whether mail leaves through a smarthost now.
@@ -27,29 +28,59 @@ struct OutgoingPage {
     fault: Option<String>,
 }
 
-struct Row {
-    from: String,
-    to: String,
-    since: Moment,
-    // `None`: held, because its sender is frozen.
-    next: Option<Moment>,
-    tries: u32,
-    words: String,
+/// A recipient who waits, in words.
+pub(crate) struct Row {
+    pub(crate) id: u64,
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) since: Moment,
+    pub(crate) sending: bool,
+    pub(crate) by_admin: bool,
+    pub(crate) frozen: bool,
+    /// Until when its sender keeps it back.
+    pub(crate) kept: Option<Moment>,
+    /// When it is tried next.
+    pub(crate) next: Option<Moment>,
+    pub(crate) tries: u32,
+    pub(crate) words: String,
 }
 
 impl From<Waiting> for Row {
     fn from(waiting: Waiting) -> Self {
+        let (mut kept, mut next) = (None, None);
+        let (mut by_admin, mut frozen) = (false, false);
+        match waiting.state {
+            WaitState::Sending => {}
+            WaitState::Held {
+                by_admin: admin,
+                frozen: guard,
+            } => (by_admin, frozen) = (admin, guard),
+            WaitState::KeptBack(until) => kept = Some(until.into()),
+            WaitState::Waits(at) => next = Some(at.into()),
+        }
         Self {
+            id: waiting.id,
+            sending: waiting.state == WaitState::Sending,
+            by_admin,
+            frozen,
+            kept,
+            next,
             from: waiting
                 .from
                 .map_or_else(|| "(this box)".to_owned(), |from| from.to_string()),
             to: waiting.to.to_string(),
             since: waiting.since.into(),
-            next: waiting.next.map(Moment::from),
             tries: waiting.tries,
             words: waiting.words.unwrap_or_default(),
         }
     }
+}
+
+struct PlaceRow {
+    name: String,
+    sending: usize,
+    at_once: usize,
+    rest: Option<(Moment, String)>,
 }
 
 /// The smarthost as it is typed.
@@ -101,15 +132,36 @@ impl From<Option<Smarthost>> for SmarthostForm {
 #[derive(Deserialize)]
 pub(crate) struct Said {
     said: Option<String>,
+    // Recipients that an order concerned, and those that were being sent.
+    #[serde(default)]
+    rows: u64,
+    #[serde(default)]
+    sending: u64,
 }
 
 impl Said {
-    fn words(&self) -> Option<&'static str> {
-        match self.said.as_deref()? {
-            "through" => Some("From now on mail leaves through that server."),
-            "direct" => Some("From now on mail goes straight to the recipients' own servers."),
-            _ => None,
-        }
+    fn words(&self) -> Option<String> {
+        let (rows, sending) = (self.rows, self.sending);
+        let (done, rest) = match self.said.as_deref()? {
+            "through" => return Some("From now on mail leaves through that server.".to_owned()),
+            "direct" => {
+                let words = "From now on mail goes straight to the recipients' own servers.";
+                return Some(words.to_owned());
+            }
+            "hold" => ("held from now on", "stay here if they do not leave now"),
+            "release" => ("let go", "are on their way"),
+            "retry" => ("tried now", "are on their way"),
+            "delete" => ("deleted", "were left alone: look again in a moment"),
+            _ => return None,
+        };
+        let rows = match rows {
+            0 => format!("Nobody's mail had to be {done}."),
+            rows => format!("Recipients whose mail is {done}: {rows}."),
+        };
+        Some(match sending {
+            0 => rows,
+            sending => format!("{rows} Being sent right now: {sending}; these {rest}."),
+        })
     }
 }
 
@@ -117,9 +169,17 @@ async fn page<A: Appliance>(site: &Site<A>) -> Result<OutgoingPage, Fault> {
     let outgoing = site.appliance.outgoing(ROWS).await?;
     let rows: Vec<Row> = outgoing.rows.into_iter().map(Row::from).collect();
     let smarthost = site.appliance.smarthost().await?;
+    let places = site.appliance.places().await?.into_iter().take(ROWS);
+    let places = places.map(|place| PlaceRow {
+        name: place.name,
+        sending: place.sending,
+        at_once: place.at_once,
+        rest: place.rest.map(|(until, words)| (until.into(), words)),
+    });
     Ok(OutgoingPage {
         frame: Frame::admin("Outgoing mail", Tab::Outgoing),
         said: None,
+        places: places.collect(),
         more: outgoing.total.saturating_sub(rows.len() as u64),
         rows,
         through: smarthost.as_ref().map(|smarthost| smarthost.host.clone()),

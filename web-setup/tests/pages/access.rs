@@ -3,8 +3,8 @@
 use crate::desk::{ADMIN_PASSWORD, Browser, Desk};
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
-use web_setup::JudgedMail;
-use web_setup::{Access, ROUTES};
+use proto::types::Timestamp;
+use web_setup::{Access, JudgedMail, ROUTES, WaitState, Waiting};
 
 const FORM: &[(&str, &str)] = &[
     ("password", "tulips in the rain"),
@@ -39,6 +39,8 @@ const FORM: &[(&str, &str)] = &[
     ("targets", "ada@example.com"),
     ("separator", "-"),
     ("place", "data"),
+    ("scope", "row"),
+    ("order", "hold"),
 ];
 
 async fn ask(browser: &mut Browser, method: &str, path: &str) -> (StatusCode, String) {
@@ -105,6 +107,15 @@ async fn the_admin_reaches_every_route_and_setup_is_over() {
         let mut judged = JudgedMail::default();
         judged.row.id = "1".to_owned();
         desk.lock().judged.push(judged);
+        desk.lock().outgoing.push(Waiting {
+            id: 1,
+            from: None,
+            to: proto::types::Address::parse("x@example.net").unwrap(),
+            since: Timestamp(0),
+            state: WaitState::Sending,
+            tries: 0,
+            words: None,
+        });
         let mut browser = Browser::signed_in(&desk).await;
         let (status, _) = ask(&mut browser, route.method, route.path).await;
         match route.access {

@@ -10,6 +10,7 @@ mod links;
 mod logins;
 mod names;
 mod printers;
+mod queue;
 mod screening;
 mod sending;
 mod sign_in;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use web_setup::{
     Account, AccountState, Choice, Count, Devices, FailedLogin, FolderDesk, FolderWish, JudgedMail, JunkMail,
     Knob, LinkRow, LinkRules, LinkState, LinkWish, Login, Names, Office, Pass, Piece, Printers, Progress,
-    Screening, Shared, ShieldRow, Smarthost, Transport, Waiting,
+    QueueDeed, QueuePlace, QueueScope, Screening, Shared, ShieldRow, Smarthost, Transport, Waiting,
 };
 
 pub const CODE: &str = "K7QM-2WXZ";
@@ -49,6 +49,8 @@ pub struct Inner {
     pub folder: FolderDesk,
     pub folder_wishes: Vec<FolderWish>,
     pub outgoing: Vec<Waiting>,
+    pub places: Vec<QueuePlace>,
+    pub orders: Vec<(u64, QueueScope, QueueDeed)>,
     pub smarthost: Option<(Smarthost, Option<Secret>)>,
     pub transport: Transport,
     pub simulated: bool,

@@ -3,16 +3,116 @@
 use crate::desk::{Browser, Desk};
 use axum::http::StatusCode;
 use proto::types::{Address, Secret, Timestamp};
-use web_setup::{Protection, Smarthost, Waiting};
+use web_setup::{Protection, QueueDeed, QueuePlace, QueueScope, Smarthost, WaitState, Waiting};
 
-fn waiting(to: &str, next: Option<i64>) -> Waiting {
+fn waiting(id: u64, to: &str, state: WaitState) -> Waiting {
     Waiting {
+        id,
         from: Address::parse("ada@example.com").ok(),
         to: Address::parse(to).unwrap(),
         since: Timestamp(1_764_000_000),
-        next: next.map(Timestamp),
+        state,
         tries: 3,
         words: Some("mx.example.net: 450 4.7.1 <b>greylisted</b>".to_owned()),
+    }
+}
+
+const fn held(by_admin: bool, frozen: bool) -> WaitState {
+    WaitState::Held { by_admin, frozen }
+}
+
+#[tokio::test]
+async fn waiting_mail_is_held_released_tried_and_deleted_by_recipient_message_domain_or_all() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    desk.lock().outgoing = vec![
+        waiting(7, "x@example.net", held(true, false)),
+        waiting(8, "y@example.net", WaitState::Waits(Timestamp(1_764_003_600))),
+    ];
+    let page = browser.get("/outgoing/7").await.text;
+    for part in [
+        "x@example.net",
+        "y@example.net",
+        "held by an admin",
+        "&#60;b&#62;greylisted",
+        "all 2 for example.net",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    for (order, scope) in [("hold", "row"), ("release", "message"), ("retry", "domain")] {
+        let seen = browser
+            .post("/outgoing/7", &[("order", order), ("scope", scope)])
+            .await;
+        let to = format!("/outgoing?said={order}&rows=3&sending=2");
+        assert_eq!(seen.to(), to);
+        let page = browser.get(&to).await.text;
+        assert!(
+            page.contains("3.") && page.contains("Being sent right now: 2"),
+            "{page}"
+        );
+    }
+    let delete = [("order", "delete"), ("scope", "all")];
+    let sure = browser.post("/outgoing/7", &delete).await;
+    assert_eq!(sure.status, StatusCode::OK);
+    assert!(sure.text.contains("all mail that waits") && sure.text.contains("cannot be undone"));
+    let asked = desk.lock().orders.clone();
+    for tell in ["", "yes"] {
+        let form = [&delete[..], &[("sure", "yes"), ("tell", tell)]].concat();
+        assert!(
+            browser
+                .post("/outgoing/7", &form)
+                .await
+                .to()
+                .contains("said=delete")
+        );
+    }
+    use QueueDeed::{Delete, Hold, Release, Retry};
+    let first = [
+        (7, QueueScope::Row, Hold),
+        (7, QueueScope::Message, Release),
+        (7, QueueScope::Domain, Retry),
+    ];
+    assert_eq!(asked, first, "nothing was deleted before the second question");
+    let all = |tell| (7, QueueScope::All, Delete { tell });
+    assert_eq!(desk.lock().orders[3..], [all(false), all(true)]);
+}
+
+#[tokio::test]
+async fn orders_about_mail_that_left_or_in_odd_words_change_nothing() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    desk.lock().outgoing = vec![waiting(7, "x@example.net", WaitState::Sending)];
+    for (path, order, scope) in [
+        ("/outgoing/8", "hold", "row"),
+        ("/outgoing/8", "delete", "row"),
+        ("/outgoing/x", "hold", "row"),
+        ("/outgoing/7", "burn", "row"),
+        ("/outgoing/7", "hold", "galaxy"),
+    ] {
+        let seen = browser.post(path, &[("order", order), ("scope", scope)]).await;
+        assert_eq!(seen.status, StatusCode::NOT_FOUND, "{path} {order} {scope}");
+    }
+    let seen = browser.get("/outgoing/8").await;
+    assert!(seen.text.contains("does not wait any more"), "{}", seen.text);
+    assert!(desk.lock().orders.is_empty());
+}
+
+#[tokio::test]
+async fn places_that_are_left_alone_are_shown_with_what_was_met() {
+    let desk = Desk::finished();
+    desk.lock().places = vec![QueuePlace {
+        name: "dead.example".to_owned(),
+        sending: 0,
+        at_once: 1,
+        rest: Some((Timestamp(1_764_003_600), "connect: <refused>".to_owned())),
+    }];
+    let page = Browser::signed_in(&desk).await.get("/outgoing").await.text;
+    for part in [
+        "dead.example",
+        "24 Nov 2025, 17:00:00 UTC",
+        "connect: &#60;refused&#62;",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
     }
 }
 
@@ -24,21 +124,26 @@ async fn mail_that_waits_is_listed_with_what_was_said() {
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.text.contains("Nothing waits."), "{}", page.text);
     desk.lock().outgoing = vec![
-        waiting("x@example.net", Some(1_764_003_600)),
-        waiting("held@example.net", None),
+        waiting(1, "x@example.net", WaitState::Waits(Timestamp(1_764_003_600))),
+        waiting(2, "held@example.net", held(true, false)),
+        waiting(3, "frozen@example.net", held(false, true)),
+        waiting(4, "now@example.net", WaitState::Sending),
     ];
     let page = browser.get("/outgoing").await.text;
     for part in [
         "x@example.net",
         "24 Nov 2025, 17:00:00 UTC",
-        "held</span>",
+        "held by an admin</span>",
+        "its sender was frozen</span>",
+        "being sent right now</span>",
+        "href=\"/outgoing/2\"",
         "&#60;b&#62;greylisted",
     ] {
         assert!(page.contains(part), "{part}: {page}");
     }
     assert!(!page.contains("more."), "{page}");
     desk.lock().outgoing = (0..130)
-        .map(|n| waiting(&format!("x{n}@example.net"), None))
+        .map(|n| waiting(n, &format!("x{n}@example.net"), held(true, false)))
         .collect();
     let page = browser.get("/outgoing").await.text;
     assert!(page.contains("And 30 more."), "{page}");

@@ -37,6 +37,15 @@ pub enum Way {
 }
 
 impl Way {
+    /// The way of mail for this domain.
+    #[must_use]
+    pub fn of(domain: &Domain, smarthost: Option<&Smarthost>) -> Self {
+        match smarthost {
+            Some(smarthost) => Self::Smarthost(Box::new(smarthost.clone())),
+            None => Self::Direct(domain.clone()),
+        }
+    }
+
     /// What connections are counted by.
     #[must_use]
     pub fn place(&self) -> &str {

@@ -1,0 +1,40 @@
+use crate::desk_state::Desk;
+use web_setup::{Fault, Pass, QueueDeed, QueueDone, QueuePlace, QueueScope, Queued};
+
+impl web_setup::QueueRoom for Desk {
+    async fn queued(&self, id: u64) -> Result<Queued, Fault> {
+        let waiting = self.lock().outgoing.clone();
+        let row = waiting
+            .iter()
+            .find(|row| row.id == id)
+            .ok_or(Fault::Gone)?
+            .clone();
+        let with = |row: &&web_setup::Waiting| row.from == waiting[0].from;
+        Ok(Queued {
+            size: 2_000_000,
+            message: waiting.iter().filter(with).cloned().collect(),
+            at_domain: waiting.len() as u64,
+            total: waiting.len() as u64,
+            row,
+        })
+    }
+
+    async fn places(&self) -> Result<Vec<QueuePlace>, Fault> {
+        Ok(self.lock().places.clone())
+    }
+
+    async fn order(
+        &self,
+        id: u64,
+        scope: QueueScope,
+        deed: QueueDeed,
+        by: Option<Pass>,
+    ) -> Result<QueueDone, Fault> {
+        if self.lock().outgoing.iter().all(|row| row.id != id) {
+            return Err(Fault::Gone);
+        }
+        assert!(by.is_some_and(|by| by.admin));
+        self.change("queue").orders.push((id, scope, deed));
+        Ok(QueueDone { rows: 3, sending: 2 })
+    }
+}
