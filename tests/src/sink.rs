@@ -150,6 +150,11 @@ impl Sink {
         self.shared.caught.lock().unwrap().clone()
     }
 
+    /// How many messages were taken so far.
+    pub fn taken(&self) -> usize {
+        self.shared.caught.lock().unwrap().len()
+    }
+
     /// Waits until `count` messages were taken.
     pub fn wait_for(&self, count: usize, patience: Duration) -> Result<Vec<Caught>> {
         let start = Instant::now();
