@@ -8,6 +8,7 @@ mod events;
 mod filtering;
 mod folder;
 mod judging;
+mod keys;
 mod links;
 mod logins;
 mod names;
@@ -25,7 +26,7 @@ mod tests;
 pub(crate) mod transport;
 mod watch;
 
-use crate::dkim::Keys;
+use crate::dkim::ring::Ring;
 use crate::guard::{self, PasswordError};
 use crate::house::House;
 use crate::panel;
@@ -214,7 +215,7 @@ impl web_setup::Appliance for Appliance {
 
     async fn dkim(&self) -> Result<Option<Vec<DkimRecord>>, Fault> {
         let snapshot = self.house().store.snapshot().map_err(fault)?;
-        let Some(keys) = settings::read::<Keys>(&snapshot, settings::DKIM).map_err(fault)? else {
+        let Some(ring) = settings::read::<Ring>(&snapshot, settings::DKIM).map_err(fault)? else {
             self.make_keys();
             return Ok(None);
         };
@@ -222,7 +223,7 @@ impl web_setup::Appliance for Appliance {
             Some(office) => Some(office),
             None => self.draft()?.office,
         };
-        Ok(office.map(|office| records(&keys, &office.domain)))
+        Ok(office.map(|office| records(&ring, &office.domain)))
     }
 
     async fn finish(&self) -> Result<Pass, Fault> {

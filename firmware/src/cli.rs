@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout)] // its answers are its purpose
 
 mod device;
+mod dkim;
 mod filtering;
 mod guard;
 mod judging;
@@ -86,6 +87,9 @@ enum Role {
     /// The domains whose mail is here
     #[command(subcommand)]
     Domain(names::Domain),
+    /// The keys that sign mail, and their turns
+    #[command(subcommand)]
+    Dkim(dkim::Dkim),
     /// Addresses that stand for others, and what may stand behind a name
     #[command(subcommand)]
     Alias(names::Alias),
@@ -226,6 +230,7 @@ fn act(role: Role) -> Result<ExitCode> {
         }
         Role::Transport(wish) => answer(wish.request())?,
         Role::Domain(wish) => answer(wish.request())?,
+        Role::Dkim(wish) => answer(wish.request())?,
         Role::Alias(wish) => answer(wish.request())?,
         Role::Setup {
             with,

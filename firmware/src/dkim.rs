@@ -1,6 +1,12 @@
 //! DKIM for mail that leaves (RFC 6376, RFC 8463): keys, their DNS records, signatures.
 //!
-//! Two signatures on every message: Ed25519 is short and fast, RSA is what every receiver knows.
+//! Two signatures on every message: Ed25519 is short and fast, RSA is what every receiver knows. Keys
+//! take turns: see [`ring`] and [`rotation`].
+
+mod letter;
+mod published;
+pub mod ring;
+pub mod rotation;
 
 use crate::deliver::people::ascii;
 use crate::limits::PIECE;
@@ -38,7 +44,7 @@ const SIGNED: [&str; 13] = [
     "Content-Transfer-Encoding",
 ];
 
-/// The key pairs of the office, as they stand in the setting `dkim`.
+/// The two keys that sign together.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Keys {
     /// RSA-2048, private key as PKCS#1.

@@ -154,6 +154,14 @@ impl Dns {
         Self { checking, ..self }
     }
 
+    /// The same servers, asked as if for the first time.
+    pub(crate) fn without_memory(&self) -> Self {
+        Self {
+            current: Arc::new(Mutex::new(None)),
+            ..self.clone()
+        }
+    }
+
     /// The hosts that take mail for `domain`, best first, equals in random order.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use crate::board_link::Board;
 use crate::claim;
 use crate::clock::Clock;
 use crate::deliver::Traffic;
-use crate::dns::{Checking, Dnssec};
+use crate::dns::{Checking, Dns, Dnssec, NameServers};
 use crate::guard::screen::Screen;
 use crate::guard::{Callers, DevicePasswords, Guard, Logins, SecondFactors, Sessions, notice, reply};
 use crate::judge::bayes::trainer::Trainer;
@@ -73,7 +73,9 @@ pub struct House {
     pub traffic: Traffic,
     /// Whether signatures of names are checked.
     pub checking: Checking,
-    /// One making of DKIM keys after the other.
+    /// Where the names of the world are asked about.
+    pub dns: Dns,
+    /// One change of DKIM keys after the other.
     pub key_making: tokio::sync::Mutex<()>,
     /// One change of a domain's rules after the other.
     pub naming: tokio::sync::Mutex<()>,
@@ -122,6 +124,7 @@ impl House {
             guard,
             links,
             traffic: Traffic::default(),
+            dns: Dns::new(NameServers::default()).with(checking.clone()),
             checking,
             data: data.to_owned(),
             tls: Tls::open(&data.join("tls"), &names(), &certified(&board))?,

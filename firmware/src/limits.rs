@@ -262,6 +262,28 @@ pub mod dns {
     pub const DEMANDED: Duration = Duration::from_secs(86_400);
 }
 
+/// Keys that sign our mail.
+pub mod dkim {
+    use std::ops::RangeInclusive;
+    use std::time::Duration;
+
+    /// Days that a pair may be set to sign.
+    pub const LIFE_DAYS: RangeInclusive<u32> = 30..=3650;
+    /// Days before its turn in which the next pair's records are shown; at most half of its life.
+    pub const EARLY_DAYS: i64 = 30;
+    /// Days that the records of a retired pair have to stand: the queue's patience, and as long again for
+    /// those who read late.
+    pub const KEPT_DAYS: i64 = 14;
+    /// Days after which a retired pair is not shown any more.
+    pub const FORGOTTEN_DAYS: i64 = 90;
+    /// Retired pairs that are kept.
+    pub const RETIRED: usize = 8;
+    /// Days between two letters about records that are missing.
+    pub const REMIND_DAYS: i64 = 7;
+    /// How often is looked.
+    pub const TICK: Duration = Duration::from_secs(3600);
+}
+
 /// Attachments that become links.
 pub mod links {
     /// Smallest and largest size, in octets, over which parts may be made to leave.

@@ -149,6 +149,7 @@ pub async fn remove_domain(house: &House, typed: &str, by: &str) -> Result<(), N
     let office = office(house)?;
     let _turn = house.naming.lock().await;
     let keys = settings::dkim_of(&office, &domain);
+    let _keys = house.key_making.lock().await; // nobody writes them again
     house
         .store
         .remove_domain(domain, house.clock.now(), by.to_owned())

@@ -1,6 +1,7 @@
 //! What the panel shows, made from the store and the ledger.
 
 use crate::board_link::Board;
+use crate::dkim::rotation;
 use crate::house::House;
 use crate::links::FolderState;
 use board::screen::{Screen, Status};
@@ -115,6 +116,9 @@ fn general_troubles(house: &House, board: &Board) -> Vec<String> {
     }
     if house.links.room().is_ok_and(|room| room.is_scarce()) {
         troubles.push("room for linked attachments almost used up".to_owned());
+    }
+    for domain in rotation::overdue(house).unwrap_or_default() {
+        troubles.push(format!("DNS records of new signing keys missing: {domain}"));
     }
     if !board.link_up() {
         troubles.push("no network".to_owned());

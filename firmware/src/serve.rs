@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::control;
 use crate::deliver::sts::Sts;
 use crate::deliver::{self, Kept, Post};
+use crate::dkim::rotation;
 use crate::dns::{Dns, NameServers};
 use crate::guard::{Callers, notice, screen, watch_accounts};
 use crate::health;
@@ -87,6 +88,10 @@ async fn open_and_serve(options: &Options) -> Result<()> {
     let (board, pipe) = Board::from_environment(clock.clone(), https)?;
     let (mut house, writer) = House::open(&options.data, clock, board)?;
     house.max_message = options.max_size;
+    if !options.dns.is_empty() {
+        let servers = NameServers::Fixed(options.dns.clone());
+        house.dns = Dns::new(servers).with(house.checking.clone());
+    }
     let house = Arc::new(house);
     let control = control::open(&options.data)?;
 
@@ -104,6 +109,7 @@ async fn open_and_serve(options: &Options) -> Result<()> {
     tokio::spawn(links::watch(Arc::clone(&house)));
     tokio::spawn(notice::watch(Arc::clone(&house)));
     tokio::spawn(reports::watch(Arc::clone(&house)));
+    tokio::spawn(rotation::watch(Arc::clone(&house)));
     tokio::spawn(control::serve(Arc::clone(&house), control));
     if house.office()?.is_some() {
         names::make_keys(&house); // of a domain that was added just before the plug was pulled
@@ -170,14 +176,9 @@ async fn keep_tidy(house: Arc<House>) {
 }
 
 fn post(house: &House, options: &Options) -> Result<Post> {
-    let servers = if options.dns.is_empty() {
-        NameServers::default()
-    } else {
-        NameServers::Fixed(options.dns.clone())
-    };
     Ok(Post {
         store: house.store.clone(),
-        dns: Dns::new(servers).with(house.checking.clone()),
+        dns: house.dns.clone(),
         sts: Sts::new().map_err(anyhow::Error::msg)?,
         block_lists: BlockLists::default(),
         clock: house.clock.clone(),

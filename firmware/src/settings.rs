@@ -8,8 +8,10 @@ use store::{Snapshot, Store, StoreError};
 
 /// Key of [`Office`].
 pub const OFFICE: &str = store::OFFICE;
-/// Key of [`crate::dkim::Keys`] for the main domain; see [`dkim_of`].
+/// Key of [`crate::dkim::ring::Ring`] for the main domain; see [`dkim_of`].
 pub const DKIM: &str = "dkim";
+/// Key of [`crate::dkim::ring::KeyLife`].
+pub const DKIM_LIFE: &str = "dkim_life";
 /// Key of [`Plus`].
 pub const PLUS: &str = "plus";
 /// Key of [`Smarthost`].
@@ -31,7 +33,7 @@ pub const DNSSEC: &str = "dnssec";
 /// Key of the MTA-STS policies of other domains that are known (see [`crate::deliver`]).
 pub const MTA_STS: &str = "mta-sts";
 
-/// Key of a domain's [`crate::dkim::Keys`].
+/// Key of a domain's [`crate::dkim::ring::Ring`].
 #[must_use]
 pub fn dkim_of(office: &Office, domain: &Domain) -> String {
     if *domain == office.domain {

@@ -2,7 +2,7 @@
 //! opens the doors, and only then everything else is there.
 
 use crate::deliver::people;
-use crate::dkim;
+use crate::dkim::{self, ring::Ring};
 use crate::house::House;
 use crate::settings::{self, Admin, Office, Passwords};
 use anyhow::{Context, Result, ensure};
@@ -78,7 +78,8 @@ pub async fn ensure_keys(house: &House) -> Result<()> {
         let keys = tokio::task::spawn_blocking(|| dkim::generate(1))
             .await?
             .context("cannot make DKIM keys")?;
-        settings::write(&house.store, &name, &keys).await?;
+        let since = house.clock.is_known().then(|| house.clock.now());
+        settings::write(&house.store, &name, &Ring::new(keys, since)).await?;
         info!(%name, "signing keys made");
     }
     Ok(())

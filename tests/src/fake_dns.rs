@@ -150,11 +150,6 @@ impl FakeDns {
         self.add(&format!("_{port}._tcp.{host}"), RData::TLSA(tlsa));
     }
 
-    /// Takes all records of a name back.
-    pub fn forget(&self, name: &str) {
-        self.shared.records.lock().unwrap().remove(&absolute(name));
-    }
-
     /// An address record, A or AAAA.
     pub fn host(&self, name: &str, address: IpAddr) {
         let data = match address {
@@ -181,6 +176,12 @@ impl FakeDns {
         let strings = text.as_bytes().chunks(255);
         let strings = strings.map(|part| String::from_utf8_lossy(part).into_owned());
         self.add(name, RData::TXT(TXT::new(strings.collect())));
+    }
+
+    /// Takes all records of a name away, and answers about it again.
+    pub fn forget(&self, name: &str) {
+        self.shared.records.lock().unwrap().remove(&absolute(name));
+        self.shared.failing.lock().unwrap().remove(&absolute(name));
     }
 
     /// The name of an address.

@@ -7,6 +7,7 @@ use crate::events::EventsRoom;
 use crate::filtering::FilterRoom;
 use crate::folder::FolderRoom;
 use crate::judging::JudgeRoom;
+use crate::keys::KeysRoom;
 use crate::links::LinksRoom;
 use crate::logins::LoginsRoom;
 use crate::names::NamesRoom;
@@ -112,6 +113,8 @@ pub struct DkimRecord {
     pub algorithm: &'static str,
     /// The whole TXT text, unsplit.
     pub text: String,
+    /// It signs nothing yet, but will once the record is there.
+    pub next: bool,
 }
 
 /// What the admin wants done with the board.
@@ -176,6 +179,7 @@ pub trait Appliance:
     + GuardRoom
     + TransportRoom
     + JudgeRoom
+    + KeysRoom
     + LinksRoom
     + LoginsRoom
     + NamesRoom

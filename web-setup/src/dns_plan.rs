@@ -74,6 +74,11 @@ pub(crate) fn further(office: &Office, domain: &Domain, dkim: &[DkimRecord]) -> 
     }
 }
 
+/// The records of signing keys alone.
+pub(crate) fn keys(domain: &str, dkim: &[DkimRecord]) -> Vec<Record> {
+    dkim.iter().map(|key| dkim_record(domain, key)).collect()
+}
+
 fn record(title: &str, kind: &'static str, domain: &str, name: &str, value: String, why: &str) -> Record {
     let host = match name
         .strip_suffix(domain)
@@ -159,16 +164,19 @@ fn spf(domain: &str) -> Record {
 
 fn dkim_record(domain: &str, key: &DkimRecord) -> Record {
     let name = format!("{}._domainkey.{domain}", key.selector);
-    let (title, why) = if key.algorithm == "rsa" {
-        (
+    let coming = "DKIM: a key that will sign. The box uses it only once it sees this record: publish it beside the \
+                  others.";
+    let (title, why) = match (key.algorithm, key.next) {
+        ("rsa", false) => (
             "Signature key (RSA)",
             "DKIM: the key with which every receiver can check the signature on your mail.",
-        )
-    } else {
-        (
+        ),
+        (_, false) => (
             "Signature key (Ed25519)",
             "DKIM: a second, newer and shorter key for receivers that know it.",
-        )
+        ),
+        ("rsa", true) => ("Next signature key (RSA)", coming),
+        (_, true) => ("Next signature key (Ed25519)", coming),
     };
     let mut dkim = record(title, "TXT", domain, &name, key.text.clone(), why);
     if dkim.pieces.len() > 1 {
@@ -312,6 +320,7 @@ mod tests {
             selector: "pb1r".to_owned(),
             algorithm: "rsa",
             text: format!("v=DKIM1; k=rsa; p={}", "A".repeat(392)),
+            next: false,
         };
         plan(&office, &addresses, &[rsa])
     }
@@ -380,6 +389,7 @@ mod tests {
             selector: "e1".to_owned(),
             algorithm: "ed25519",
             text: "v=DKIM1; k=ed25519; p=x".to_owned(),
+            next: false,
         };
         let zone = further(&office, &Domain::parse("second.example").unwrap(), &[key]).zone();
         let lines: Vec<&str> = zone.lines().filter(|line| line.contains("\tIN\t")).collect();

@@ -13,6 +13,7 @@ mod events;
 mod filtering;
 mod folder;
 mod judging;
+mod keys;
 mod links;
 mod logins;
 mod names;
@@ -38,6 +39,7 @@ pub use events::{EventFilter, EventRow, Events, EventsRoom};
 pub use filtering::{FilterRoom, FilterWish, GreyRow, JunkMail, SenderRow, SenderWish};
 pub use folder::{FolderDesk, FolderHealth, FolderRoom, FolderWish, OtherPlace, StickRow};
 pub use judging::{JudgeRoom, JudgedMail, JudgedRow, Knob, ReasonRow};
+pub use keys::{KeyRow, Keys, KeysRoom, NextPair, Retired, Rotated};
 pub use links::{
     AccountLinks, LinkDesk, LinkRow, LinkRules, LinkState, LinkWish, LinksRoom, Octets, Piece, Shared,
     SharedFile,
@@ -211,8 +213,8 @@ fn account_routes<A: Appliance>() -> Router<Site<A>> {
 
 fn office_routes<A: Appliance>() -> Router<Site<A>> {
     use pages::{
-        blocked, dns, events, failed_logins, folder, guard, judging, junk, links, names, outgoing, overview,
-        password, power, printers, programs, queue, shield, transport,
+        blocked, dns, events, failed_logins, folder, guard, judging, junk, keys, links, names, outgoing,
+        overview, password, power, printers, programs, queue, shield, transport,
     };
     Router::new()
         .route("/links", get(links::office::<A>))
@@ -259,6 +261,9 @@ fn office_routes<A: Appliance>() -> Router<Site<A>> {
         .route("/outgoing/{id}", get(queue::one::<A>).post(queue::order::<A>))
         .route("/dns", get(dns::records::<A>))
         .route("/zone.txt", get(dns::zone::<A>))
+        .route("/keys", get(keys::table::<A>))
+        .route("/keys/rotate", post(keys::rotate::<A>))
+        .route("/keys/life", post(keys::set_life::<A>))
         .route("/mail-programs", get(programs::programs::<A>))
         .route("/mail-programs/test", post(programs::test::<A>))
         .route("/password", get(password::form).post(password::change::<A>))

@@ -1,7 +1,7 @@
 //! Domains and aliases as their page sees them.
 
 use super::{Appliance, BY, fault, records};
-use crate::dkim::Keys;
+use crate::dkim::ring::Ring;
 use crate::house::House;
 use crate::names::{self, NameError};
 use crate::settings;
@@ -15,13 +15,13 @@ pub(super) fn shown(house: &Arc<House>) -> Result<Names, Fault> {
     let snapshot = house.store.snapshot().map_err(fault)?;
     let row = |local: store::LocalDomain| -> Result<DomainRow, StoreError> {
         let keys = settings::dkim_of(&names.office, &local.domain);
-        let keys: Option<Keys> = settings::read(&snapshot, &keys)?;
+        let ring: Option<Ring> = settings::read(&snapshot, &keys)?;
         let catcher = local.rules.catch_all.map(|id| snapshot.account(id)).transpose()?;
         Ok(DomainRow {
             main: local.domain == names.office.domain,
             same_names: local.rules.same_names,
             catch_all: catcher.flatten().map(|account| account.address),
-            dkim: keys.map(|keys| records(&keys, &local.domain)),
+            dkim: ring.map(|ring| records(&ring, &local.domain)),
             domain: local.domain,
         })
     };

@@ -1,5 +1,6 @@
 //! Rows of the store in the words of the pages.
 
+use crate::dkim::ring::Ring;
 use crate::dkim::{self, Keys};
 use crate::settings::Office;
 use proto::types::{Domain, Timestamp};
@@ -29,12 +30,20 @@ pub(super) fn seen(account: store::Account, now: Timestamp) -> Account {
     }
 }
 
-pub(super) fn records(keys: &Keys, domain: &Domain) -> Vec<DkimRecord> {
+/// What has to be published: the records of the keys that sign, and of those that do so next.
+pub(super) fn records(ring: &Ring, domain: &Domain) -> Vec<DkimRecord> {
+    let mut records = pair(&ring.current, domain, false);
+    records.extend(ring.next.iter().flat_map(|next| pair(&next.keys, domain, true)));
+    records
+}
+
+pub(super) fn pair(keys: &Keys, domain: &Domain, next: bool) -> Vec<DkimRecord> {
     let [rsa, ed25519] = dkim::dns_records(keys, domain);
     let record = |key: &dkim::Key, algorithm, text| DkimRecord {
         selector: key.selector.clone(),
         algorithm,
         text,
+        next,
     };
     vec![
         record(&keys.rsa, "rsa", rsa.text),

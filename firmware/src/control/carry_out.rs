@@ -63,6 +63,7 @@ pub(super) async fn carry_out(house: &Arc<House>, request: &Request) -> Result<V
         Request::Judge { ask } => super::judging::carry_out(house, ask).await,
         Request::Filter { ask } => super::filtering::carry_out(house, ask).await,
         Request::Domain { ask } => super::names::domains(house, ask).await,
+        Request::Dkim { ask } => super::dkim::carry_out(house, ask).await,
         Request::Alias { ask } => super::names::aliases(house, ask).await,
         Request::Screening(wish) => super::screening::carry_out(house, wish, BY).await,
         Request::Links { ask } => super::links::carry_out(house, ask).await,

@@ -4,6 +4,7 @@
 mod ask;
 mod carry_out;
 mod device;
+mod dkim;
 mod filtering;
 mod folder;
 mod guard;
@@ -20,6 +21,7 @@ mod transport;
 pub use ask::{AskError, ask};
 pub use carry_out::report_shown;
 pub use device::{DeviceRequest, Opens};
+pub use dkim::DkimRequest;
 pub use filtering::FilterRequest;
 pub use folder::FolderRequest;
 pub use guard::GuardRequest;
@@ -120,6 +122,11 @@ pub enum Request {
     Domain {
         /// What.
         ask: DomainRequest,
+    },
+    /// Something about the signing keys.
+    Dkim {
+        /// What.
+        ask: DkimRequest,
     },
     /// Something about the aliases.
     Alias {

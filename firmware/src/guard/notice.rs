@@ -210,15 +210,22 @@ pub fn page(house: &House) -> String {
 /// # Errors
 /// The store failed.
 pub async fn announce(house: &House, words: &Words, now: Timestamp) -> Result<(), StoreError> {
-    let Some(office) = house.office()? else {
-        return Ok(());
-    };
-    let mut deliveries = Vec::new();
-    for (admin, address) in readers(house, &notify::admins(house)?)? {
-        deliveries.push(delivery(house, &office, admin, &address, words, None, now)?);
-    }
-    house.store.deliver(deliveries).await?;
+    house.store.deliver(letters(house, words, now)?).await?;
     Ok(())
+}
+
+/// What is to be delivered to tell everybody who may be invited.
+///
+/// # Errors
+/// The store failed.
+pub fn letters(house: &House, words: &Words, now: Timestamp) -> Result<Vec<Delivery>, StoreError> {
+    let Some(office) = house.office()? else {
+        return Ok(Vec::new());
+    };
+    let readers = readers(house, &notify::admins(house)?)?;
+    let letter =
+        |(admin, address): (AccountId, Address)| delivery(house, &office, admin, &address, words, None, now);
+    readers.into_iter().map(letter).collect()
 }
 
 /// Where else the admin's notices go.

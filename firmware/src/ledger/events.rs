@@ -5,7 +5,7 @@ use proto::message::date;
 use proto::types::{AccountId, Address, ReversePath, Timestamp};
 use serde_json::Value;
 use std::collections::HashMap;
-use store::{Event, EventKind, NameChange, QueueOrder, Snapshot, StoreError};
+use store::{Event, EventKind, KeyStep, NameChange, QueueOrder, Snapshot, StoreError};
 
 /// Events read at a time.
 const PORTION: usize = 256;
@@ -186,6 +186,18 @@ fn of_people(kind: &EventKind) -> Option<String> {
         EventKind::Started { version } => format!("the box started, version {version}"),
         EventKind::SettingChanged { key } => format!("the setting {key} was changed"),
         EventKind::SecondFactor { what, by, .. } => format!("codes after the password: {what} by {by}"),
+        EventKind::SigningKeys {
+            domain,
+            selectors,
+            step,
+            by,
+        } => match step {
+            KeyStep::Made => {
+                format!("the signing keys {selectors} of {domain} were made by {by}: publish their records")
+            }
+            KeyStep::Waits => format!("the signing keys {selectors} of {domain} wait for their DNS records"),
+            KeyStep::Begun => format!("mail of {domain} is signed with {selectors}, decided by {by}"),
+        },
         EventKind::NameChanged { name, done, by } => {
             let done = match done {
                 NameChange::Added => "added",

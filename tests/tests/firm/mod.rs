@@ -68,7 +68,7 @@ impl Firm {
         let folder = tempfile::tempdir()?;
         let clock = Clock::standing(START);
         let (board, _) = Board::from_environment(clock.clone(), 443)?;
-        let (house, writer) = House::open(folder.path(), clock.clone(), board)?;
+        let (mut house, writer) = House::open(folder.path(), clock.clone(), board)?;
         tokio::spawn(writer.run(house.store.clone()));
         tokio::spawn(guard::watch_accounts(house.store.clone(), house.sessions.clone()));
         let office = Office {
@@ -81,10 +81,11 @@ impl Firm {
         let dns = FakeDns::start()?;
         dns.txt("firm.example", &format!("v=spf1 ip4:{OFFICE} -all"));
         dns.txt("_dmarc.firm.example", "v=DMARC1; p=reject");
+        house.dns = Dns::new(NameServers::Fixed(vec![dns.address()]));
         let post = Post {
             traffic: house.traffic.clone(),
             store: house.store.clone(),
-            dns: Dns::new(NameServers::Fixed(vec![dns.address()])),
+            dns: house.dns.clone(),
             sts: Sts::new().map_err(anyhow::Error::msg)?,
             clock: clock.clone(),
             relay_port: SMTP_PORT,

@@ -13,6 +13,7 @@ pub(crate) mod front;
 pub(crate) mod guard;
 pub(crate) mod judging;
 pub(crate) mod junk;
+pub(crate) mod keys;
 pub(crate) mod links;
 pub(crate) mod me;
 pub(crate) mod names;

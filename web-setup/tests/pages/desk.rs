@@ -6,6 +6,7 @@ mod events;
 mod filtering;
 mod folder;
 mod judging;
+mod keys;
 mod links;
 mod logins;
 mod names;
@@ -70,6 +71,7 @@ impl Appliance for Desk {
             selector: selector.to_owned(),
             algorithm,
             text: format!("v=DKIM1; k={algorithm}; p={key}"),
+            next: false,
         };
         let keys = vec![
             record("pb1r", "rsa", "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A".repeat(12)),

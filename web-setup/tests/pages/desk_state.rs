@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use web_setup::{
     Account, AccountState, Choice, Count, Devices, FailedLogin, FolderDesk, FolderWish, JudgedMail, JunkMail,
-    Knob, LinkRow, LinkRules, LinkState, LinkWish, Login, Names, Office, Pass, Piece, Printers, Progress,
-    QueueDeed, QueuePlace, QueueScope, Screening, Shared, ShieldRow, Smarthost, Transport, Waiting,
+    Keys, Knob, LinkRow, LinkRules, LinkState, LinkWish, Login, Names, Office, Pass, Piece, Printers,
+    Progress, QueueDeed, QueuePlace, QueueScope, Rotated, Screening, Shared, ShieldRow, Smarthost, Transport,
+    Waiting,
 };
 
 pub const CODE: &str = "K7QM-2WXZ";
@@ -55,6 +56,9 @@ pub struct Inner {
     pub transport: Transport,
     pub simulated: bool,
     pub keys_missing: bool,
+    pub keys: Keys,
+    /// What a wish to rotate comes to.
+    pub rotated: Option<Rotated>,
     pub held: u64,
     pub devices: Devices,
     pub office_web_only: bool,

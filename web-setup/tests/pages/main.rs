@@ -20,6 +20,7 @@ mod events;
 mod folder;
 mod judging;
 mod junk;
+mod keys;
 mod link_rows;
 mod links;
 mod me;

@@ -3,7 +3,7 @@
 use super::guard::{SourceClass, Trip};
 use super::queue::QueueOrder;
 use super::verdict::Verdict;
-use proto::types::{AccountId, Address, Mechanism, Protocol, QueueId, ReversePath, Timestamp};
+use proto::types::{AccountId, Address, Domain, Mechanism, Protocol, QueueId, ReversePath, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -25,6 +25,18 @@ pub enum NameChange {
     Added,
     Changed,
     Removed,
+}
+
+/// What became of a domain's signing keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyStep {
+    /// They were made, and wait for their DNS records.
+    Made,
+    /// It is their turn, but their DNS records are not seen.
+    Waits,
+    /// They sign.
+    Begun,
 }
 
 /// What happened. Stored as JSON: add kinds and (defaulted) fields, never change the meaning of one.
@@ -296,6 +308,14 @@ pub enum EventKind {
     },
     SettingChanged {
         key: String,
+    },
+    /// Signing keys of a domain take turns.
+    SigningKeys {
+        domain: Domain,
+        /// The names of the keys' records.
+        selectors: String,
+        step: KeyStep,
+        by: String,
     },
     /// An admin changed a domain or an alias.
     NameChanged {

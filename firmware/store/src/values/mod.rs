@@ -15,7 +15,7 @@ mod verdict;
 pub use account::{Account, AccountCounts, AccountState, NewAccount};
 pub use body::Body;
 pub use delivery::{Delivered, Delivery, MailCopy, Outgoing, Place, Submission};
-pub use event::{Event, EventKind, NameChange};
+pub use event::{Event, EventKind, KeyStep, NameChange};
 pub use filter::{BayesState, GreyAnswer, GreyRow, GreyState, Lesson, SenderEntry, SenderList, TokenCount};
 pub use guard::{Acquaintance, Counter, Freeze, FreezeOutcome, GuardAction, SourceClass, Trip};
 pub use link::{FileHash, Link, LinkChange, LinkId, NewLink};
