@@ -234,10 +234,10 @@ fn resolved(path: &Path) -> Result<PathBuf, String> {
 fn lost(folder: &Folder, files: Vec<(FileHash, u64)>) -> HashSet<FileHash> {
     files
         .into_iter()
-        .map(|(hash, _)| hash)
-        .filter(|hash| match folder.open(hash) {
+        .filter(|(hash, size)| match folder.open(hash, *size) {
             Err(Missing::Failed(error)) => error.kind() == std::io::ErrorKind::NotFound,
             Ok(_) | Err(Missing::Away) => false,
         })
+        .map(|(hash, _)| hash)
         .collect()
 }

@@ -176,18 +176,20 @@ impl Folder {
             _busy: busy,
         };
         // The same content may be there already; it is replaced by itself.
-        draft
+        let file = draft
             .persist(path.join(name(&kept.hash)))
             .map_err(|error| error.error)?;
+        // FAT writes a name anew for an empty file, and fills it in with the file.
+        file.sync_all()?;
         File::open(path)?.sync_all()?;
         Ok(kept)
     }
 
-    /// Opens a file for reading, wherever it is. Blocks.
+    /// Opens a file of this size for reading, wherever it is. Blocks.
     ///
     /// # Errors
     /// It is on a disk that is not there, or nowhere, or cannot be read.
-    pub(super) fn open(&self, hash: &FileHash) -> Result<File, Missing> {
+    pub(super) fn open(&self, hash: &FileHash, size: u64) -> Result<File, Missing> {
         let places = self.places();
         let chosen = places.chosen.as_deref();
         let (first, others): (Vec<_>, Vec<_>) = places
@@ -198,7 +200,7 @@ impl Folder {
             .partition(|place| place.map(|place| place.id.as_str()) == chosen);
         let mut missing = Missing::Failed(io::ErrorKind::NotFound.into());
         for place in first.into_iter().chain(others) {
-            match File::open(self.path_of(place).join(name(hash))) {
+            match whole(&self.path_of(place).join(name(hash)), size) {
                 Ok(file) if place.is_none_or(Place::is_here) => return Ok(file),
                 Err(error) if error.kind() == io::ErrorKind::NotFound && place.is_none_or(Place::is_here) => {
                 }
@@ -310,6 +312,16 @@ impl Folder {
             .blocks_available()
             .saturating_mul(partition.fragment_size()))
     }
+}
+
+// A file that was cut short is as good as none.
+fn whole(path: &Path, size: u64) -> io::Result<File> {
+    let file = File::open(path)?;
+    if file.metadata()?.len() != size {
+        tracing::warn!(path = %path.display(), "a file is damaged");
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    Ok(file)
 }
 
 fn name(hash: &FileHash) -> String {

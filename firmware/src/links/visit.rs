@@ -1,6 +1,7 @@
 //! Strangers at a link's address. A link that expired, one that was withdrawn, one that was guessed
 //! and a wrong password get the same answer, after the same work.
 
+use super::folder::Missing;
 use super::{Links, token};
 use crate::guard::Logins;
 use crate::guard::screen::{Offence, Screen};
@@ -63,14 +64,14 @@ impl Links {
         if !open {
             return Ok(Found::Locked);
         }
-        let (folder, file) = (self.folder.clone(), link.file);
-        Ok(match spawn_blocking(move || folder.open(&file)).await {
+        let (folder, file, size) = (self.folder.clone(), link.file, link.size);
+        Ok(match spawn_blocking(move || folder.open(&file, size)).await {
             Ok(Ok(_)) => Found::Open(Box::new(link)),
-            Ok(Err(error)) => {
+            Ok(Err(Missing::Failed(error))) => {
                 warn!(%error, link = link.id.0, "a linked file cannot be had");
                 Found::Away
             }
-            Err(_) => Found::Away, // the box is going down
+            Ok(Err(Missing::Away)) | Err(_) => Found::Away, // or the box is going down
         })
     }
 
@@ -117,7 +118,7 @@ impl Links {
         let link = self.store.snapshot().and_then(|snapshot| snapshot.link(id));
         let link = link.map_err(failed)?.ok_or(io::ErrorKind::NotFound)?;
         let folder = self.folder.clone();
-        let opened = spawn_blocking(move || folder.open(&link.file));
+        let opened = spawn_blocking(move || folder.open(&link.file, link.size));
         let file = opened
             .await
             .map_err(io::Error::other)?

@@ -52,10 +52,14 @@ impl Trial {
         fs::rename(away, &place.within).unwrap();
     }
 
-    fn text(&self, hash: &FileHash) -> Result<String, Missing> {
+    /// The file, which has to be `expected`.
+    fn finds(&self, expected: &str) -> Result<(), Missing> {
         let mut text = String::new();
-        self.folder.open(hash)?.read_to_string(&mut text)?;
-        Ok(text)
+        let hash = blake3::hash(expected.as_bytes());
+        let mut file = self.folder.open(hash.as_bytes(), expected.len() as u64)?;
+        file.read_to_string(&mut text)?;
+        assert_eq!(text, expected);
+        Ok(())
     }
 }
 
@@ -76,7 +80,7 @@ fn a_part_is_decoded_into_a_file_named_by_its_content() {
     assert_eq!(kept.hash, *blake3::hash(b"hello world").as_bytes());
     assert_eq!(kept.sha256, <[u8; 32]>::from(Sha256::digest(b"hello world")));
     assert_eq!(kept.size, 11);
-    assert_eq!(trial.text(&kept.hash).unwrap(), "hello world");
+    trial.finds("hello world").unwrap();
     // The same content again is the same file.
     let again = trial.keep(b"hello world").unwrap();
     assert_eq!(again.hash, kept.hash);
@@ -109,15 +113,15 @@ fn older_files_stay_where_they_are_and_are_found_there() {
     assert!(names(&disk.path()).contains(&name(&new.hash)));
     assert!(!names(&disk.path()).contains(&name(&old.hash)));
     trial.choose("second");
-    for (hash, text) in [(old.hash, "old"), (new.hash, "new")] {
-        assert_eq!(trial.text(&hash).unwrap(), text);
+    for text in ["old", "new"] {
+        trial.finds(text).unwrap();
     }
 }
 
 #[test]
 fn while_the_disk_is_missing_nothing_is_kept_and_nothing_is_lost() {
     let trial = Trial::new();
-    let own = trial.keep(b"on the data partition").unwrap();
+    let _own = trial.keep(b"on the data partition").unwrap();
     let disk = trial.choose("disk");
     let kept = trial.keep(b"on the disk").unwrap();
     let away = trial.pull(&disk);
@@ -128,19 +132,18 @@ fn while_the_disk_is_missing_nothing_is_kept_and_nothing_is_lost() {
         [""; 0],
         "the mount point was taken for the disk"
     );
-    assert!(matches!(trial.text(&kept.hash), Err(Missing::Away)));
-    assert_eq!(trial.text(&own.hash).unwrap(), "on the data partition");
+    assert!(matches!(trial.finds("on the disk"), Err(Missing::Away)));
+    trial.finds("on the data partition").unwrap();
     assert_eq!(trial.folder.free().unwrap(), 0);
     // Nobody needs the file any more, but it waits for the disk.
-    let hash = kept.hash;
     drop(kept);
     assert_eq!(trial.folder.sweep(&trial.store, true).unwrap(), 0);
     assert!(trial.folder.forget_empty().is_empty());
     trial.plug(&disk, &away);
     assert_eq!(trial.folder.state(), FolderState::Fine);
-    assert_eq!(trial.text(&hash).unwrap(), "on the disk");
+    trial.finds("on the disk").unwrap();
     assert_eq!(trial.folder.sweep(&trial.store, true).unwrap(), 1);
-    assert!(matches!(trial.text(&hash), Err(Missing::Failed(_))));
+    assert!(matches!(trial.finds("on the disk"), Err(Missing::Failed(_))));
     trial.keep(b"more").unwrap();
 }
 
@@ -148,7 +151,7 @@ fn while_the_disk_is_missing_nothing_is_kept_and_nothing_is_lost() {
 fn another_disk_in_its_place_is_not_taken_for_it() {
     let trial = Trial::new();
     let disk = trial.choose("disk");
-    let kept = trial.keep(b"content").unwrap();
+    let _kept = trial.keep(b"content").unwrap();
     trial.pull(&disk);
     // A copy of the folder with another id, and one without any.
     fs::create_dir(disk.path()).unwrap();
@@ -156,13 +159,26 @@ fn another_disk_in_its_place_is_not_taken_for_it() {
         fs::write(disk.path().join(MARKER), marker).unwrap();
         assert_eq!(trial.folder.state(), FolderState::Missing, "{marker:.20}");
         assert!(trial.keep(b"more").is_err());
-        assert!(matches!(trial.text(&kept.hash), Err(Missing::Away)));
+        assert!(matches!(trial.finds("content"), Err(Missing::Away)));
     }
     // Its files are not ours to sweep.
     let theirs = disk.path().join(name(&[7; 32]));
     fs::write(&theirs, "theirs").unwrap();
     assert_eq!(trial.folder.sweep(&trial.store, true).unwrap(), 0);
     assert!(theirs.exists());
+}
+
+#[test]
+fn a_file_that_was_cut_short_is_not_given_out() {
+    let trial = Trial::new();
+    let disk = trial.choose("disk");
+    let kept = trial.keep(b"content").unwrap();
+    let path = disk.path().join(name(&kept.hash));
+    fs::write(&path, "").unwrap();
+    assert!(matches!(trial.finds("content"), Err(Missing::Failed(_))));
+    // The same content again makes it whole.
+    trial.keep(b"content").unwrap();
+    trial.finds("content").unwrap();
 }
 
 #[test]
@@ -188,14 +204,14 @@ fn a_place_without_files_is_forgotten_and_one_in_use_is_not() {
 fn a_disk_that_can_only_be_read_takes_nothing_and_gives_what_it_has() {
     if nix::unistd::geteuid().is_root() {
         return on_a_disk("", |trial, disk| {
-            let kept = trial.keep(b"content").unwrap();
+            let _kept = trial.keep(b"content").unwrap();
             remount(&disk.within, nix::mount::MsFlags::MS_RDONLY);
             assert!(trial.keep(b"more").is_err());
             assert_eq!(
                 trial.folder.state(),
                 FolderState::Failing("it can only be read".to_owned())
             );
-            assert_eq!(trial.text(&kept.hash).unwrap(), "content");
+            trial.finds("content").unwrap();
             remount(&disk.within, nix::mount::MsFlags::empty());
             trial.keep(b"more").unwrap();
             assert_eq!(trial.folder.state(), FolderState::Fine);
@@ -204,11 +220,11 @@ fn a_disk_that_can_only_be_read_takes_nothing_and_gives_what_it_has() {
     // Not root: a folder that may not be written.
     let trial = Trial::new();
     let disk = trial.choose("disk");
-    let kept = trial.keep(b"content").unwrap();
+    let _kept = trial.keep(b"content").unwrap();
     fs::set_permissions(disk.path(), fs::Permissions::from_mode(0o500)).unwrap();
     assert!(trial.keep(b"more").is_err());
     assert!(matches!(trial.folder.state(), FolderState::Failing(_)));
-    assert_eq!(trial.text(&kept.hash).unwrap(), "content");
+    trial.finds("content").unwrap();
     fs::set_permissions(disk.path(), fs::Permissions::from_mode(0o700)).unwrap();
 }
 
