@@ -161,3 +161,39 @@ fn a_refused_mail_comes_back_to_its_sender() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn events_tell_how_mail_was_protected_and_signatures_are_checked_until_an_admin_says_no() -> Result<()> {
+    let (mut office, sink, _dns) = office_and_sink(Behaviour::Accept)?;
+    let state = |office: &Pillarbox, switch: &[&str]| -> Result<String> {
+        let command = [&["transport", "dnssec"], switch, &["--json"]].concat();
+        let shown: serde_json::Value = serde_json::from_str(&office.cli_ok(&command, "")?)?;
+        Ok(shown["dnssec"].as_str().context("no state")?.to_owned())
+    };
+    assert_eq!(state(&office, &[])?, "unknown");
+    let letter = letter("how", "text\n");
+    submit(&office, "submissions", &["x@third.example"], &letter)?;
+    sink.wait_for(1, PATIENCE)?;
+    let start = Instant::now();
+    loop {
+        let told = office.cli_ok(&["events", "--kind", "relayed"], "")?;
+        if told
+            .contains("mx.third.example took mail for x@third.example (TLS 1.3, certificate not verified): ")
+        {
+            break;
+        }
+        ensure!(start.elapsed() < PATIENCE, "{told}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(state(&office, &[])?, "missing");
+    assert_eq!(state(&office, &["off"])?, "off");
+    office.kill()?;
+    office.restart()?;
+    assert_eq!(state(&office, &[])?, "off");
+    assert_eq!(state(&office, &["on"])?, "unknown");
+    assert_eq!(
+        office.cli_ok(&["transport", "policies", "--json"], "")?.trim(),
+        "[]"
+    );
+    Ok(())
+}
