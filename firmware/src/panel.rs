@@ -2,6 +2,7 @@
 
 use crate::board_link::Board;
 use crate::dkim::rotation;
+use crate::dns::Signed;
 use crate::house::House;
 use crate::links::FolderState;
 use board::screen::{Screen, Status};
@@ -125,6 +126,9 @@ fn general_troubles(house: &House, board: &Board) -> Vec<String> {
     }
     if !house.clock.is_known() {
         troubles.push("the time is not known".to_owned());
+    }
+    if house.checking.seen() == Signed::Lost {
+        troubles.push("DNSSEC signatures are missing: mail waits".to_owned());
     }
     if let Some(words) = board.last_words() {
         troubles.push(format!("mail restarted: {words}"));
