@@ -7,8 +7,8 @@ use firmware::clock::DAY;
 use firmware::guard::{Guard, LAN, Lan, report, rules};
 use office::{Office, message};
 use proto::refusal::Refusal;
-use proto::types::AccountId;
-use store::{AccountState, Counter, EventKind, GuardAction};
+use proto::types::{AccountId, Address, Hold};
+use store::{AccountState, Alias, Counter, EventKind, GuardAction, NewAccount};
 use tests::sink::{Behaviour, Sink};
 
 const HOUR: i64 = 3600;
@@ -312,5 +312,52 @@ async fn refused_senders_are_counted_on_after_a_restart() -> Result<()> {
         .iter()
         .filter(|event| matches!(event, EventKind::SenderRefused { .. }));
     ensure!(known.count() == 6);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_list_of_forty_is_one_recipient_of_whoever_writes_to_it_now_or_later() -> Result<()> {
+    let office = away().await?;
+    let mut targets = Vec::new();
+    for number in 0..40 {
+        let address = Address::parse(&format!("member{number}@example.com"))?;
+        let account = NewAccount {
+            address: address.clone(),
+            password_hash: String::new(),
+            admin: false,
+            created: office.clock.now(),
+        };
+        office.store.create_account(account).await?;
+        targets.push(address);
+    }
+    let list = Alias {
+        address: Address::parse("all@example.com")?,
+        targets,
+        send_as: false,
+        created: office.clock.now(),
+    };
+    let now = office.clock.now();
+    office.store.put_alias(list, now, "a test".to_owned()).await?;
+    send(&office, "ben", &["all@example.com"]).await.unwrap();
+    ensure!(office.inbox("member39@example.com")?.len() == 1);
+    let mut later = office::envelope(Some("ben@example.com"), &["all@example.com", "x@example.net"]);
+    later.wishes.hold = Some(Hold::For(600));
+    let mail = message("ben@example.com", "S", "x\r\n");
+    office
+        .submit_envelope("ben@example.com", &later, &mail)
+        .await
+        .unwrap();
+    let (counts, _) = office.post.guard.counts(id(&office, "ben")?)?;
+    let count = |wanted| {
+        counts
+            .iter()
+            .find(|(counter, _)| *counter == wanted)
+            .map(|(_, count)| *count)
+    };
+    ensure!(count(Counter::Recipients) == Some(3), "{counts:?}");
+    ensure!(
+        count(Counter::FirstTimeRecipients) == Some(1),
+        "only x is a stranger: {counts:?}"
+    );
     Ok(())
 }

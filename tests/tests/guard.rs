@@ -1,11 +1,15 @@
 //! The guard and the end of the day, at the real binary.
 
 use anyhow::{Context, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use proto::types::Timestamp;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::time::{Duration, Instant};
 use tests::imap::Imap;
 use tests::pillarbox::{DOMAIN, PASSWORD, Pillarbox};
 use tests::smtp::Smtp;
+use tests::tls::{self, TlsStream};
 
 fn status(pillarbox: &Pillarbox) -> Result<serde_json::Value> {
     let shown = pillarbox.cli_ok(&["status", "--json"], "")?;
@@ -186,5 +190,66 @@ fn the_command_line_says_what_is_wrong() -> Result<()> {
     );
     let report: serde_json::Value = serde_json::from_str(&pillarbox.cli_ok(&["check", "--json"], "")?)?;
     ensure!(report["clean"] == true && report["accounts"] == 1, "{report}");
+    Ok(())
+}
+
+/// A session that has come as far as this: what is sent, and how the line begins that is waited for.
+fn session(pillarbox: &Pillarbox, door: &str, steps: &[(&str, &str)]) -> Result<BufReader<TlsStream>> {
+    let mut session = BufReader::new(tls::wrap(tls::tcp(pillarbox.port(door)?)?)?);
+    for (said, wanted) in steps {
+        if !said.is_empty() {
+            session.get_mut().write_all(format!("{said}\r\n").as_bytes())?;
+        }
+        let mut line = String::new();
+        while !line.starts_with(wanted) {
+            line.clear();
+            ensure!(session.read_line(&mut line)? > 0, "{door} closed after {said}");
+        }
+    }
+    Ok(session)
+}
+
+#[test]
+fn a_freeze_says_why_in_every_open_session_and_at_every_door() -> Result<()> {
+    let pillarbox = Pillarbox::office(&["anna", "bert"], &[])?;
+    let bert = format!("bert@{DOMAIN}");
+    let (login, pass) = (format!("a LOGIN {bert} {PASSWORD}"), format!("PASS {PASSWORD}"));
+    let user = format!("USER {bert}");
+    let plain = format!("AUTH PLAIN {}", STANDARD.encode(format!("\0{bert}\0{PASSWORD}")));
+    let open = |pass_says: [&str; 3]| -> Result<[BufReader<TlsStream>; 3]> {
+        let imap: &[(&str, &str)] = &[("", "* OK"), (&login, pass_says[0])];
+        let pop3: &[(&str, &str)] = &[("", "+OK"), (&user, "+OK"), (&pass, pass_says[1])];
+        let smtp: &[(&str, &str)] = &[("", "220"), ("EHLO x", "250 "), (&plain, pass_says[2])];
+        Ok([
+            session(&pillarbox, "imaps", imap)?,
+            session(&pillarbox, "pop3s", pop3)?,
+            session(&pillarbox, "submissions", smtp)?,
+        ])
+    };
+    let sessions = open(["a OK", "+OK", "235"])?;
+    pillarbox.cli_ok(
+        &["account", "freeze", &bert, "--reason", "the laptop was stolen"],
+        "",
+    )?;
+    for (mut session, goodbye) in
+        sessions
+            .into_iter()
+            .zip(["* BYE [CONTACTADMIN] ", "-ERR [SYS/PERM] ", "421 "])
+    {
+        let mut last = String::new();
+        session.read_line(&mut last)?;
+        ensure!(
+            last.starts_with(goodbye) && last.contains("frozen: the laptop was stolen"),
+            "{goodbye}: {last}"
+        );
+        let mut rest = Vec::new();
+        let _ = session.read_to_end(&mut rest); // whether TLS was said goodbye to or not
+        ensure!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
+    }
+    open([
+        "a NO [CONTACTADMIN] This account is frozen: the laptop was stolen",
+        "-ERR [SYS/PERM] This account is frozen: the laptop was stolen",
+        "525 5.7.13 This account is frozen: the laptop was stolen",
+    ])?;
     Ok(())
 }

@@ -4,7 +4,7 @@
 mod firm;
 
 use anyhow::{Context, Result, ensure};
-use firm::{Firm, OFFICE, THIEF};
+use firm::{Firm, INTRUDER, OFFICE, THIEF};
 use firmware::guard::printers;
 use firmware::guard::{LAN, Lan};
 use proto::refusal::Refusal;
@@ -213,7 +213,8 @@ async fn who_was_refused_in_the_office_is_listed_until_he_is_allowed() -> Result
         anyhow::bail!("{tried:?}")
     };
     ensure!(
-        (row.count, row.ip.to_string(), row.from.to_string()) == (5, OFFICE.to_owned(), SCANNER.to_owned())
+        (row.count, row.ip.to_string(), row.from.clone())
+            == (5, OFFICE.to_owned(), Some(Address::parse(SCANNER)?))
     );
     let events = firm.events().await?;
     let denied = events
@@ -222,6 +223,32 @@ async fn who_was_refused_in_the_office_is_listed_until_he_is_allowed() -> Result
     ensure!(denied.count() == 2, "folded");
     allow(&firm, OFFICE, SCANNER, terms(30, false)).await?;
     ensure!(printers::tried(&firm.house.store.snapshot()?)?.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn devices_without_a_sender_and_with_ever_new_ones_are_listed_and_flood_no_ledger() -> Result<()> {
+    let firm = Firm::open().await?;
+    ensure!(firm.receive(INTRUDER, None, &[OUT], SCAN).await == Err(Refusal::RelayDenied));
+    for number in 0..200 {
+        let from = format!("scan{number}@firm.example");
+        let refused = firm.receive(OFFICE, Some(&from), &[OUT], SCAN).await;
+        ensure!(refused == Err(Refusal::RelayDenied), "{refused:?}");
+    }
+    let events = firm.events().await?;
+    let denied = |event: &&EventKind| matches!(event, EventKind::RelayDenied { .. });
+    let written = events.iter().filter(denied).count();
+    ensure!(written <= 8, "{written} events");
+    let tried = printers::tried(&firm.house.store.snapshot()?)?;
+    ensure!(tried.iter().map(|row| row.count).sum::<u64>() == 201, "{tried:?}");
+    let many: Vec<_> = tried.iter().filter(|row| row.others).collect();
+    ensure!(many.len() == 1 && many[0].count == 195, "{tried:?}");
+    ensure!(
+        tried
+            .iter()
+            .any(|row| row.from.is_none() && row.ip.to_string() == INTRUDER),
+        "{tried:?}"
+    );
     Ok(())
 }
 
@@ -299,5 +326,16 @@ fn at_the_real_box_a_scanner_is_seen_allowed_and_sends_signed_without_tls() -> R
     scanner.command(&mail, "250")?;
     scanner.command(rcpt, "550 5.7.1")?;
     ensure!(!office.cli(&["printer", "pause", &id], "")?.status.success());
+
+    // The sender may be of any of the office's domains, and of no other.
+    office.cli_ok(&["domain", "add", "second.example"], "")?;
+    let second = "scanner@second.example";
+    office.cli_ok(&["printer", "allow", "127.0.0.1", second], "")?;
+    scanner.command("RSET", "250")?;
+    scanner.command(&format!("MAIL FROM:<{second}>"), "250")?;
+    scanner.command(rcpt, "250")?;
+    let strange = office.cli(&["printer", "allow", "127.0.0.1", "scanner@third.example"], "")?;
+    let words = String::from_utf8_lossy(&strange.stderr).into_owned();
+    ensure!(words.contains("one of the office's own domains"), "{words}");
     Ok(())
 }

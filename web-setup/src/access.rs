@@ -138,6 +138,7 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/printers", Access::Admin),
     route("POST", "/printers", Access::Admin),
     route("POST", "/printers/{id}", Access::Admin),
+    route("POST", "/printers/{id}/terms", Access::Admin),
     route("GET", "/names", Access::Admin),
     route("POST", "/names/domain/add", Access::Admin),
     route("POST", "/names/domain/set", Access::Admin),

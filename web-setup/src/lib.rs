@@ -47,7 +47,7 @@ pub use links::{
 pub use logins::{FailedLogin, FailedLogins, LoginFilter, LoginMail, LoginsRoom, RecentLogin};
 pub use names::{AliasRow, AliasWish, DomainRow, DomainWish, Names, NamesRoom};
 pub use page::blocked;
-pub use printers::{Printer, PrinterDeed, PrinterWish, Printers, PrintersRoom, Tried};
+pub use printers::{Printer, PrinterDeed, PrinterTerms, PrinterWish, Printers, PrintersRoom, Tried};
 pub use queue::{QueueDeed, QueueDone, QueuePlace, QueueRoom, QueueScope, Queued};
 pub use rules::good_password;
 pub use screening::{BlockedRow, ListEntry, ListWish, Rule, ScreenRoom, Screening, ShieldRow};
@@ -241,6 +241,7 @@ fn office_routes<A: Appliance>() -> Router<Site<A>> {
         .route("/events.csv", get(events::export::<A>))
         .route("/printers", get(printers::list::<A>).post(printers::allow::<A>))
         .route("/printers/{id}", post(printers::act::<A>))
+        .route("/printers/{id}/terms", post(printers::set::<A>))
         .route("/names", get(names::list::<A>))
         .route("/names/domain/add", post(names::add_domain::<A>))
         .route("/names/domain/set", post(names::set_domain::<A>))

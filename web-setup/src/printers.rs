@@ -44,7 +44,10 @@ pub struct Printer {
 #[allow(missing_docs)] // the names say it
 pub struct Tried {
     pub ip: IpAddr,
-    pub from: Address,
+    /// `None`: it named none.
+    pub from: Option<Address>,
+    /// And as so many others that they are not told apart.
+    pub others: bool,
     /// The sender is of the office: it can be allowed as it is.
     pub fits: bool,
     pub to: Option<Address>,
@@ -62,6 +65,16 @@ pub struct PrinterWish {
     pub from: String,
     /// `None`: as many as a printer is given.
     pub limit: Option<u32>,
+    pub here_only: bool,
+}
+
+/// What a printer may do, as typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)] // the names say it
+pub struct PrinterTerms {
+    pub name: String,
+    /// Messages in an hour.
+    pub limit: u32,
     pub here_only: bool,
 }
 
@@ -87,6 +100,13 @@ pub trait PrintersRoom: Send + Sync {
 
     /// Lets a printer send without a login.
     fn allow_printer(&self, wish: PrinterWish) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Sets what a printer may do.
+    fn set_printer(
+        &self,
+        id: AccountId,
+        terms: PrinterTerms,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// Does something with a printer.
     fn act_on_printer(

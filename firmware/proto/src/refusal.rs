@@ -243,7 +243,9 @@ impl Refusal {
     /// What to do and whom to ask, in one line of ASCII.
     fn text(&self) -> String {
         let text = match self {
-            Self::BadCredentials => "The name or the password is wrong. Check both and try again.",
+            Self::BadCredentials => {
+                "The name or the password is wrong. Check both; a mail program may need the password that was made for its device."
+            }
             Self::DevicePassword => {
                 "The main password opens the web pages only. Sign in there and make a password for this device, or ask your administrator for one."
             }
@@ -456,7 +458,7 @@ mod tests {
         );
         assert_eq!(
             Refusal::BadCredentials.pop3().to_string(),
-            "[AUTH] The name or the password is wrong. Check both and try again."
+            "[AUTH] The name or the password is wrong. Check both; a mail program may need the password that was made for its device."
         );
     }
 }

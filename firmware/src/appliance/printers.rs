@@ -6,7 +6,7 @@ use crate::guard::printers;
 use crate::house::House;
 use proto::types::{AccountId, Address};
 use store::Terms;
-use web_setup::{Fault, Printer, PrinterDeed, PrinterWish, Printers, Tried};
+use web_setup::{Fault, Printer, PrinterDeed, PrinterTerms, PrinterWish, Printers, Tried};
 
 pub(super) async fn all(house: &House) -> Result<Printers, Fault> {
     house.ledger.flush().await;
@@ -38,8 +38,12 @@ pub(super) async fn all(house: &House) -> Result<Printers, Fault> {
     let tried = printers::tried(&snapshot).map_err(fault)?.into_iter();
     let tried = tried.map(|tried| Tried {
         ip: tried.ip,
-        fits: domains.contains(tried.from.domain()),
+        fits: tried
+            .from
+            .as_ref()
+            .is_some_and(|from| domains.contains(from.domain())),
         from: tried.from,
+        others: tried.others,
         to: tried.to,
         count: tried.count,
         first: tried.first,
@@ -81,6 +85,15 @@ pub(super) async fn act(house: &House, id: AccountId, deed: PrinterDeed) -> Resu
     .map_err(fault)
 }
 
+pub(super) async fn set(house: &House, id: AccountId, terms: PrinterTerms) -> Result<(), Fault> {
+    let terms = Terms {
+        name: terms.name,
+        limit: terms.limit,
+        here_only: terms.here_only,
+    };
+    printers::set(house, id, terms, BY).await.map_err(fault)
+}
+
 impl web_setup::PrintersRoom for Appliance {
     async fn printers(&self) -> Result<web_setup::Printers, Fault> {
         all(self.house()).await
@@ -88,6 +101,10 @@ impl web_setup::PrintersRoom for Appliance {
 
     async fn allow_printer(&self, wish: web_setup::PrinterWish) -> Result<(), Fault> {
         allow(self.house(), wish).await
+    }
+
+    async fn set_printer(&self, id: AccountId, terms: PrinterTerms) -> Result<(), Fault> {
+        set(self.house(), id, terms).await
     }
 
     async fn act_on_printer(&self, id: AccountId, deed: web_setup::PrinterDeed) -> Result<(), Fault> {

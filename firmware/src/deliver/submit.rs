@@ -232,7 +232,14 @@ impl Desk {
         let fixed = fixed::header(&original, None, id, self.office.hostname.as_str());
         let (copies, outgoing) = self.address(envelope, fixed.is_ascii(), now)?;
         let size = spool.size();
-        let elsewhere: Vec<Address> = outgoing.iter().map(|out| out.to.clone()).collect();
+        let mut elsewhere = Vec::new();
+        for out in &outgoing {
+            // What is kept back waits for people here as well, and they are no strangers.
+            let ours = || people::is_ours(&self.snapshot, &self.office, out.to.domain());
+            if envelope.wishes.hold.is_none() || !ours().map_err(|error| refusal(&error))? {
+                elsewhere.push(out.to.clone());
+            }
+        }
         let make = || {
             let leaves = Leaves {
                 account: self.account.id,

@@ -82,7 +82,8 @@ pub struct Sending<'a> {
     pub protocol: Protocol,
     /// The address in From.
     pub author: Option<&'a Address>,
-    /// Everybody who is to get it.
+    /// Everybody who is to get it, as named: a list is one recipient of whoever writes to it, and so many
+    /// as it leads to are nobody's count. It leads to people here alone, so nothing leaves by it.
     pub recipients: &'a [Address],
     /// Those of them who are not here.
     pub elsewhere: &'a [Address],

@@ -7,7 +7,7 @@ use crate::deliver::people;
 use crate::facts::ConnectionFacts;
 use crate::house::House;
 use crate::settings::Office;
-use proto::types::{AccountId, Address, Timestamp};
+use proto::types::{AccountId, Address, ReversePath, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -32,8 +32,10 @@ const TRIED: usize = 100;
 pub struct Tried {
     /// From where.
     pub ip: IpAddr,
-    /// As whom.
-    pub from: Address,
+    /// As whom; `None`: as nobody (MAIL FROM:<>).
+    pub from: ReversePath,
+    /// And as so many others that they are not told apart.
+    pub others: bool,
     /// To whom, the last time that somebody was named.
     pub to: Option<Address>,
     /// How often.
@@ -69,7 +71,7 @@ impl Guard {
 
 /// Records that somebody was refused for want of a login, if he is in the office's network: it may
 /// be a printer that is to be allowed.
-pub fn denied(house: &House, facts: &ConnectionFacts, from: &Address, to: Option<&Address>) {
+pub fn denied(house: &House, facts: &ConnectionFacts, from: &ReversePath, to: Option<&Address>) {
     let near = || -> Result<bool, StoreError> {
         Ok(Lan::read(&house.store.snapshot()?)?.contains(facts.ip(), &house.guard.own_addresses()))
     };
@@ -79,11 +81,13 @@ pub fn denied(house: &House, facts: &ConnectionFacts, from: &Address, to: Option
         Err(error) => return error!(%error, "a refusal could not be recorded"),
     }
     let ip = facts.ip();
-    info!(connection = facts.number, %ip, %from, "refused: no login was given");
+    let shown = from.as_ref().map_or_else(String::new, ToString::to_string);
+    info!(connection = facts.number, %ip, from = shown, "refused: no login was given");
     house.ledger.record(EventKind::RelayDenied {
         protocol: facts.protocol,
         ip,
         from: from.clone(),
+        others: false,
         to: to.cloned(),
         count: 1,
         last: None,
@@ -96,18 +100,20 @@ pub fn denied(house: &House, facts: &ConnectionFacts, from: &Address, to: Option
 /// The store failed.
 pub fn tried(snapshot: &Snapshot) -> Result<Vec<Tried>, StoreError> {
     let allowed = snapshot.printers()?;
-    let is_allowed = |ip: IpAddr, from: &Address| {
+    let is_allowed = |ip: IpAddr, from: &str| {
         allowed.iter().any(|account| {
             let there = account.printer.as_ref().is_some_and(|printer| printer.ip == ip);
-            there && account.address.key() == from.key()
+            there && account.address.key() == from
         })
     };
     let denied = |event: &store::Event| matches!(event.kind, EventKind::RelayDenied { .. });
-    let mut rows: BTreeMap<(IpAddr, String), Tried> = BTreeMap::new();
+    // By address and sender; what is not told apart is one row of its address.
+    let mut rows: BTreeMap<(IpAddr, Option<String>), Tried> = BTreeMap::new();
     for (_, event) in snapshot.events(None, LOOKED_AT, denied)? {
         let EventKind::RelayDenied {
             ip,
             from,
+            others,
             to,
             count,
             last,
@@ -116,12 +122,15 @@ pub fn tried(snapshot: &Snapshot) -> Result<Vec<Tried>, StoreError> {
         else {
             continue;
         };
-        if is_allowed(ip, &from) {
+        let sender = from.as_ref().map(Address::key).unwrap_or_default();
+        if !others && is_allowed(ip, &sender) {
             continue;
         }
-        let row = rows.entry((ip, from.key())).or_insert_with(|| Tried {
+        let key = (ip, (!others).then_some(sender));
+        let row = rows.entry(key).or_insert_with(|| Tried {
             ip,
             from,
+            others,
             to: None,
             count: 0,
             first: event.at,

@@ -33,6 +33,7 @@ pub const fn name(counter: Counter) -> &'static str {
         Counter::LanMessages => "lan_messages",
         Counter::KnownMessages => "known_messages",
         Counter::NewMessages => "new_messages",
+        // A list is one: what it expands to counts for the list, which has no limit.
         Counter::Recipients => "recipients",
         Counter::FirstTimeRecipients => "first_time_recipients",
         Counter::HardBounces => "hard_bounces",

@@ -159,11 +159,20 @@ fn of_people(kind: &EventKind) -> Option<String> {
             format!("{by} from {ip} answered a notice: {words}")
         }
         EventKind::RelayDenied {
-            ip, from, to, count, ..
+            ip,
+            from,
+            others,
+            to,
+            count,
+            ..
         } => {
+            let from = from
+                .as_ref()
+                .map_or_else(|| "nobody".to_owned(), ToString::to_string);
+            let others = if *others { " and others" } else { "" };
             let to = to.as_ref().map_or_else(String::new, |to| format!(" to {to}"));
             format!(
-                "{from} at {ip} wanted to send{to} without a login{}",
+                "{from}{others} at {ip} wanted to send{to} without a login{}",
                 times(*count)
             )
         }
@@ -285,13 +294,7 @@ fn of_mail(kind: &EventKind) -> Option<String> {
             by,
             ..
         } => {
-            let done = match order {
-                QueueOrder::Hold => "held",
-                QueueOrder::Release => "released",
-                QueueOrder::Retry => "had tried at once",
-                QueueOrder::Delete if *told > 0 => "deleted, and told the sender of,",
-                QueueOrder::Delete => "deleted",
-            };
+            let done = done(*order, *told > 0);
             format!(
                 "{by} {done} waiting mail for {rows} recipients ({which}): {}",
                 list(to)
@@ -313,6 +316,17 @@ fn of_mail(kind: &EventKind) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+// What somebody did to mail that waits.
+const fn done(order: QueueOrder, told: bool) -> &'static str {
+    match order {
+        QueueOrder::Hold => "held",
+        QueueOrder::Release => "released",
+        QueueOrder::Retry => "had tried at once",
+        QueueOrder::Delete if told => "deleted, and told the sender of,",
+        QueueOrder::Delete => "deleted",
+    }
 }
 
 fn sender(from: &ReversePath) -> String {

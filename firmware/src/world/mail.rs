@@ -43,9 +43,7 @@ impl World {
             deliver::may_send(&printer.state, self.house.clock.now())?;
             return Ok(Answer::Done);
         }
-        if let Some(from) = from {
-            printers::denied(&self.house, &self.facts, from, None);
-        }
+        printers::denied(&self.house, &self.facts, from, None);
         Err(Refusal::LoginRequired)
     }
 

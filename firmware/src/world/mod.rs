@@ -133,8 +133,8 @@ impl World {
             }
             Question::Recipient { address } => {
                 let answer = self.recipient(&address);
-                if let (Err(Refusal::RelayDenied), Some(from)) = (&answer, &self.from) {
-                    printers::denied(&self.house, &self.facts, from, Some(&address));
+                if matches!(answer, Err(Refusal::RelayDenied)) {
+                    printers::denied(&self.house, &self.facts, &self.from, Some(&address));
                 }
                 if matches!(answer, Err(Refusal::UnknownRecipient | Refusal::RelayDenied)) {
                     self.misbehaved(Offence::Recipient).await;

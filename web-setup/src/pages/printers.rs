@@ -3,11 +3,11 @@
 use crate::Site;
 use crate::appliance::{Appliance, Fault};
 use crate::page::{Failure, Frame, Moment, Page, Posted, Tab, show, show_again};
-use crate::printers::{Printer, PrinterDeed, PrinterWish, Tried};
+use crate::printers::{Printer, PrinterDeed, PrinterTerms, PrinterWish, Tried};
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect};
-use proto::types::AccountId;
+use proto::types::{AccountId, Address};
 use serde::Deserialize;
 
 struct PrinterView {
@@ -29,6 +29,16 @@ impl From<Printer> for PrinterView {
 struct TriedView {
     tried: Tried,
     last: Moment,
+}
+
+impl TriedView {
+    // The one sender as which it can be allowed.
+    fn sender(&self) -> Option<&Address> {
+        self.tried
+            .from
+            .as_ref()
+            .filter(|_| self.tried.fits && !self.tried.others)
+    }
 }
 
 #[derive(Template)]
@@ -65,6 +75,7 @@ pub(crate) struct Said {
 impl Said {
     fn words(&self) -> Option<&'static str> {
         match self.said.as_deref()? {
+            "changed" => Some("From now on it may do what you said."),
             "allowed" => Some("That device may send now, from its address and as its sender only."),
             "pause" => Some("It sends nothing until you let it. What of its mail waits is held."),
             "resume" => Some("It may send again."),
@@ -106,7 +117,7 @@ pub(crate) async fn allow<A: Appliance>(
 ) -> Page {
     let limit = match form.limit.trim() {
         "" => Ok(None),
-        text => text.parse().map(Some),
+        typed => number(typed).map(Some),
     };
     let allowed = match limit {
         Ok(limit) => {
@@ -119,14 +130,59 @@ pub(crate) async fn allow<A: Appliance>(
             };
             site.appliance.allow_printer(wish).await
         }
-        Err(_) => Err(Fault::Refused(
-            "Messages in an hour: please write a number.".to_owned(),
-        )),
+        Err(fault) => Err(fault),
     };
     match allowed {
         Ok(()) => Ok(Redirect::to("/printers?said=allowed").into_response()),
         Err(Fault::Refused(words)) => show_again(&PrintersPage {
             form,
+            fault: Some(words),
+            ..page(&site).await?
+        }),
+        Err(fault) => Err(fault.into()),
+    }
+}
+
+fn number(typed: &str) -> Result<u32, Fault> {
+    let refused = |_| Fault::Refused("Messages in an hour: please write a number.".to_owned());
+    typed.trim().parse().map_err(refused)
+}
+
+/// What a device may do, as it is typed.
+#[derive(Deserialize)]
+pub(crate) struct TermsForm {
+    #[serde(default)]
+    name: String,
+    limit: String,
+    reach: String,
+}
+
+pub(crate) async fn set<A: Appliance>(
+    State(site): State<Site<A>>,
+    Path(id): Path<String>,
+    Posted(form): Posted<TermsForm>,
+) -> Page {
+    let id = id.parse().map(AccountId).map_err(|_| Failure::not_found())?;
+    let here_only = match form.reach.as_str() {
+        "here" => true,
+        "everywhere" => false,
+        _ => return Err(Failure::not_found()),
+    };
+    let set = match number(&form.limit) {
+        Ok(limit) => {
+            let name = form.name;
+            let terms = PrinterTerms {
+                name,
+                limit,
+                here_only,
+            };
+            site.appliance.set_printer(id, terms).await
+        }
+        Err(fault) => Err(fault),
+    };
+    match set {
+        Ok(()) => Ok(Redirect::to("/printers?said=changed").into_response()),
+        Err(Fault::Refused(words)) => show_again(&PrintersPage {
             fault: Some(words),
             ..page(&site).await?
         }),

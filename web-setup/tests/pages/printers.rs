@@ -8,7 +8,8 @@ use web_setup::Tried;
 fn tried(ip: &str, from: &str, fits: bool) -> Tried {
     Tried {
         ip: ip.parse().unwrap(),
-        from: Address::parse(from).unwrap(),
+        from: Some(Address::parse(from).unwrap()),
+        others: false,
         fits,
         to: None,
         count: 4,
@@ -21,14 +22,31 @@ fn tried(ip: &str, from: &str, fits: bool) -> Tried {
 async fn a_device_that_was_refused_is_allowed_with_one_click() {
     let desk = Desk::finished();
     desk.lock().printers.domain = "firm.example".to_owned();
+    let nobody = Tried {
+        from: None,
+        ..tried("192.168.1.7", "x@firm.example", false)
+    };
+    let many = Tried {
+        others: true,
+        ..tried("192.168.1.6", "scan1@firm.example", true)
+    };
     desk.lock().printers.tried = vec![
+        nobody,
+        many,
         tried("192.168.1.9", "scanner@firm.example", true),
         tried("192.168.1.8", "scanner@elsewhere.example", false),
     ];
     let mut browser = Browser::signed_in(&desk).await;
     let page = browser.get("/printers").await.text;
     assert_eq!(page.matches("<button>Allow</button>").count(), 1, "{page}");
-    assert!(page.contains("its sender has to be of firm.example"), "{page}");
+    for words in [
+        "its sender has to be of firm.example",
+        "nobody (&lt;&gt;)",
+        "scan1@firm.example and many others",
+        "always the same, and of firm.example",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
     let click = [("ip", "192.168.1.9"), ("from", "scanner@firm.example")];
     let seen = browser.post("/printers", &click).await;
     assert_eq!(seen.to(), "/printers?said=allowed");
@@ -68,6 +86,23 @@ async fn a_device_is_typed_in_paused_resumed_and_removed() {
     for words in ["&#60;b&#62;Copier", "at most 5", "the office only"] {
         assert!(page.contains(words), "{words}: {page}");
     }
+    let terms = |limit, reach| [("name", "Copier"), ("limit", limit), ("reach", reach)];
+    for (path, limit, reach) in [
+        ("/printers/1/terms", "many", "here"),
+        ("/printers/1/terms", "1001", "here"),
+        ("/printers/1/terms", "5", "nowhere"),
+        ("/printers/9/terms", "5", "here"),
+    ] {
+        let refused = browser.post(path, &terms(limit, reach)).await;
+        assert!(refused.status.is_client_error(), "{path} {limit} {reach}");
+    }
+    let set = browser.post("/printers/1/terms", &terms("7", "everywhere")).await;
+    assert_eq!(set.to(), "/printers?said=changed");
+    let page = browser.get("/printers?said=changed").await.text;
+    assert!(
+        page.contains("at most 7") && page.contains(">everybody<"),
+        "{page}"
+    );
     let seen = browser.post("/printers/1", &[("deed", "pause")]).await;
     assert_eq!(seen.to(), "/printers?said=pause");
     let page = browser.get("/printers").await.text;
@@ -91,6 +126,6 @@ async fn a_device_is_typed_in_paused_resumed_and_removed() {
         let refused = browser.post(path, &[("deed", deed)]).await;
         assert!(refused.status.is_client_error(), "{path} {deed}");
     }
-    let changes = ["allow printer", "act on printer", "act on printer"];
+    let changes = ["allow printer", "set printer", "act on printer", "act on printer"];
     assert_eq!(desk.lock().changes, changes);
 }

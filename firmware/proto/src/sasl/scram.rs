@@ -4,7 +4,8 @@
 //! | RFC | what | here |
 //! |---|---|---|
 //! | 5802, 7677 | SCRAM with SHA-256 | yes; no mandatory extension (`m=`) |
-//! | 9266 | `tls-exporter` | yes, in TLS 1.3; no other channel binding |
+//! | 9266 | `tls-exporter` | yes, in TLS 1.3 |
+//! | 5929 | `tls-unique`, `tls-server-end-point` | no: many programs know in TLS 1.2 only the first, which is unsafe there; offered -PLUS for the second, they would choose it and fail |
 //! | 4013 | SASLprep | yes; a password that it forbids is taken as it is |
 
 use super::{Fault, name};

@@ -257,12 +257,15 @@ pub enum EventKind {
         words: String,
     },
     /// Somebody in the office's network wanted mail passed on without a login. Equal ones are
-    /// folded as those of `LoginFailed` are.
+    /// folded as those of `LoginFailed` are, and so are all of an address that names ever new senders.
     RelayDenied {
         protocol: Protocol,
         ip: IpAddr,
-        /// MAIL FROM.
-        from: Address,
+        /// MAIL FROM; one of many, if there are others.
+        from: ReversePath,
+        /// The address named so many senders that these are no longer told apart.
+        #[serde(default)]
+        others: bool,
         /// The first recipient, where one was named.
         to: Option<Address>,
         count: u32,

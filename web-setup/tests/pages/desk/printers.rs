@@ -1,6 +1,6 @@
 use crate::desk_state::Desk;
 use proto::types::{AccountId, Address};
-use web_setup::{Fault, Printer, PrinterDeed, PrinterWish, Printers};
+use web_setup::{Fault, Printer, PrinterDeed, PrinterTerms, PrinterWish, Printers};
 
 impl web_setup::PrintersRoom for Desk {
     async fn printers(&self) -> Result<Printers, Fault> {
@@ -26,6 +26,21 @@ impl web_setup::PrintersRoom for Desk {
             used: None,
             held: 0,
         });
+        Ok(())
+    }
+
+    async fn set_printer(&self, id: AccountId, terms: PrinterTerms) -> Result<(), Fault> {
+        if id != AccountId(1) {
+            return Err(Fault::Gone);
+        }
+        if terms.limit > 1000 {
+            return Err(Fault::Refused("That is too much.".to_owned()));
+        }
+        let mut inner = self.change("set printer");
+        for printer in &mut inner.printers.list {
+            printer.name.clone_from(&terms.name);
+            (printer.limit, printer.here_only) = (terms.limit, terms.here_only);
+        }
         Ok(())
     }
 
