@@ -83,6 +83,7 @@ impl Appliance {
             pop3: port("pop3"),
             pop3s: port("pop3s"),
             https: port("https"),
+            links: port("links"),
         };
         Self(Arc::new(Inner {
             house,

@@ -286,6 +286,20 @@ pub mod dkim {
 
 /// Attachments that become links.
 pub mod links {
+    use std::time::Duration;
+
+    /// How often it is checked whether the world reaches the box.
+    pub const CHECK_EVERY: Duration = Duration::from_secs(3600);
+    /// The same while it does not.
+    pub const CHECK_AGAIN: Duration = Duration::from_secs(300);
+    /// Longest wait for the name servers then.
+    pub const CHECK_NAME: Duration = Duration::from_secs(10);
+    /// Longest wait for one address then: the call, the handshake and the answer.
+    pub const CHECK_ANSWER: Duration = Duration::from_secs(8);
+    /// Addresses of the name that are called.
+    pub const CHECK_ADDRESSES: usize = 4;
+    /// Octets of an answer that are read.
+    pub const CHECK_OCTETS: u64 = 4096;
     /// Smallest and largest size, in octets, over which parts may be made to leave.
     pub const LEAST_SIZE: u64 = 100_000;
     /// See [`LEAST_SIZE`].

@@ -121,6 +121,7 @@ async fn open_and_serve(options: &Options) -> Result<()> {
     let post = post(&house, options)?;
     let queue = tokio::spawn(deliver::queue::run(post.clone(), gone(closing.clone())));
     let pages = Appliance::new(Arc::clone(&house), &ports);
+    tokio::spawn(house.links.clone().keep_checking(house.dns.clone()));
     let mut open = open_doors(&house, post, &pages, doors, &closing);
     house.ledger.record(EventKind::Started {
         version: env!("CARGO_PKG_VERSION").to_owned(),

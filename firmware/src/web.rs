@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Sleep, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
-use web_setup::Peer;
+use web_setup::{Outsider, Peer};
 
 /// A browser that says nothing for so long is let go.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -121,6 +121,9 @@ async fn name_the_peer(
         return web_setup::blocked(&why, until);
     }
     request.extensions_mut().insert(Peer(ip));
+    if !screen.may_see_pages(ip) {
+        request.extensions_mut().insert(Outsider);
+    }
     next.run(request).await
 }
 

@@ -29,7 +29,9 @@ impl Bench {
         for domain in ["one.example", "two.example"] {
             dns.mx(domain, 10, "sink.example");
         }
-        dns.host("sink.example", "127.0.0.1".parse().unwrap());
+        for host in ["sink.example", HOST] {
+            dns.host(host, "127.0.0.1".parse().unwrap());
+        }
         let port = sink.address().port().to_string();
         let options = ["--dns", &dns.address().to_string(), "--relay-port", &port];
         let pillarbox = Pillarbox::office(&["anna", "ben"], &options).unwrap();
@@ -184,6 +186,39 @@ fn fifty_megabytes_are_small_outside_whole_inside_and_fetched_with_resume() {
 }
 
 #[test]
+fn the_box_finds_itself_at_its_address_and_says_where_it_does_not() {
+    let mut bench = Bench::start();
+    let found = bench.cli(&["links", "check"]);
+    assert_eq!(found["reached"], "unknown", "{found}");
+    let why = found["why"].as_str().unwrap();
+    assert!(why.contains("the box answers at 127.0.0.1"), "{why}");
+    assert_eq!(found["links_are_made"], true);
+
+    // Whoever answers there now, it is another box.
+    let other = Pillarbox::office(&["eve"], &[]).unwrap();
+    let theirs = format!("https://{HOST}:{}", other.port("links").unwrap());
+    let set = bench.cli(&["links", "settings", "--address", &theirs]);
+    assert_eq!(set["check"]["reached"], "no", "{set}");
+    let why = set["check"]["why"].as_str().unwrap();
+    assert!(
+        why.contains("somebody else answers: HTTP/1.1 404 Not Found"),
+        "{why}"
+    );
+    assert_eq!(set["check"]["links_are_made"], false);
+    let to = &["x@one.example"];
+    let film = content(200_000, 3);
+    assert!(bench.send(&film, to).wait().unwrap().success());
+    assert_eq!(bench.cli(&["links", "list"]).as_array().unwrap().len(), 0);
+    // It still knows after a restart, and an admin may know better.
+    bench.pillarbox.kill().unwrap();
+    bench.pillarbox.restart().unwrap();
+    assert_eq!(bench.cli(&["links", "settings"])["check"]["reached"], "no");
+    bench.cli(&["links", "settings", "--trusted", "true"]);
+    assert!(bench.send(&film, to).wait().unwrap().success());
+    assert_eq!(bench.cli(&["links", "list"]).as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn withdrawn_guessed_and_wrongly_opened_links_are_refused_alike_and_a_frozen_senders_with_a_reason() {
     let bench = Bench::start();
     assert!(
@@ -235,6 +270,8 @@ fn withdrawn_guessed_and_wrongly_opened_links_are_refused_alike_and_a_frozen_sen
 #[test]
 fn a_plug_pulled_at_any_step_leaves_no_link_without_a_file_and_no_file_without_a_link() {
     let mut bench = Bench::start();
+    // After each start the ports are others, and the address leads nowhere.
+    bench.cli(&["links", "settings", "--trusted", "true"]);
     let mut committed = 0;
     for round in 0..8_u64 {
         let mut sending = bench.send(

@@ -4,10 +4,13 @@ mod office;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use firmware::links::{LINKS, Rules};
+use firmware::links::{LINKS, Reach, Rules};
 use firmware::settings;
 use office::Office;
+use proto::ask::Want;
+use proto::types::{AccountId, Address, SystemFlag};
 use std::fs;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use store::{EventKind, Link};
 
@@ -157,7 +160,7 @@ async fn attachments_stay_in_the_mail_where_they_must() -> Outcome {
         ),
         (
             Rules {
-                accounts: [(proto::types::AccountId(1), false)].into(),
+                accounts: [(AccountId(1), false)].into(),
                 ..rules()
             },
             "x@example.net",
@@ -237,5 +240,167 @@ async fn the_oldest_goes_first_when_the_room_is_used_up() -> Outcome {
         event,
         EventKind::AttachmentsRemoved { links: 1, why } if why.contains("room")
     )));
+    Ok(())
+}
+
+const BEN: &str = "ben@example.com";
+
+/// The only message of an account's archive, and whether it counts as read.
+fn archived(office: &Office, account: &str) -> anyhow::Result<Option<(Vec<u8>, bool)>> {
+    let snapshot = office.store.snapshot()?;
+    let account = snapshot.account_by_address(&Address::parse(account)?)?.unwrap();
+    let archive = snapshot.mailbox(account.id, "Archive")?.unwrap();
+    let uids = snapshot.open(archive.id)?.uids;
+    let rows = snapshot.rows(archive.id, &uids, Want::default())?;
+    anyhow::ensure!(rows.len() < 2, "{} messages in the archive", rows.len());
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    Ok(Some((office.body(row.blob)?, row.flags.has(SystemFlag::Seen))))
+}
+
+#[tokio::test]
+async fn mail_from_the_world_comes_small_to_who_wants_it_so_and_stays_whole_in_the_archive() -> Outcome {
+    let office = linking().await?;
+    set(
+        &office,
+        Rules {
+            incoming: [AccountId(2)].into(),
+            ..rules()
+        },
+    )
+    .await?;
+    let text = String::from_utf8(with_attachment(&content(300_000)))?;
+    let sent = text.replacen(ANN, "x@example.net", 1).into_bytes();
+    office
+        .receive(Some("x@example.net"), &[ANN, BEN], &sent)
+        .await
+        .unwrap();
+
+    let whole = office.body(office.inbox(ANN)?[0].blob)?;
+    assert!(whole.ends_with(&sent[sent.len() - 300_000..]));
+    assert_eq!(archived(&office, ANN)?, None);
+
+    let small = office.last_notice(BEN)?;
+    assert!(small.len() < 10_000, "{}", small.len());
+    for part in [
+        "Authentication-Results: ",
+        "Received: ",
+        "Subject: Plans",
+        "See the plans.",
+        "Pl=C3=A4ne.pdf (300.0 kB)",
+        "in your Archive",
+    ] {
+        assert!(small.contains(part), "{part}: {small}");
+    }
+    assert_eq!(archived(&office, BEN)?, Some((whole, true)));
+
+    let links = links(&office)?;
+    assert_eq!(links.len(), 1);
+    assert_eq!(
+        (links[0].account, links[0].recipient.to_string()),
+        (AccountId(2), BEN.to_owned())
+    );
+    assert_eq!(files(&office)?.len(), 1);
+    let events = office.events().await?;
+    assert!(events.iter().any(|event| matches!(
+        event,
+        EventKind::AttachmentsLinked {
+            account: AccountId(2),
+            files: 1,
+            ..
+        }
+    )));
+    assert_eq!(office.store.check()?.faults, [""; 0]);
+
+    // When the link ends, the message is still there.
+    office.wait(60 * 86_400);
+    office.post.links.tidy(true).await?;
+    assert!(files(&office)?.is_empty());
+    assert!(archived(&office, BEN)?.unwrap().0.len() > 300_000);
+    Ok(())
+}
+
+#[tokio::test]
+async fn mail_from_the_world_comes_as_it_is_where_nobody_wants_otherwise_or_it_must_not_change() -> Outcome {
+    let text = String::from_utf8(with_attachment(&content(200_000)))?;
+    let plain = text.replacen(ANN, "x@example.net", 1);
+    let signed = plain.replacen("multipart/mixed", "multipart/signed", 1);
+    let wanted = Rules {
+        incoming: [AccountId(2)].into(),
+        ..rules()
+    };
+    for (rules, message) in [
+        (rules(), &plain),
+        (
+            Rules {
+                on: false,
+                ..wanted.clone()
+            },
+            &plain,
+        ),
+        (wanted, &signed),
+    ] {
+        let office = Office::open(25).await?;
+        set(&office, rules).await?;
+        office
+            .receive(Some("x@example.net"), &[BEN], message.as_bytes())
+            .await
+            .unwrap();
+        let body = office.body(office.inbox(BEN)?[0].blob)?;
+        assert!(body.ends_with(&message.as_bytes()[message.len() - 200_000..]));
+        assert!(links(&office)?.is_empty() && files(&office)?.is_empty());
+        assert_eq!(archived(&office, BEN)?, None);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn where_the_world_does_not_get_here_attachments_stay_in_the_mail() -> Outcome {
+    let sent = with_attachment(&content(200_000));
+    let closed = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let stranger = TcpListener::bind("127.0.0.1:0")?;
+    let theirs = stranger.local_addr()?.port();
+    std::thread::spawn(move || {
+        for mut caller in stranger.incoming().flatten() {
+            let _ = std::io::Write::write_all(&mut caller, b"220 not a web server\r\n");
+        }
+    });
+    for (name, port, words) in [
+        ("nowhere.example.com", closed, "has no address"),
+        ("mail.example.com", closed, "refused"),
+        ("mail.example.com", theirs, "somebody else answers"),
+    ] {
+        let office = Office::open(25).await?;
+        office.dns.host("mail.example.com", "127.0.0.1".parse()?);
+        let reached = Rules {
+            address: Some(format!("https://{name}:{port}")),
+            ..rules()
+        };
+        set(&office, reached.clone()).await?;
+        let checked = office.post.links.check(&office.post.dns).await?.unwrap();
+        assert_eq!(checked.reach, Reach::No, "{checked:?}");
+        assert!(checked.words.contains(words), "{checked:?}");
+        assert_eq!(office.post.links.checked()?, Some(checked));
+        office.submit(ANN, &["x@example.net"], &sent).await.unwrap();
+        assert!(links(&office)?.is_empty(), "{words}");
+        assert!(office.body(office.queue()?[0].blob)?.len() > 200_000);
+        let events = office.events().await?;
+        assert!(events.iter().any(|event| matches!(
+            event,
+            EventKind::LinksChecked { reach, .. } if reach == "no"
+        )));
+
+        // The admin knows better; or the address is another one, which nobody has checked yet.
+        let known_better = Rules {
+            trusted: true,
+            ..reached.clone()
+        };
+        for (count, rules) in [(1, known_better), (2, rules())] {
+            set(&office, rules).await?;
+            office.submit(ANN, &["x@example.net"], &sent).await.unwrap();
+            assert_eq!(links(&office)?.len(), count, "{words}");
+        }
+    }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! is never answered.
 
 use crate::Site;
-use crate::appliance::{Appliance, Peer};
+use crate::appliance::{Appliance, Outsider, Peer};
 use crate::page::Failure;
 use crate::sessions::Role;
 use axum::extract::{MatchedPath, Request, State};
@@ -41,7 +41,8 @@ pub enum Access {
 pub struct Route {
     /// `GET` (HEAD goes with it) or `POST`.
     pub method: &'static str,
-    /// The path; `{id}` stands for a number, such as an account's, `{token}` for a link's secret, `{deed}` for what is done.
+    /// The path; `{id}` stands for a number, such as an account's, `{token}` for a link's secret,
+    /// `{question}` for what the box asks itself, `{deed}` for what is done.
     pub path: &'static str,
     /// Who.
     pub access: Access,
@@ -72,6 +73,7 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/l/{token}", Access::Link),
     route("POST", "/l/{token}", Access::Link),
     route("GET", "/l/{token}/file", Access::Link),
+    route("GET", "/reachable/{question}", Access::Link),
     route("GET", "/login/code", Access::Code),
     route("POST", "/login/code", Access::Code),
     route("POST", "/logout", Access::Person),
@@ -114,6 +116,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/links/rules", Access::Admin),
     route("GET", "/links/folder", Access::Admin),
     route("POST", "/links/folder", Access::Admin),
+    route("POST", "/links/check", Access::Admin),
     route("GET", "/limits", Access::Admin),
     route("POST", "/limits", Access::Admin),
     route("GET", "/failed-logins", Access::Admin),
@@ -184,6 +187,8 @@ pub(crate) struct Visit {
     /// A browser on this machine, looking at a simulated board.
     pub(crate) sees_panel: bool,
     pub(crate) peer: Option<Peer>,
+    /// Somebody who would not see the pages, were the setup finished.
+    pub(crate) outside: bool,
 }
 
 /// Lets a request through to its handler, or not.
@@ -203,6 +208,14 @@ pub(crate) async fn gate<A: Appliance>(
     };
     let finished = site.appliance.progress().await?.finished;
     let peer = request.extensions().get::<Peer>().copied();
+    let outside = request.extensions().get::<Outsider>().is_some();
+    if outside && finished && !is_for_outsiders(access, path.as_str()) {
+        return Err(Failure::new(
+            StatusCode::FORBIDDEN,
+            "These pages are for the office",
+            "They answer only in the office's own network. Links to attachments work from everywhere.",
+        ));
+    }
     // These refresh themselves.
     let by_person = !matches!(
         path.as_str(),
@@ -223,6 +236,7 @@ pub(crate) async fn gate<A: Appliance>(
         finished,
         sees_panel,
         peer,
+        outside,
     };
     if allowed(access, visit) {
         request.extensions_mut().insert(visit);
@@ -255,6 +269,11 @@ pub(crate) async fn gate<A: Appliance>(
     })
 }
 
+// The front page shows where to sign in; what else is open to everybody goes with a link's page.
+fn is_for_outsiders(access: Access, path: &str) -> bool {
+    access == Access::Link || (access == Access::Open && path != "/")
+}
+
 /// Lets a request through at the door that is for links only: whoever comes, nobody is signed in.
 pub(crate) async fn link_gate<A: Appliance>(
     State(site): State<Site<A>>,
@@ -270,6 +289,7 @@ pub(crate) async fn link_gate<A: Appliance>(
         finished: true,
         sees_panel: false,
         peer,
+        outside: true,
     });
     Ok(next.run(request).await)
 }

@@ -27,6 +27,10 @@ use std::net::IpAddr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Peer(pub IpAddr);
 
+/// In a request's extensions: whoever sends it may follow links and no more, once the setup is finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outsider;
+
 /// Why the box did not do what a page asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
@@ -66,6 +70,8 @@ pub struct Ports {
     pub pop3: u16,
     pub pop3s: u16,
     pub https: u16,
+    /// Links to attachments, for everybody.
+    pub links: u16,
 }
 
 impl Ports {
@@ -79,6 +85,7 @@ impl Ports {
         pop3: 110,
         pop3s: 995,
         https: 443,
+        links: 8443,
     };
 }
 

@@ -32,7 +32,7 @@ mod watch;
 pub use access::{Access, ROUTES, Route};
 pub use accounts::{Account, AccountState, AccountsRoom};
 pub use appliance::{
-    Appliance, DkimRecord, Facts, Fault, Glance, Office, Panel, Peer, Ports, Power, Progress,
+    Appliance, DkimRecord, Facts, Fault, Glance, Office, Outsider, Panel, Peer, Ports, Power, Progress,
 };
 pub use devices::{Device, Devices, DevicesRoom};
 pub use events::{EventFilter, EventRow, Events, EventsRoom};
@@ -41,8 +41,8 @@ pub use folder::{FolderDesk, FolderHealth, FolderRoom, FolderWish, OtherPlace, S
 pub use judging::{JudgeRoom, JudgedMail, JudgedRow, Knob, ReasonRow};
 pub use keys::{KeyRow, Keys, KeysRoom, NextPair, Retired, Rotated};
 pub use links::{
-    AccountLinks, LinkDesk, LinkRow, LinkRules, LinkState, LinkWish, LinksRoom, Octets, Piece, Shared,
-    SharedFile,
+    AccountLinks, LinkCheck, LinkDesk, LinkDirection, LinkRow, LinkRules, LinkState, LinkWish, LinksRoom,
+    Octets, Piece, Shared, SharedFile,
 };
 pub use logins::{FailedLogin, FailedLogins, LoginFilter, LoginMail, LoginsRoom, RecentLogin};
 pub use names::{AliasRow, AliasWish, DomainRow, DomainWish, Names, NamesRoom};
@@ -98,7 +98,8 @@ impl<A: Clone> Clone for Site<A> {
     }
 }
 
-/// The pages, to be served over TLS. The listener adds [`Peer`] to every request's extensions.
+/// The pages, to be served over TLS. The listener adds [`Peer`] to every request's extensions, and
+/// [`Outsider`] where the pages are not for him.
 pub fn router<A: Appliance>(appliance: A) -> Router {
     let site = Site::new(appliance);
     let routes = routes::<A>().route_layer(from_fn_with_state(site.clone(), access::gate::<A>));
@@ -174,10 +175,11 @@ fn routes<A: Appliance>() -> Router<Site<A>> {
 
 // Strangers come here, at this door and at their own.
 fn link_routes<A: Appliance>() -> Router<Site<A>> {
-    use pages::shared;
+    use pages::{download, shared};
     Router::new()
         .route("/l/{token}", get(shared::page::<A>).post(shared::unlock::<A>))
-        .route("/l/{token}/file", get(shared::file::<A>))
+        .route("/l/{token}/file", get(download::file::<A>))
+        .route("/reachable/{question}", get(shared::reachable::<A>))
 }
 
 fn account_routes<A: Appliance>() -> Router<Site<A>> {
@@ -220,6 +222,7 @@ fn office_routes<A: Appliance>() -> Router<Site<A>> {
         .route("/links", get(links::office::<A>))
         .route("/links/rules", post(links::set::<A>))
         .route("/links/folder", get(folder::folder::<A>).post(folder::set::<A>))
+        .route("/links/check", post(links::check::<A>))
         .route("/limits", get(guard::office::<A>).post(guard::set_office::<A>))
         .route("/failed-logins", get(failed_logins::list::<A>))
         .route("/failed-logins/mail", post(failed_logins::set_mail::<A>))

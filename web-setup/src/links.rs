@@ -109,6 +109,8 @@ pub struct AccountLinks {
     pub address: Address,
     /// Whether its attachments become links.
     pub on: bool,
+    /// Whether those of mail that it gets from the world do, too.
+    pub incoming: bool,
     /// The newest first.
     pub rows: Vec<LinkRow>,
 }
@@ -120,6 +122,8 @@ pub struct LinkRules {
     pub on: bool,
     /// Where the world reaches this box.
     pub address: String,
+    /// Links are made whatever the check says.
+    pub trusted: bool,
     pub part_mb: String,
     pub message_mb: String,
     pub days: String,
@@ -128,11 +132,33 @@ pub struct LinkRules {
     pub exempt: String,
 }
 
+/// Which way the mail goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkDirection {
+    /// From the account to the world.
+    Outgoing,
+    /// From the world to the account.
+    Incoming,
+}
+
+/// Whether the world reaches the links, as far as the box can tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkCheck {
+    /// `None`: from here nobody can tell.
+    pub reached: Option<bool>,
+    /// Why, for a person.
+    pub words: String,
+    /// When that was found.
+    pub at: Timestamp,
+}
+
 /// Everything about links, for the admin.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LinkDesk {
     /// What is set.
     pub rules: LinkRules,
+    /// What the last check of the address found.
+    pub check: Option<LinkCheck>,
     /// Files on the card.
     pub files: u64,
     /// Octets of them.
@@ -154,7 +180,18 @@ pub trait LinksRoom: Send + Sync {
     fn set_link_rules(&self, rules: LinkRules) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// Sets it for one account.
-    fn switch_links(&self, id: AccountId, on: bool) -> impl Future<Output = Result<(), Fault>> + Send;
+    fn switch_links(
+        &self,
+        id: AccountId,
+        direction: LinkDirection,
+        on: bool,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Checks now whether the world reaches the links; takes some seconds.
+    fn check_links(&self) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// The answer to a question that the box is just asking itself through the world.
+    fn own_answer(&self, question: &str) -> Option<String>;
 
     /// The links of an account, the newest first.
     fn account_links(&self, id: AccountId) -> impl Future<Output = Result<AccountLinks, Fault>> + Send;

@@ -183,6 +183,10 @@ impl Failure {
                 "That took too long",
                 "The box is busy. Please try again in a moment.",
             ),
+            412 => (
+                "The file is another one now",
+                "What you have of it does not belong to it. Please fetch it from the start.",
+            ),
             413 => (
                 "That is too much",
                 "The form was larger than anything this box asks for.",

@@ -103,4 +103,7 @@ pub trait ScreenRoom: Send + Sync {
         &self,
         values: BTreeMap<String, String>,
     ) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Shows the pages to everybody, not only to the office's network.
+    fn show_pages_everywhere(&self) -> impl Future<Output = Result<(), Fault>> + Send;
 }

@@ -2,14 +2,15 @@
 
 use super::{Appliance, fault};
 use crate::house::House;
-use crate::links::{Found, Rules, Wish, WishError, in_megabytes, megabytes};
+use crate::links::{Checked, Found, Reach, Rules, Wish, WishError, in_megabytes, megabytes};
 use proto::types::{AccountId, Secret, Timestamp};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use store::{Link, LinkId};
 use web_setup::Peer;
 use web_setup::{
-    AccountLinks, Fault, LinkDesk, LinkRow, LinkRules, LinkState, LinkWish, Octets, Piece, Shared, SharedFile,
+    AccountLinks, Fault, LinkCheck, LinkDesk, LinkDirection, LinkRow, LinkRules, LinkState, LinkWish, Octets,
+    Piece, Shared, SharedFile,
 };
 
 /// Who did it, in the ledger: a sender or an admin.
@@ -72,7 +73,7 @@ pub(super) fn hex(octets: &[u8]) -> String {
     })
 }
 
-pub(super) fn desk(house: &House) -> Result<LinkDesk, Fault> {
+pub(super) fn desk(house: &House, port: u16) -> Result<LinkDesk, Fault> {
     let rules = house.links.rules().map_err(fault)?;
     let room = house.links.room().map_err(fault)?;
     let accounts = house.store.snapshot().and_then(|snapshot| snapshot.accounts());
@@ -82,12 +83,14 @@ pub(super) fn desk(house: &House) -> Result<LinkDesk, Fault> {
     });
     Ok(LinkDesk {
         accounts: accounts.collect(),
+        check: house.links.checked().map_err(fault)?.map(check_row),
         files: room.files,
         used: room.used,
         budget: room.budget,
         free: house.links.free(),
         rules: LinkRules {
             on: rules.on,
+            trusted: rules.trusted,
             part_mb: in_megabytes(rules.part),
             message_mb: in_megabytes(rules.message),
             days: rules.days.to_string(),
@@ -96,15 +99,17 @@ pub(super) fn desk(house: &House) -> Result<LinkDesk, Fault> {
             address: match rules.address {
                 Some(address) => address,
                 // What it most likely is.
-                None => likely(house)?,
+                None => likely(house, port)?,
             },
         },
     })
 }
 
-fn likely(house: &House) -> Result<String, Fault> {
+fn likely(house: &House, port: u16) -> Result<String, Fault> {
     let office = house.office().map_err(fault)?;
-    Ok(office.map_or_else(String::new, |office| format!("https://{}", office.hostname)))
+    Ok(office.map_or_else(String::new, |office| {
+        format!("https://{}:{port}", office.hostname)
+    }))
 }
 
 pub(super) async fn set(house: &House, typed: LinkRules) -> Result<(), Fault> {
@@ -118,14 +123,34 @@ pub(super) async fn set(house: &House, typed: LinkRules) -> Result<(), Fault> {
         days: days.map_err(|_| Fault::Refused("Write the days as a number.".to_owned()))?,
         budget: octets(&typed.budget_mb)?,
         exempt: typed.exempt.lines().map(str::to_owned).collect(),
-        accounts: house.links.rules().map_err(fault)?.accounts,
+        trusted: typed.trusted,
+        ..house.links.rules().map_err(fault)?
     };
-    house.links.set_rules(rules).await.map_err(refused)
+    house.links.set_rules(rules).await.map_err(refused)?;
+    house.links.check(&house.dns).await.map(drop).map_err(fault)
 }
 
-pub(super) async fn switch(house: &House, account: AccountId, on: bool) -> Result<(), Fault> {
+async fn check(house: &House) -> Result<(), Fault> {
+    match house.links.check(&house.dns).await.map_err(fault)? {
+        Some(_) => Ok(()),
+        None => Err(Fault::Refused(
+            "Say first at which address the world reaches this box.".to_owned(),
+        )),
+    }
+}
+
+pub(super) async fn switch(
+    house: &House,
+    account: AccountId,
+    direction: LinkDirection,
+    on: bool,
+) -> Result<(), Fault> {
     let mut rules = house.links.rules().map_err(fault)?;
-    rules.accounts.insert(account, on);
+    match direction {
+        LinkDirection::Outgoing => drop(rules.accounts.insert(account, on)),
+        LinkDirection::Incoming if on => drop(rules.incoming.insert(account)),
+        LinkDirection::Incoming => drop(rules.incoming.remove(&account)),
+    }
     house.links.set_rules(rules).await.map_err(refused)
 }
 
@@ -134,9 +159,11 @@ pub(super) fn of_account(house: &House, id: AccountId) -> Result<AccountLinks, F
     let account = account.map_err(fault)?.ok_or(Fault::Gone)?;
     let links = house.links.list(Some(id)).map_err(fault)?;
     let now = house.clock.now();
+    let rules = house.links.rules().map_err(fault)?;
     Ok(AccountLinks {
         address: account.address,
-        on: house.links.rules().map_err(fault)?.is_for(id),
+        on: rules.is_for(id),
+        incoming: rules.incoming.contains(&id),
         rows: links.into_iter().map(|link| row(link, now)).collect(),
     })
 }
@@ -164,6 +191,18 @@ fn refused(error: WishError) -> Fault {
     }
 }
 
+fn check_row(checked: Checked) -> LinkCheck {
+    LinkCheck {
+        reached: match checked.reach {
+            Reach::Yes => Some(true),
+            Reach::No => Some(false),
+            Reach::Unknown => None,
+        },
+        words: checked.words,
+        at: checked.at,
+    }
+}
+
 fn row(link: Link, now: Timestamp) -> LinkRow {
     let state = match (link.gone, link.revoked) {
         (Some(_), _) => LinkState::Gone,
@@ -187,15 +226,23 @@ fn row(link: Link, now: Timestamp) -> LinkRow {
 
 impl web_setup::LinksRoom for Appliance {
     async fn links(&self) -> Result<LinkDesk, Fault> {
-        desk(self.house())
+        desk(self.house(), self.0.ports.links)
     }
 
     async fn set_link_rules(&self, rules: LinkRules) -> Result<(), Fault> {
         set(self.house(), rules).await
     }
 
-    async fn switch_links(&self, id: AccountId, on: bool) -> Result<(), Fault> {
-        switch(self.house(), id, on).await
+    async fn switch_links(&self, id: AccountId, direction: LinkDirection, on: bool) -> Result<(), Fault> {
+        switch(self.house(), id, direction, on).await
+    }
+
+    async fn check_links(&self) -> Result<(), Fault> {
+        check(self.house()).await
+    }
+
+    fn own_answer(&self, question: &str) -> Option<String> {
+        self.house().links.answer(question)
     }
 
     async fn account_links(&self, id: AccountId) -> Result<AccountLinks, Fault> {

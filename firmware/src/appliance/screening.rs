@@ -76,6 +76,7 @@ pub(super) async fn set(house: &House, values: &BTreeMap<String, String>) -> Res
     let mut rules: Screening = house.screen.rules();
     rules.on = false;
     rules.tarpit = false;
+    rules.pages_inside = false;
     for (name, value) in values {
         rules
             .set(name, value)
@@ -124,5 +125,14 @@ impl web_setup::ScreenRoom for Appliance {
 
     async fn set_screening(&self, values: BTreeMap<String, String>) -> Result<(), Fault> {
         set(self.house(), &values).await
+    }
+
+    async fn show_pages_everywhere(&self) -> Result<(), Fault> {
+        let screen = &self.house().screen;
+        let rules = Screening {
+            pages_inside: false,
+            ..screen.rules()
+        };
+        Ok(screen.set_rules(rules).await?)
     }
 }

@@ -51,6 +51,11 @@ pub(super) enum Links {
         #[command(flatten)]
         with: Common,
     },
+    /// Ask now whether the world reaches the links
+    Check {
+        #[command(flatten)]
+        with: Common,
+    },
     /// Show what is set, or change it
     Settings {
         #[command(flatten)]
@@ -79,6 +84,7 @@ impl Links {
                 ask.place = ask.place.map(whole).transpose()?;
                 (LinksRequest::Folder(ask), with)
             }
+            Self::Check { with } => (LinksRequest::Check, with),
             Self::Settings { changes, with } => (LinksRequest::Settings(changes), with),
         };
         Ok((Request::Links { ask }, with))

@@ -3,9 +3,9 @@
 use super::carry_out::{BY, find};
 use super::folder::{self, FolderRequest};
 use crate::house::House;
-use crate::links::{Rules, Wish, in_megabytes, megabytes};
-use anyhow::{Context, Result, anyhow};
-use proto::types::{Address, Secret};
+use crate::links::{Checked, Reach, Rules, Wish, in_megabytes, megabytes};
+use anyhow::{Context, Result, anyhow, bail};
+use proto::types::{AccountId, Address, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{Link, LinkId};
@@ -39,6 +39,8 @@ pub enum LinksRequest {
         /// The password.
         password: Option<String>,
     },
+    /// Whether the world reaches the links, asked now.
+    Check,
     /// The rules, after these changes.
     Settings(Changes),
     /// Where attachments are kept.
@@ -70,11 +72,17 @@ pub struct Changes {
     #[arg(long)]
     pub exempt: Option<String>,
     /// Decide for this account only
-    #[arg(long, value_parser = Address::parse, requires = "linked")]
+    #[arg(long, value_parser = Address::parse, requires = "decision")]
     pub account: Option<Address>,
     /// Whether that account's attachments become links
-    #[arg(long, requires = "account")]
+    #[arg(long, requires = "account", group = "decision")]
     pub linked: Option<bool>,
+    /// Whether large attachments of mail to that account from the world become links for it
+    #[arg(long, requires = "account", group = "decision")]
+    pub incoming: Option<bool>,
+    /// Whether links are made even where the check of the address says that nobody reaches them
+    #[arg(long)]
+    pub trusted: Option<bool>,
 }
 
 impl Drop for LinksRequest {
@@ -109,11 +117,18 @@ pub(super) async fn carry_out(house: &House, ask: &LinksRequest) -> Result<Value
             change(*link, Wish::Password(secret)).await
         }
         LinksRequest::Folder(ask) => folder::carry_out(house, ask).await,
+        LinksRequest::Check => {
+            let Some(checked) = house.links.check(&house.dns).await? else {
+                bail!("say first at which address the world reaches this box: links settings --address");
+            };
+            Ok(check_shown(house, &checked)?)
+        }
         LinksRequest::Settings(changes) => {
             let before = house.links.rules()?;
             let rules = changed(house, before.clone(), changes)?;
             if rules != before {
                 house.links.set_rules(rules).await?;
+                house.links.check(&house.dns).await?;
             }
             settings_shown(house)
         }
@@ -136,20 +151,41 @@ fn changed(house: &House, mut rules: Rules, changes: &Changes) -> Result<Rules> 
     if let Some(exempt) = &changes.exempt {
         rules.exempt = exempt.split(',').map(str::to_owned).collect();
     }
-    if let (Some(address), Some(linked)) = (&changes.account, changes.linked) {
-        rules.accounts.insert(find(house, address)?.id, linked);
+    rules.trusted = changes.trusted.unwrap_or(rules.trusted);
+    if let Some(address) = &changes.account {
+        let account = find(house, address)?.id;
+        if let Some(linked) = changes.linked {
+            rules.accounts.insert(account, linked);
+        }
+        match changes.incoming {
+            Some(true) => drop(rules.incoming.insert(account)),
+            Some(false) => drop(rules.incoming.remove(&account)),
+            None => {}
+        }
     }
     Ok(rules)
+}
+
+fn check_shown(house: &House, checked: &Checked) -> Result<Value> {
+    let rules = house.links.rules()?;
+    Ok(json!({
+        "address": checked.address,
+        "reached": checked.reach.as_str(),
+        "why": checked.words,
+        "at": checked.at,
+        "links_are_made": rules.on && (rules.trusted || checked.reach != Reach::No),
+    }))
 }
 
 fn settings_shown(house: &House) -> Result<Value> {
     let (rules, room) = (house.links.rules()?, house.links.room()?);
     let accounts = house.store.snapshot()?.accounts()?;
-    let unlinked: Vec<_> = accounts
-        .iter()
-        .filter(|account| rules.accounts.get(&account.id) == Some(&false))
-        .map(|account| account.address.to_string())
-        .collect();
+    let those = |chosen: &dyn Fn(AccountId) -> bool| -> Vec<String> {
+        let chosen = accounts.iter().filter(|account| chosen(account.id));
+        chosen.map(|account| account.address.to_string()).collect()
+    };
+    let checked = house.links.checked()?;
+    let checked = checked.map(|checked| check_shown(house, &checked)).transpose()?;
     Ok(json!({
         "on": rules.on,
         "address": rules.address,
@@ -158,7 +194,10 @@ fn settings_shown(house: &House) -> Result<Value> {
         "days": rules.days,
         "budget_mb": in_megabytes(rules.budget),
         "exempt": rules.exempt,
-        "without_links": unlinked,
+        "trusted": rules.trusted,
+        "check": checked,
+        "without_links": those(&|id| !rules.is_for(id)),
+        "incoming_too": those(&|id| rules.incoming.contains(&id)),
         "files": room.files,
         "used": room.used,
     }))

@@ -11,6 +11,7 @@ use crate::judge::{Case, JudgeError, Judged, judge};
 use crate::limits::HOPS;
 use crate::limits::judge::RECIPIENTS as RECIPIENTS_KEPT;
 use crate::lines;
+use crate::links::{Arrives, Linked};
 use crate::settings::{self, Office};
 use crate::spool::Spool;
 use proto::ask::{Envelope, SpecialUse};
@@ -18,7 +19,7 @@ use proto::limits::message::HEADER;
 use proto::message::header;
 use proto::message::received::{Received, return_path};
 use proto::refusal::Refusal;
-use proto::types::{AccountId, Address, BodyKind, Domain, Flags, Timestamp};
+use proto::types::{AccountId, Address, BodyKind, Domain, Flags, SystemFlag, Timestamp};
 use std::io;
 use store::{Delivery, EventKind, MailCopy, Place, Placement, StoreError};
 
@@ -74,16 +75,19 @@ pub async fn inbound(
         true => blocking(|| notice::of_delivery(post, envelope, &spool, arrival.at))?,
         false => None,
     };
-    let (spool, top) = match envelope.wishes.body {
-        BodyKind::Binary => blocking(|| without_binary(spool))?,
-        _ => (spool, top),
+    let spool = match envelope.wishes.body {
+        BodyKind::Binary => blocking(|| lines::without_binary(spool))?,
+        _ => spool,
     };
-    let prefix = arrival.prefix(&office, &top, &judged.fields);
-    let delivery = blocking(|| arrival.delivery(spool, prefix, accounts, placement));
-    let delivery = delivery.map_err(|error| unreadable(&error))?;
-    let size = delivery.body.size();
-    post.store
-        .deliver(std::iter::once(delivery).chain(told).collect())
+    let size = spool.size();
+    let desk = Desk {
+        office: &office,
+        fields: &judged.fields,
+        placement,
+    };
+    blocking(|| arrival.prepare(post, &desk, spool, accounts))
+        .map_err(|error| unreadable(&error))?
+        .commit(post, told)
         .await
         .map_err(|error| refusal(&error))?;
     let id = arrival.id;
@@ -105,11 +109,42 @@ pub async fn inbound(
     Ok(id)
 }
 
-// What came in binary as lines, with its header.
-fn without_binary(spool: Spool) -> Result<(Spool, Vec<u8>), Refusal> {
-    let spool = lines::without_binary(spool)?;
-    let top = pieces::header_of(&spool).map_err(|error| unreadable(&error))?;
-    Ok((spool, top))
+// What becomes of a message that was judged.
+struct Desk<'a> {
+    office: &'a Office,
+    // The judge's trace fields.
+    fields: &'a str,
+    placement: Placement,
+}
+
+// Ready to be committed.
+struct Ready {
+    deliveries: Vec<Delivery>,
+    linked: Option<Linked>,
+}
+
+impl Ready {
+    async fn commit(mut self, post: &Post, told: Option<Delivery>) -> Result<(), StoreError> {
+        self.deliveries.extend(told);
+        let Some(mut linked) = self.linked else {
+            return post.store.deliver(self.deliveries).await.map(drop);
+        };
+        let events: Vec<_> = linked
+            .events
+            .drain(..)
+            .map(|event| post.ledger.event(event))
+            .collect();
+        let links = std::mem::take(&mut linked.links);
+        post.store
+            .deliver_linked(self.deliveries, links, events.clone())
+            .await?;
+        drop(linked); // its files may not go before their links are committed
+        post.links.touch();
+        for event in &events {
+            post.ledger.count(event);
+        }
+        Ok(())
+    }
 }
 
 // A message at the door, and what is known about it.
@@ -138,26 +173,65 @@ impl Arrival<'_> {
         }
     }
 
-    fn delivery(
+    // Whole for everybody; whoever wants large attachments as links gets it so in the inbox, and whole
+    // in the archive.
+    fn prepare(
         &self,
+        post: &Post,
+        desk: &Desk<'_>,
         spool: Spool,
-        (prefix, skip): (Vec<u8>, u64),
         accounts: Vec<AccountId>,
-        placement: Placement,
-    ) -> io::Result<Delivery> {
-        let structure = pieces::structure(&prefix, pieces::skip(spool.reader(), skip)?)?;
-        let copy = |account| MailCopy {
-            into: match placement {
-                Placement::Junk => Place::Special(account, SpecialUse::Junk),
-                _ => Place::Inbox(account),
-            },
+    ) -> io::Result<Ready> {
+        let arrives = Arrives {
+            spool: &spool,
+            id: &self.id,
+            accounts: &accounts,
+            now: self.at,
+        };
+        let linked = match desk.placement {
+            Placement::Inbox => post.links.link_arrival(&arrives)?,
+            _ => None,
+        };
+        let (linking, mut linked) = linked.map_or((Vec::new(), None), |(who, linked)| (who, Some(linked)));
+        let messages = linked
+            .as_mut()
+            .map_or_else(Vec::new, |linked| std::mem::take(&mut linked.messages));
+        let mut deliveries = Vec::with_capacity(messages.len() + 1);
+        for (account, message) in linking.iter().zip(messages) {
+            deliveries.push(self.delivery(desk, message, vec![self.copy(Place::Inbox(*account))])?);
+        }
+        let whole = accounts.iter().map(|account| {
+            if linking.contains(account) {
+                return MailCopy {
+                    flags: Flags::new().with(SystemFlag::Seen),
+                    ..self.copy(Place::Special(*account, SpecialUse::Archive))
+                };
+            }
+            self.copy(match desk.placement {
+                Placement::Junk => Place::Special(*account, SpecialUse::Junk),
+                _ => Place::Inbox(*account),
+            })
+        });
+        deliveries.push(self.delivery(desk, spool, whole.collect())?);
+        Ok(Ready { deliveries, linked })
+    }
+
+    fn copy(&self, into: Place) -> MailCopy {
+        MailCopy {
+            into,
             flags: Flags::new(),
             date: self.at,
-        };
+        }
+    }
+
+    fn delivery(&self, desk: &Desk<'_>, spool: Spool, copies: Vec<MailCopy>) -> io::Result<Delivery> {
+        let top = pieces::header_of(&spool)?;
+        let (prefix, skip) = self.prefix(desk.office, &top, desk.fields);
+        let structure = pieces::structure(&prefix, pieces::skip(spool.reader(), skip)?)?;
         Ok(Delivery {
             body: spool.into_body(prefix, skip)?,
             structure,
-            copies: accounts.into_iter().map(copy).collect(),
+            copies,
             outgoing: Vec::new(),
             received_at: self.at,
         })

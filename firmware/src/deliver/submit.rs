@@ -84,7 +84,7 @@ pub async fn submit(
     let mut events = vec![event];
     let (mut links, mut files) = (Vec::new(), None);
     if let Some(mut linked) = ready.linked {
-        events.push(post.ledger.event(linked.event.clone()));
+        events.extend(linked.events.drain(..).map(|event| post.ledger.event(event)));
         links = std::mem::take(&mut linked.links);
         files = Some(linked); // they may not go before their links are committed
     }

@@ -83,6 +83,7 @@ pub fn page(
 fn row(event: &Event, names: &HashMap<AccountId, String>) -> Row {
     let (kind, account) = parts(&event.kind);
     let words = of_people(&event.kind)
+        .or_else(|| of_links(&event.kind))
         .or_else(|| of_mail(&event.kind))
         .unwrap_or_else(|| "something that a later version wrote down".to_owned());
     let words = words.chars().map(|c| if c.is_control() { ' ' } else { c });
@@ -219,6 +220,32 @@ fn of_people(kind: &EventKind) -> Option<String> {
     })
 }
 
+// What became of attachments.
+fn of_links(kind: &EventKind) -> Option<String> {
+    Some(match kind {
+        EventKind::AttachmentsLinked { to, files, size, .. } => {
+            format!(
+                "{files} attachments of {size} octets stayed here, links went to {}",
+                list(to)
+            )
+        }
+        EventKind::LinkDownloaded {
+            link, recipient, ip, ..
+        } => format!("link {link} of {recipient} was used from {ip}"),
+        EventKind::LinkChanged { link, what, by, .. } => format!("link {link} was {what} by {by}"),
+        EventKind::LinksChecked {
+            address,
+            reach,
+            words,
+        } => format!("whether the world reaches {address}: {reach}; {words}"),
+        EventKind::AttachmentsRemoved { links, why } => {
+            format!("the attachments of {links} links were removed: {why}")
+        }
+        EventKind::AttachmentFolder { folder, what } => format!("place of attachments: {folder} {what}"),
+        _ => return None,
+    })
+}
+
 // What became of mail.
 fn of_mail(kind: &EventKind) -> Option<String> {
     Some(match kind {
@@ -258,20 +285,6 @@ fn of_mail(kind: &EventKind) -> Option<String> {
             format!("{} at {ip} by {protocol}{to} was told: {words}", sender(from))
         }
         EventKind::Sent { ip, to, size, .. } => format!("sent {size} octets to {} from {ip}", list(to)),
-        EventKind::AttachmentsLinked { to, files, size, .. } => {
-            format!(
-                "{files} attachments of {size} octets stayed here, links went to {}",
-                list(to)
-            )
-        }
-        EventKind::LinkDownloaded {
-            link, recipient, ip, ..
-        } => format!("link {link} of {recipient} was used from {ip}"),
-        EventKind::LinkChanged { link, what, by, .. } => format!("link {link} was {what} by {by}"),
-        EventKind::AttachmentsRemoved { links, why } => {
-            format!("the attachments of {links} links were removed: {why}")
-        }
-        EventKind::AttachmentFolder { folder, what } => format!("place of attachments: {folder} {what}"),
         EventKind::Relayed {
             to,
             host,

@@ -11,8 +11,11 @@
 mod choice;
 mod desk;
 mod folder;
+mod incoming;
 mod outgoing;
+mod parts;
 mod place;
+mod reach;
 mod settings;
 mod sticks;
 #[cfg(test)]
@@ -25,8 +28,11 @@ mod watch;
 pub use choice::{Choice, FolderFacts, PLACES};
 pub use desk::{Wish, WishError, in_megabytes, megabytes};
 pub use folder::FolderState;
-pub use outgoing::{Leaves, Linked};
+pub use incoming::Arrives;
+pub use outgoing::Leaves;
+pub use parts::Linked;
 pub use place::{Place, Places};
+pub use reach::{Checked, Reach};
 pub use settings::{LINKS, Rules};
 pub use sticks::{Named, choose};
 pub use visit::Found;
@@ -37,6 +43,7 @@ use crate::house::private_folder;
 use crate::ledger::Ledger;
 use anyhow::{Context, Result, anyhow};
 use folder::Folder;
+use reach::Inquiry;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
@@ -60,6 +67,7 @@ pub struct Links {
     seen: Arc<Mutex<FolderState>>,
     /// Links that ended before their time and that no admin was told of.
     removed_early: Arc<AtomicU64>,
+    inquiry: Arc<Inquiry>,
     /// Signs what says that a password was given.
     key: Arc<[u8; 32]>,
 }
@@ -104,6 +112,7 @@ impl Links {
             choosing: Arc::default(),
             seen: Arc::new(Mutex::new(FolderState::Fine)),
             removed_early: Arc::default(),
+            inquiry: Arc::default(),
         })
     }
 

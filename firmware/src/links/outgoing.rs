@@ -1,18 +1,12 @@
-//! A submitted message: its large parts become files, and each recipient elsewhere gets a message of
-//! his own with links of his own.
+//! A submitted message: each recipient elsewhere gets one of his own with links of his own.
 
-use super::folder::{FolderState, Kept};
-use super::{Links, Rules, token};
-use crate::clock::DAY;
-use crate::limits::PIECE;
-use crate::limits::links as limits;
+use super::parts::{Large, Linked};
+use super::{Links, Rules};
 use crate::spool::Spool;
-use proto::message::linking::{self, Block, Edit, Leaving, LinkedFile, Plan, Policy, Stays};
-use proto::message::scan::Scanner;
-use proto::types::{AccountId, Address, Span, Timestamp};
-use std::io::{self, Read};
-use store::{EventKind, NewLink, Snapshot};
-use tracing::{debug, info, warn};
+use proto::types::{AccountId, Address, Timestamp};
+use std::io;
+use store::Snapshot;
+use tracing::warn;
 
 /// A message on its way out.
 #[derive(Debug, Clone, Copy)]
@@ -27,18 +21,6 @@ pub struct Leaves<'a> {
     pub to: &'a [Address],
     /// When.
     pub now: Timestamp,
-}
-
-/// What leaves instead. The files stay as long as this value; after the commit the links keep them.
-#[derive(Debug)]
-pub struct Linked {
-    /// A message for each recipient elsewhere, in their order.
-    pub messages: Vec<Spool>,
-    /// To be committed with the messages.
-    pub links: Vec<NewLink>,
-    /// What the ledger says of it.
-    pub event: EventKind,
-    _files: Vec<Kept>,
 }
 
 impl Links {
@@ -58,179 +40,14 @@ impl Links {
         let Some(address) = rules.address_for(leaves.account) else {
             return Ok(None);
         };
-        let spool = leaves.spool;
-        if leaves.to.is_empty() || spool.size() <= rules.part.min(rules.message) {
-            return Ok(None);
-        }
-        let plan = match plan(spool, &rules)? {
-            Ok(plan) => plan,
-            Err(stays) => {
-                debug!(id = leaves.id, ?stays, "attachments stay in the mail");
-                return Ok(None);
-            }
+        let to = leaves.to.iter().map(|to| (leaves.account, to.clone()));
+        let large = Large {
+            spool: leaves.spool,
+            id: leaves.id,
+            to: to.collect(),
+            now: leaves.now,
+            note: "",
         };
-        if let Err(why) = self.has_room(snapshot, &rules, leaves, &plan) {
-            warn!(id = leaves.id, why, "attachments stay in the mail");
-            return Ok(None);
-        }
-        let files = match self.keep(spool, &plan.leaving) {
-            Ok(files) => files,
-            Err(error) => {
-                warn!(%error, "attachments cannot be kept; they stay in the mail");
-                return Ok(None);
-            }
-        };
-        let linked = write(&plan, files, leaves, &rules, address)?;
-        info!(id = leaves.id, files = plan.leaving.len(), "attachments linked");
-        Ok(Some(linked))
-    }
-
-    fn has_room(
-        &self,
-        snapshot: &Snapshot,
-        rules: &Rules,
-        leaves: &Leaves<'_>,
-        plan: &Plan,
-    ) -> Result<(), &'static str> {
-        let needed: u64 = plan.leaving.iter().map(|part| part.size).sum();
-        let gone: u64 = plan.leaving.iter().map(|part| part.body.len()).sum();
-        let rest = leaves.spool.size().saturating_sub(gone);
-        if rest.saturating_mul(leaves.to.len() as u64) > limits::COPIES {
-            return Err("too many recipients would get a large message of their own");
-        }
-        if needed > rules.budget {
-            return Err("they are larger than the room for attachments");
-        }
-        if self.folder.state() == FolderState::Missing {
-            return Err("the disk for attachments is missing");
-        }
-        if self.folder.free().unwrap_or(0) < needed.saturating_add(limits::RESERVE) {
-            return Err("the disk for attachments is almost full");
-        }
-        match snapshot.link_files() {
-            Ok(_) => Ok(()),
-            Err(_) => Err("the store failed"),
-        }
-    }
-
-    fn keep(&self, spool: &Spool, leaving: &[Leaving]) -> io::Result<Vec<Kept>> {
-        let keep = |part: &Leaving| {
-            let body = spool.reader_at(part.body.start).take(part.body.len());
-            self.folder.keep(body, part.encoding)
-        };
-        leaving.iter().map(keep).collect()
-    }
-}
-
-fn plan(spool: &Spool, rules: &Rules) -> io::Result<Result<Plan, Stays>> {
-    let mut scanner = Scanner::new();
-    let (mut reader, mut piece) = (spool.reader(), vec![0; PIECE]);
-    loop {
-        match reader.read(&mut piece)? {
-            0 => break,
-            count => scanner.push(piece.get(..count).unwrap_or_default()),
-        }
-    }
-    let policy = Policy {
-        part: rules.part,
-        message: rules.message,
-        exempt: &rules.exempt,
-    };
-    linking::plan(&scanner.finish(), &policy, |span: Span| {
-        let mut octets = Vec::new();
-        spool
-            .reader_at(span.start)
-            .take(span.len())
-            .read_to_end(&mut octets)?;
-        Ok(octets)
-    })
-}
-
-fn write(
-    plan: &Plan,
-    files: Vec<Kept>,
-    leaves: &Leaves<'_>,
-    rules: &Rules,
-    address: &str,
-) -> io::Result<Linked> {
-    let expires = leaves.now.plus(i64::from(rules.days).saturating_mul(DAY));
-    let mut linked = Linked {
-        messages: Vec::with_capacity(leaves.to.len()),
-        links: Vec::new(),
-        event: EventKind::AttachmentsLinked {
-            id: leaves.id.to_owned(),
-            account: leaves.account,
-            to: leaves.to.to_vec(),
-            files: u32::try_from(files.len()).unwrap_or(u32::MAX),
-            size: files.iter().map(|file| file.size).sum(),
-        },
-        _files: Vec::new(),
-    };
-    for recipient in leaves.to {
-        let mut shown = Vec::with_capacity(files.len());
-        for (part, file) in plan.leaving.iter().zip(&files) {
-            let token = token::fresh()?;
-            shown.push(LinkedFile {
-                name: part.name.clone(),
-                size: file.size,
-                until: expires,
-                link: format!("{address}/l/{}", token.shown()),
-            });
-            linked.links.push(NewLink {
-                token: token.hash(),
-                file: file.hash,
-                size: file.size,
-                sha256: file.sha256,
-                name: part.name.clone(),
-                media_type: part.media_type.clone(),
-                message: leaves.id.to_owned(),
-                account: leaves.account,
-                recipient: recipient.clone(),
-                created: leaves.now,
-                expires,
-            });
-        }
-        let edits = plan.edits(&Block { files: &shown });
-        linked.messages.push(edited(leaves.spool, edits)?);
-    }
-    linked._files = files;
-    Ok(linked)
-}
-
-// The message with these edits, which are in order and none over another.
-fn edited(spool: &Spool, edits: Vec<Edit>) -> io::Result<Spool> {
-    let mut result = spool.another();
-    let mut at = 0;
-    for edit in edits {
-        copy(
-            spool,
-            Span {
-                start: at,
-                end: edit.span.start,
-            },
-            &mut result,
-        )?;
-        result.write(&edit.octets)?;
-        at = edit.span.end;
-    }
-    copy(
-        spool,
-        Span {
-            start: at,
-            end: spool.size(),
-        },
-        &mut result,
-    )?;
-    Ok(result)
-}
-
-fn copy(from: &Spool, span: Span, to: &mut Spool) -> io::Result<()> {
-    let mut reader = from.reader_at(span.start).take(span.len());
-    let mut piece = vec![0; PIECE];
-    loop {
-        match reader.read(&mut piece)? {
-            0 => return Ok(()),
-            count => to.write(piece.get(..count).unwrap_or_default())?,
-        }
+        self.take_out(snapshot, &rules, address, &large)
     }
 }

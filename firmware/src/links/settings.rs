@@ -1,10 +1,11 @@
 //! What an admin may set about links.
 
+use super::{Checked, Reach};
 use crate::limits::links as limits;
 use crate::settings;
 use proto::types::{AccountId, Domain};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use store::{Snapshot, StoreError};
 
 /// Key of [`Rules`] among the settings.
@@ -19,6 +20,8 @@ pub struct Rules {
     /// Where the world reaches the pages of this box: `https://mail.example.com`, a port behind it
     /// where it is not 443.
     pub address: Option<String>,
+    /// Links are made whatever the check of `address` says.
+    pub trusted: bool,
     /// A part over this size leaves, in octets.
     pub part: u64,
     /// Over this size of the message, in octets, its largest parts leave.
@@ -31,6 +34,8 @@ pub struct Rules {
     pub exempt: Vec<String>,
     /// Accounts for which it was decided otherwise.
     pub accounts: BTreeMap<AccountId, bool>,
+    /// Accounts whose mail from the world has its large attachments taken out, too.
+    pub incoming: BTreeSet<AccountId>,
 }
 
 impl Default for Rules {
@@ -38,12 +43,14 @@ impl Default for Rules {
         Self {
             on: false,
             address: None,
+            trusted: false,
             part: 5_000_000,
             message: 10_000_000,
             days: 30,
             budget: 2_000_000_000,
             exempt: Vec::new(),
             accounts: BTreeMap::new(),
+            incoming: BTreeSet::new(),
         }
     }
 }
@@ -68,6 +75,19 @@ impl Rules {
     pub fn address_for(&self, account: AccountId) -> Option<&str> {
         let wanted = self.on && self.is_for(account);
         self.address.as_deref().filter(|_| wanted)
+    }
+
+    /// Whether mail from the world for this account has its large attachments taken out.
+    #[must_use]
+    pub fn takes_out_for(&self, account: AccountId) -> bool {
+        self.on && self.incoming.contains(&account)
+    }
+
+    /// Whether links may lead to `address`: not where a check found that nobody gets here by it.
+    #[must_use]
+    pub fn may_be_reached(&self, snapshot: &Snapshot) -> bool {
+        let checked = || Checked::read(snapshot, self.address.as_deref()).ok()?;
+        self.trusted || checked().is_none_or(|checked| checked.reach != Reach::No)
     }
 
     /// The same, checked and put into one form.
@@ -145,6 +165,15 @@ fn address(text: &str) -> Result<String, String> {
     Ok(match port.filter(|port| *port != 443) {
         Some(port) => format!("https://{host}:{port}"),
         None => format!("https://{host}"),
+    })
+}
+
+/// Host and port of an address as [`Rules::checked`] writes it.
+pub(super) fn place(address: &str) -> Option<(&str, u16)> {
+    let rest = address.strip_prefix("https://")?;
+    Some(match rest.split_once(':') {
+        Some((host, port)) => (host, port.parse().ok()?),
+        None => (rest, 443),
     })
 }
 

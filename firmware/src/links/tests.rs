@@ -181,3 +181,80 @@ async fn wishes_out_of_bounds_and_of_others_change_nothing() {
     }
     assert_eq!(found(&trial, &token, None).await, "open a.pdf");
 }
+
+/// What stands in the attachment folder and what the store needs of it, after a restart.
+async fn restarted(trial: &Trial) -> (Vec<String>, Vec<String>) {
+    let house = &trial.house;
+    let links = Links::open(
+        &house.data,
+        house.store.clone(),
+        house.ledger.clone(),
+        house.clock.clone(),
+    )
+    .unwrap();
+    links.tidy(true).await.unwrap();
+    let mut there: Vec<String> = std::fs::read_dir(house.data.join(FOLDER))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    there.sort();
+    let snapshot = house.store.snapshot().unwrap();
+    let mut needed: Vec<String> = snapshot
+        .link_files()
+        .unwrap()
+        .iter()
+        .map(|(hash, _)| blake3::Hash::from(*hash).to_hex().to_string())
+        .collect();
+    needed.sort();
+    assert_eq!(house.store.check().unwrap().faults, [""; 0]);
+    (there, needed)
+}
+
+#[tokio::test]
+async fn a_plug_pulled_at_any_named_step_leaves_no_orphan_and_no_dangling_link() {
+    let (trial, token) = house(3600).await;
+    let house = &trial.house;
+    let keep = |octets: &'static [u8]| house.links.folder.keep(octets, Encoding::Identity).unwrap();
+    let before = restarted(&trial).await;
+    assert_eq!((before.0.len(), &before.0), (1, &before.1));
+
+    // The file is half written.
+    std::fs::write(house.data.join(FOLDER).join(".new-half"), "half").unwrap();
+    assert_eq!(restarted(&trial).await, before, "half written");
+
+    // It is on the card with its name, and its message was never committed.
+    drop(keep(b"never sent"));
+    assert_eq!(restarted(&trial).await, before, "not committed");
+
+    // The same content as one that a link needs: it has to stay.
+    drop(keep(b"content"));
+    assert_eq!(restarted(&trial).await, before, "needed by another link");
+    assert_eq!(found(&trial, &token, None).await, "open a.pdf");
+
+    // The link was let go, and the file not removed.
+    let event = house.ledger.event(store::EventKind::AttachmentsRemoved {
+        links: 1,
+        why: "test".to_owned(),
+    });
+    house
+        .store
+        .let_files_go(vec![LinkId(1)], house.clock.now(), event)
+        .await
+        .unwrap();
+    assert_eq!(restarted(&trial).await, (Vec::new(), Vec::new()), "let go");
+    assert_eq!(found(&trial, &token, None).await, "nothing");
+}
+
+#[tokio::test]
+async fn only_while_it_asks_itself_the_box_answers() {
+    let (trial, _) = house(3600).await;
+    let links = &trial.house.links;
+    assert_eq!(links.answer("question"), None);
+    assert_eq!(links.answer(""), None);
+    assert_eq!(links.checked().unwrap(), None);
+    assert_eq!(
+        links.check(&trial.house.dns).await.unwrap(),
+        None,
+        "no address, no question"
+    );
+}

@@ -6,8 +6,8 @@ use crate::write::{Prepared, Write};
 use crate::writer::{Job, Operation, WAITING, Writer};
 use crate::{
     AccountState, Acquaintance, Alias, Change, CheckReport, Delivered, Delivery, Event, FileHash, Freeze,
-    FreezeOutcome, GreyAnswer, Lesson, Link, LinkChange, LinkId, LocalDomain, NewAccount, NewPrinter,
-    OpenError, QueueChange, SenderEntry, Settlement, Snapshot, StoreError, Submission, Terms,
+    FreezeOutcome, GreyAnswer, Lesson, Link, LinkChange, LinkId, LocalDomain, NewAccount, NewLink,
+    NewPrinter, OpenError, QueueChange, SenderEntry, Settlement, Snapshot, StoreError, Submission, Terms,
 };
 use proto::ask::{FlagChange, SpecialUse};
 use proto::types::{
@@ -178,6 +178,28 @@ impl Store {
             .collect::<Result<Vec<_>, _>>()?;
         let octets = deliveries.iter().map(Prepared::octets).sum();
         self.ask(octets, move |write| write.deliver(&deliveries)).await
+    }
+
+    /// Takes messages over whose large parts became links, with these, in one commit. Files of links
+    /// have to be on the card before.
+    ///
+    /// # Errors
+    /// As [`Store::deliver`]; `CannotChange`: too many links.
+    pub async fn deliver_linked(
+        &self,
+        deliveries: Vec<Delivery>,
+        links: Vec<NewLink>,
+        events: Vec<Event>,
+    ) -> Result<Vec<Delivered>, StoreError> {
+        let deliveries = deliveries
+            .into_iter()
+            .map(Prepared::new)
+            .collect::<Result<Vec<_>, _>>()?;
+        let octets = deliveries.iter().map(Prepared::octets).sum();
+        self.ask(octets, move |write| {
+            write.deliver_linked(&deliveries, &links, &events)
+        })
+        .await
     }
 
     /// Takes notices over and remembers under `key` that they went out, with an event, in one commit.

@@ -4,7 +4,7 @@ use super::accounts::find;
 use super::devices::Owner;
 use crate::Site;
 use crate::appliance::{Appliance, Fault};
-use crate::links::{LinkDesk, LinkRow, LinkRules, LinkState, LinkWish};
+use crate::links::{LinkCheck, LinkDesk, LinkDirection, LinkRow, LinkRules, LinkState, LinkWish};
 use crate::page::{Failure, Frame, Moment, Page, Posted, Tab, secret, show, show_again};
 use askama::Template;
 use axum::extract::{Path, Query, State};
@@ -20,6 +20,9 @@ struct DeskPage {
     said: Option<&'static str>,
     fault: Option<String>,
     rules: LinkRules,
+    check: Option<CheckView>,
+    /// The door for links, to be named to the router.
+    port: u16,
     files: u64,
     used: String,
     budget: String,
@@ -28,6 +31,33 @@ struct DeskPage {
     /// A disk with attachments is not there.
     missing: bool,
     accounts: Vec<(String, String, bool)>,
+}
+
+struct CheckView {
+    reached: Option<bool>,
+    words: String,
+    at: Moment,
+}
+
+impl From<LinkCheck> for CheckView {
+    fn from(check: LinkCheck) -> Self {
+        Self {
+            reached: check.reached,
+            words: check.words,
+            at: check.at.into(),
+        }
+    }
+}
+
+impl DeskPage {
+    /// Whether attachments stay in the mail because nobody would reach them.
+    fn held_back(&self) -> bool {
+        let unreached = self
+            .check
+            .as_ref()
+            .is_some_and(|check| check.reached == Some(false));
+        self.rules.on && !self.rules.trusted && unreached
+    }
 }
 
 /// What was just done, told on the page that follows.
@@ -43,6 +73,7 @@ impl Said {
             "extend" => Some("The link works again for that long, counted from now."),
             "revoke" => Some("The link works no more."),
             "password" => Some("The link asks for the new password."),
+            "checked" => Some("The box has just called itself; what it found stands below."),
             "open" => Some("The link asks for no password."),
             _ => None,
         }
@@ -52,6 +83,7 @@ impl Said {
 async fn desk<A: Appliance>(site: &Site<A>) -> Result<DeskPage, Fault> {
     let LinkDesk {
         rules,
+        check,
         files,
         used,
         budget,
@@ -67,6 +99,8 @@ async fn desk<A: Appliance>(site: &Site<A>) -> Result<DeskPage, Fault> {
         said: None,
         fault: None,
         rules,
+        check: check.map(CheckView::from),
+        port: site.appliance.facts().ports.links,
         files,
         used: size_words(used),
         budget: size_words(budget),
@@ -87,6 +121,7 @@ pub(crate) async fn office<A: Appliance>(State(site): State<Site<A>>, Query(said
 #[derive(Deserialize)]
 pub(crate) struct RulesForm {
     on: Option<String>,
+    trusted: Option<String>,
     #[serde(default)]
     address: String,
     #[serde(default)]
@@ -104,6 +139,7 @@ pub(crate) struct RulesForm {
 pub(crate) async fn set<A: Appliance>(State(site): State<Site<A>>, Posted(form): Posted<RulesForm>) -> Page {
     let rules = LinkRules {
         on: form.on.is_some(),
+        trusted: form.trusted.is_some(),
         address: form.address,
         part_mb: form.part,
         message_mb: form.message,
@@ -116,6 +152,18 @@ pub(crate) async fn set<A: Appliance>(State(site): State<Site<A>>, Posted(form):
         Err(Fault::Refused(words)) => show_again(&DeskPage {
             fault: Some(words),
             rules,
+            ..desk(&site).await?
+        }),
+        Err(fault) => Err(fault.into()),
+    }
+}
+
+/// Has the box look whether the world reaches it.
+pub(crate) async fn check<A: Appliance>(State(site): State<Site<A>>) -> Page {
+    match site.appliance.check_links().await {
+        Ok(()) => Ok(Redirect::to("/links?said=checked").into_response()),
+        Err(Fault::Refused(words)) => show_again(&DeskPage {
+            fault: Some(words),
             ..desk(&site).await?
         }),
         Err(fault) => Err(fault.into()),
@@ -178,6 +226,7 @@ struct AccountPage {
     on: bool,
     /// A disk with attachments is not there.
     missing: bool,
+    incoming: bool,
     said: Option<&'static str>,
     fault: Option<String>,
     rows: Vec<RowView>,
@@ -210,6 +259,7 @@ async fn page<A: Appliance>(site: &Site<A>, owner: &Owner) -> Result<AccountPage
         address: links.address.to_string(),
         on: links.on,
         missing: site.appliance.attachment_folder().await?.misses_files(),
+        incoming: links.incoming,
         said: None,
         fault: None,
         rows: links.rows.into_iter().map(RowView::from).collect(),
@@ -235,7 +285,8 @@ pub(crate) async fn list_of<A: Appliance>(site: &Site<A>, owner: &Owner, said: &
 
 #[derive(Deserialize)]
 pub(crate) struct SwitchForm {
-    linked: String,
+    linked: Option<String>,
+    incoming: Option<String>,
 }
 
 pub(crate) async fn switch<A: Appliance>(
@@ -244,9 +295,16 @@ pub(crate) async fn switch<A: Appliance>(
     Posted(form): Posted<SwitchForm>,
 ) -> Page {
     let account = find(&site, &id).await?;
-    site.appliance
-        .switch_links(account.id, form.linked == "yes")
-        .await?;
+    for (direction, answer) in [
+        (LinkDirection::Outgoing, form.linked),
+        (LinkDirection::Incoming, form.incoming),
+    ] {
+        if let Some(answer) = answer {
+            site.appliance
+                .switch_links(account.id, direction, answer == "yes")
+                .await?;
+        }
+    }
     Ok(Redirect::to(&format!("/accounts/{}/links?said=set", account.id)).into_response())
 }
 

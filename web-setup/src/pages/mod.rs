@@ -6,6 +6,7 @@ pub(crate) mod blocked;
 pub(crate) mod codes;
 pub(crate) mod devices;
 pub(crate) mod dns;
+pub(crate) mod download;
 pub(crate) mod events;
 pub(crate) mod failed_logins;
 pub(crate) mod folder;

@@ -1,6 +1,7 @@
 //! The wizard: four steps, each kept as soon as it is done, so that it can be left and resumed.
 
 use crate::Site;
+use crate::access::Visit;
 use crate::appliance::{Appliance, Fault, Office, Progress};
 use crate::dns_plan::{self, Plan};
 use crate::folder::FolderWish;
@@ -10,6 +11,7 @@ use crate::pages::front::signed_in;
 use crate::rules;
 use crate::sessions::Role;
 use askama::Template;
+use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect};
 use proto::types::Secret;
@@ -343,12 +345,19 @@ pub(crate) async fn set_folder<A: Appliance>(
     }
 }
 
-pub(crate) async fn finish<A: Appliance>(State(site): State<Site<A>>) -> Page {
+pub(crate) async fn finish<A: Appliance>(
+    State(site): State<Site<A>>,
+    Extension(visit): Extension<Visit>,
+) -> Page {
     at!(site, Step::Dns);
     if site.appliance.dkim().await?.is_none() {
         return Ok(Redirect::to(Step::Dns.path()).into_response());
     }
     let pass = site.appliance.finish().await?;
+    if visit.outside {
+        // A box that is set up from afar would show its pages to nobody.
+        site.appliance.show_pages_everywhere().await?;
+    }
     // Every setup session dies with the claim code; this person has just chosen the admin's password.
     site.sessions.close_all();
     signed_in(&site, Role::Admin(pass), "/mail-programs?said=finished")

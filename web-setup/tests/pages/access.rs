@@ -89,6 +89,21 @@ async fn without_code_or_login_no_route_shows_or_changes_anything() {
 }
 
 #[tokio::test]
+async fn outside_of_the_office_only_links_answer_even_to_an_admin() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    browser.outside = true;
+    for route in ROUTES {
+        let (status, _) = ask(&mut browser, route.method, route.path).await;
+        let open = route.access == Access::Link || (route.access == Access::Open && route.path != "/");
+        assert_eq!(status == StatusCode::FORBIDDEN, !open, "{route:?}: {status}");
+    }
+    assert_eq!(desk.lock().changes, [""; 0]);
+    let page = browser.get("/").await.text;
+    assert!(page.contains("These pages are for the office"), "{page}");
+}
+
+#[tokio::test]
 async fn every_post_but_the_doors_asks_for_a_session() {
     for route in ROUTES.iter().filter(|r| r.method == "POST") {
         let door = matches!(

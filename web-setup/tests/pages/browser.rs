@@ -6,7 +6,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use std::net::IpAddr;
 use tower::ServiceExt;
-use web_setup::Peer;
+use web_setup::{Outsider, Peer};
 
 /// What came back.
 pub struct Seen {
@@ -30,6 +30,8 @@ pub struct Browser {
     pub ip: IpAddr,
     pub host: &'static str,
     pub cookie: Option<String>,
+    /// The pages are not for whoever sits there.
+    pub outside: bool,
 }
 
 impl Browser {
@@ -39,6 +41,7 @@ impl Browser {
             ip: "192.168.1.50".parse().unwrap(),
             host: "pillarbox.local",
             cookie: None,
+            outside: false,
         }
     }
 
@@ -47,6 +50,7 @@ impl Browser {
         Self {
             router: web_setup::links_router(desk.clone()),
             ip: "203.0.113.9".parse().unwrap(),
+            outside: true,
             ..Self::new(desk)
         }
     }
@@ -59,6 +63,9 @@ impl Browser {
                 .insert(header::COOKIE, cookie.parse().unwrap());
         }
         request.extensions_mut().insert(Peer(self.ip));
+        if self.outside {
+            request.extensions_mut().insert(Outsider);
+        }
         let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
         if let Some(set) = parts.headers.get(header::SET_COOKIE) {
             let set = set.to_str().unwrap();

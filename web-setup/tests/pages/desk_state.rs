@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use web_setup::{
     Account, AccountState, Choice, Count, Devices, FailedLogin, FolderDesk, FolderWish, JudgedMail, JunkMail,
-    Keys, Knob, LinkRow, LinkRules, LinkState, LinkWish, Login, Names, Office, Pass, Piece, Printers,
-    Progress, QueueDeed, QueuePlace, QueueScope, Rotated, Screening, Shared, ShieldRow, Smarthost, Transport,
-    Waiting,
+    Keys, Knob, LinkCheck, LinkRow, LinkRules, LinkState, LinkWish, Login, Names, Office, Pass, Piece,
+    Printers, Progress, QueueDeed, QueuePlace, QueueScope, Rotated, Screening, Shared, ShieldRow, Smarthost,
+    Transport, Waiting,
 };
 
 pub const CODE: &str = "K7QM-2WXZ";
@@ -45,6 +45,8 @@ pub struct Inner {
     pub printers: Printers,
     pub links: Vec<LinkRow>,
     pub links_off: bool,
+    pub links_incoming: bool,
+    pub link_check: Option<LinkCheck>,
     pub link_rules: LinkRules,
     pub link_wishes: Vec<LinkWish>,
     pub folder: FolderDesk,

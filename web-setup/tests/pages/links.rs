@@ -3,7 +3,8 @@
 use crate::desk::{Browser, Desk};
 use crate::link_rows::link_row;
 use axum::http::StatusCode;
-use web_setup::{LinkState, LinkWish};
+use proto::types::Timestamp;
+use web_setup::{LinkCheck, LinkState, LinkWish};
 
 const RULES: &[(&str, &str)] = &[
     ("on", "1"),
@@ -118,4 +119,61 @@ async fn a_person_changes_the_own_links_and_decides_nothing_for_the_office() {
     assert_eq!(desk.lock().link_wishes, [LinkWish::Extend(7)]);
     let seen = bob.post("/accounts/2/links/revoke", &[("link", "1")]).await;
     assert_eq!(seen.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn the_page_says_whether_the_world_gets_here_and_what_that_means() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    browser.post("/links/rules", RULES).await;
+    let page = browser.get("/links").await.text;
+    assert!(
+        page.contains("Nobody has looked yet") && page.contains("port 8443"),
+        "{page}"
+    );
+    assert_eq!(
+        browser.post("/links/check", &[]).await.to(),
+        "/links?said=checked"
+    );
+    assert!(desk.lock().changes.contains(&"link check"));
+    let held_back = "Attachments stay in the mail for now";
+    for (reached, chip, stays) in [
+        (Some(true), ">yes<", false),
+        (None, ">unknown<", false),
+        (Some(false), ">no<", true),
+    ] {
+        desk.lock().link_check = Some(LinkCheck {
+            reached,
+            words: "at 203.0.113.7 <somebody> else answers".to_owned(),
+            at: Timestamp(1_764_000_000),
+        });
+        let page = browser.get("/links").await.text;
+        assert!(
+            page.contains(chip) && page.contains("&#60;somebody&#62; else"),
+            "{page}"
+        );
+        assert_eq!(page.contains(held_back), stays, "{page}");
+    }
+    browser
+        .post("/links/rules", &[RULES, &[("trusted", "1")]].concat())
+        .await;
+    assert!(!browser.get("/links").await.text.contains(held_back));
+}
+
+#[tokio::test]
+async fn an_admin_lets_the_links_of_mail_from_the_world_begin_and_end() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    let page = browser.get("/accounts/2/links").await.text;
+    assert!(page.contains("comes with its attachments"), "{page}");
+    for (answer, on) in [("yes", true), ("no", false)] {
+        let seen = browser
+            .post("/accounts/2/links/switch", &[("incoming", answer)])
+            .await;
+        assert_eq!(seen.to(), "/accounts/2/links?said=set");
+        assert_eq!(desk.lock().links_incoming, on);
+        let page = browser.get("/accounts/2/links").await.text;
+        assert_eq!(page.contains("is in its Archive"), on, "{page}");
+    }
+    assert!(!desk.lock().links_off, "the other direction is as it was");
 }

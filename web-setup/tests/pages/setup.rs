@@ -75,6 +75,18 @@ async fn the_wizard_leads_from_the_code_to_a_mail_server() {
 }
 
 #[tokio::test]
+async fn a_box_that_is_set_up_from_afar_goes_on_showing_its_pages_there() {
+    for (outside, changed) in [(true, true), (false, false)] {
+        let desk = Desk::default();
+        let mut browser = Browser::claimed(&desk).await;
+        browser.outside = outside;
+        walk_to_dns(&mut browser).await;
+        step(&mut browser, "/setup/finish", &[], "/mail-programs?said=finished").await;
+        assert_eq!(desk.lock().changes.contains(&"pages everywhere"), changed);
+    }
+}
+
+#[tokio::test]
 async fn the_code_and_its_sessions_die_with_the_setup() {
     let desk = Desk::default();
     let mut browser = Browser::claimed(&desk).await;

@@ -120,6 +120,67 @@ async fn a_download_is_resumed_where_it_stopped_unless_the_file_is_another() {
 }
 
 #[tokio::test]
+async fn conditions_are_judged_before_ranges() {
+    let desk = desk();
+    let mut browser = Browser::new(&desk);
+    let tag = head(&fetch(&mut browser, &[]).await, "etag").to_owned();
+    let weak = format!("W/{tag}");
+    let list = format!("\"x\", {tag}");
+    let (none, if_match) = (header::IF_NONE_MATCH, header::IF_MATCH);
+    for (condition, value, status) in [
+        (&none, tag.as_str(), 304),
+        (&none, &weak, 304),
+        (&none, &list, 304),
+        (&none, "*", 304),
+        (&none, "\"x\"", 206),
+        (&if_match, &tag, 206),
+        (&if_match, &list, 206),
+        (&if_match, "*", 206),
+        (&if_match, &weak, 412),
+        (&if_match, "\"x\"", 412),
+    ] {
+        let asked = [(condition.clone(), value), (header::RANGE, "bytes=4-")];
+        let seen = fetch(&mut browser, &asked).await;
+        assert_eq!(seen.status, status, "{condition}: {value}");
+        if status == 304 {
+            assert_eq!((seen.text.as_str(), head(&seen, "etag")), ("", tag.as_str()));
+        }
+    }
+    assert_eq!(desk.lock().pieces.len(), 5, "what was not sent is no download");
+}
+
+#[tokio::test]
+async fn several_ranges_at_once_and_ranges_after_a_date_get_the_whole_file() {
+    let desk = desk();
+    let mut browser = Browser::new(&desk);
+    let date = "Sat, 01 Jan 2028 00:00:00 GMT";
+    for asked in [
+        &[(header::RANGE, "bytes=0-1,4-5")][..],
+        &[(header::RANGE, "bytes=0-0,-1")],
+        &[(header::RANGE, "bytes=4-"), (header::IF_RANGE, date)],
+        &[(header::RANGE, "lines=1-2")],
+    ] {
+        let seen = fetch(&mut browser, asked).await;
+        assert_eq!(
+            (seen.status, seen.text.as_bytes()),
+            (StatusCode::OK, SHARED),
+            "{asked:?}"
+        );
+        assert_eq!(head(&seen, "content-range"), "");
+    }
+}
+
+#[tokio::test]
+async fn the_box_knows_itself_by_its_answer() {
+    let desk = desk();
+    for mut browser in [Browser::new(&desk), Browser::stranger(&desk)] {
+        assert_eq!(browser.get("/reachable/who-am-i").await.text, "it-is-me");
+        let other = browser.get("/reachable/who-are-you").await;
+        assert_eq!(other.status, StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test]
 async fn a_locked_link_tells_nothing_before_its_password() {
     let desk = desk();
     let mut browser = Browser::new(&desk);

@@ -185,6 +185,14 @@ impl Screen {
         self.state().blocked(ip, now)
     }
 
+    /// Whether somebody there may use the pages, and sign in at them.
+    #[must_use]
+    pub fn may_see_pages(&self, ip: IpAddr) -> bool {
+        let now = self.now();
+        let state = self.state();
+        !state.rules.pages_inside || state.is_exempt(ip, now)
+    }
+
     /// Counts a connection.
     #[must_use]
     pub fn connection(&self, ip: IpAddr) -> Verdict {

@@ -17,6 +17,8 @@ pub struct Screening {
     pub on: bool,
     /// Wrong answers make the next one wait, longer each time.
     pub tarpit: bool,
+    /// The pages are for the office's network and the allow list; links are for everybody.
+    pub pages_inside: bool,
     /// How long a wrong password or a bad command counts.
     pub window_minutes: u32,
     /// Different wrong passwords from one address.
@@ -44,6 +46,7 @@ impl Default for Screening {
         Self {
             on: true,
             tarpit: true,
+            pages_inside: true,
             window_minutes: 60,
             address_passwords: 10,
             network_passwords: 30,
@@ -117,6 +120,11 @@ impl Screening {
         vec![
             switch("on", "Shut out who guesses or misbehaves", &mut self.on),
             switch("tarpit", "Answer bad manners ever more slowly", &mut self.tarpit),
+            switch(
+                "pages-inside",
+                "Show these pages only to the office's network and to whom the list lets in",
+                &mut self.pages_inside,
+            ),
             number(
                 "window",
                 "Minutes that a guess counts",

@@ -130,6 +130,13 @@ pub enum EventKind {
         what: String,
         by: String,
     },
+    /// Whether the world reaches the links turned out otherwise than before.
+    LinksChecked {
+        address: String,
+        /// `yes`, `no` or `unknown`.
+        reach: String,
+        words: String,
+    },
     /// Attachments were removed from the card.
     AttachmentsRemoved {
         links: u64,

@@ -1,8 +1,8 @@
 //! Links to attachments: rows, tokens, and files with counted references.
 
-use super::{Counter, Write};
+use super::{Counter, Prepared, Write};
 use crate::rows::{LinkRow, Row, get};
-use crate::{Change, Event, FileHash, Link, LinkChange, LinkId, NewLink, StoreError};
+use crate::{Change, Delivered, Event, FileHash, Link, LinkChange, LinkId, NewLink, StoreError};
 use proto::types::{AccountId, Timestamp};
 use redb::ReadableTable;
 
@@ -33,6 +33,19 @@ impl Write<'_> {
         }
         self.tell(Change::Links);
         Ok(())
+    }
+
+    /// See [`crate::Store::deliver_linked`].
+    pub(crate) fn deliver_linked(
+        &mut self,
+        deliveries: &[Prepared],
+        links: &[NewLink],
+        events: &[Event],
+    ) -> Result<Vec<Delivered>, StoreError> {
+        let delivered = self.deliver(deliveries)?;
+        self.make_links(links)?;
+        self.record(events)?;
+        Ok(delivered)
     }
 
     /// See [`crate::Store::change_link`].

@@ -2,7 +2,9 @@ use crate::desk_state::Desk;
 use crate::link_rows::{SHARED, shared_file};
 use axum::body::Body;
 use proto::types::{AccountId, Secret};
-use web_setup::{AccountLinks, Fault, LinkDesk, LinkRules, LinkWish, Octets, Peer, Piece, Shared};
+use web_setup::{
+    AccountLinks, Fault, LinkDesk, LinkDirection, LinkRules, LinkWish, Octets, Peer, Piece, Shared,
+};
 
 impl web_setup::LinksRoom for Desk {
     async fn links(&self) -> Result<LinkDesk, Fault> {
@@ -10,6 +12,7 @@ impl web_setup::LinksRoom for Desk {
         let accounts = inner.accounts.iter();
         Ok(LinkDesk {
             rules: inner.link_rules.clone(),
+            check: inner.link_check.clone(),
             files: 3,
             used: 1_900_000_000,
             budget: 2_000_000_000,
@@ -26,9 +29,22 @@ impl web_setup::LinksRoom for Desk {
         Ok(())
     }
 
-    async fn switch_links(&self, _id: AccountId, on: bool) -> Result<(), Fault> {
-        self.change("link switch").links_off = !on;
+    async fn switch_links(&self, _id: AccountId, direction: LinkDirection, on: bool) -> Result<(), Fault> {
+        let mut inner = self.change("link switch");
+        match direction {
+            LinkDirection::Outgoing => inner.links_off = !on,
+            LinkDirection::Incoming => inner.links_incoming = on,
+        }
         Ok(())
+    }
+
+    async fn check_links(&self) -> Result<(), Fault> {
+        drop(self.change("link check"));
+        Ok(())
+    }
+
+    fn own_answer(&self, question: &str) -> Option<String> {
+        (question == "who-am-i").then(|| "it-is-me".to_owned())
     }
 
     async fn account_links(&self, id: AccountId) -> Result<AccountLinks, Fault> {
@@ -41,6 +57,7 @@ impl web_setup::LinksRoom for Desk {
         Ok(AccountLinks {
             address: account.address.clone(),
             on: !inner.links_off,
+            incoming: inner.links_incoming,
             rows: inner.links.clone(),
         })
     }

@@ -28,6 +28,11 @@ impl web_setup::ScreenRoom for Desk {
         Ok(())
     }
 
+    async fn show_pages_everywhere(&self) -> Result<(), Fault> {
+        drop(self.change("pages everywhere"));
+        Ok(())
+    }
+
     async fn shield(&self) -> Result<Vec<ShieldRow>, Fault> {
         Ok(self.lock().shield.clone())
     }

@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 pub struct Block<'a> {
     /// In the order in which they are shown.
     pub files: &'a [LinkedFile],
+    /// A sentence below them; may be empty.
+    pub note: &'a str,
 }
 
 /// A file with its link.
@@ -39,6 +41,9 @@ impl Block<'_> {
                 file.link
             );
         }
+        if !self.note.is_empty() {
+            let _ = write!(text, "\r\n{}\r\n", self.note);
+        }
         text
     }
 
@@ -57,6 +62,9 @@ impl Block<'_> {
                 size_words(file.size),
                 day_words(file.until)
             );
+        }
+        if !self.note.is_empty() {
+            let _ = write!(text, "<p style=\"margin:4px 0\">{}</p>\r\n", escaped(self.note));
         }
         text.push_str("</div>\r\n");
         text

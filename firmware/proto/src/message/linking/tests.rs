@@ -39,7 +39,10 @@ fn link_by(policy: &Policy<'_>, message: &str) -> Result<Linked, Stays> {
     let names: Vec<String> = plan.leaving.iter().map(|part| part.name.clone()).collect();
     let files = BLOCK_FOR(&names);
     let (mut result, mut at) = (Vec::new(), 0);
-    for edit in plan.edits(&Block { files: &files }) {
+    for edit in plan.edits(&Block {
+        files: &files,
+        note: "",
+    }) {
         let (start, end) = (
             usize::try_from(edit.span.start).unwrap(),
             usize::try_from(edit.span.end).unwrap(),
