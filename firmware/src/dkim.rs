@@ -17,6 +17,7 @@ use mail_auth::common::crypto::{Ed25519Key, RsaKey, Sha256};
 use mail_auth::common::headers::HeaderWriter as _;
 use mail_auth::dkim::generate::DkimKeyPair;
 use mail_auth::dkim::{DkimSigner, Done};
+use proto::message::header;
 use proto::types::Domain;
 use rustls::pki_types::PrivateKeyDer;
 use serde::{Deserialize, Serialize};
@@ -140,6 +141,28 @@ pub fn signer(snapshot: &Snapshot, office: &Office, domain: &Domain) -> Result<O
     let keys = settings::read::<Keys>(snapshot, &settings::dkim_of(office, &domain))?;
     let signer = keys.map(|keys| Signer::new(&keys, &domain)).transpose();
     signer.map_err(|error| StoreError::Internal(error.to_string()))
+}
+
+/// A whole message from `domain`, with its signatures; as it is where there are no keys.
+///
+/// # Errors
+/// As [`signer`].
+pub fn signed(
+    snapshot: &Snapshot,
+    office: &Office,
+    domain: &Domain,
+    message: Vec<u8>,
+) -> Result<Vec<u8>, StoreError> {
+    let Some(signer) = signer(snapshot, office, domain)? else {
+        return Ok(message);
+    };
+    let (top, body) = message
+        .split_at_checked(header::len(&message))
+        .unwrap_or((&message, &[]));
+    let signed = signer.sign(top, body);
+    let mut signed = signed.map_err(|error| StoreError::Internal(error.to_string()))?;
+    signed.extend_from_slice(&message);
+    Ok(signed)
 }
 
 /// Signs messages for one domain.

@@ -8,9 +8,10 @@ use firmware::settings::{Smarthost, SmarthostTls};
 use mail_auth::{AuthenticatedMessage, DkimResult, MessageAuthenticator};
 use office::{Office, message, noise};
 use proto::refusal::Refusal;
+use proto::types::{Address, Domain};
 use std::net::SocketAddr;
 use std::time::Duration;
-use store::{AccountState, EventKind};
+use store::{AccountState, DomainRules, EventKind, LocalDomain, NewAccount};
 use tests::imap::Imap;
 use tests::pillarbox::{DOMAIN, PASSWORD, Pillarbox};
 use tests::sink::{Behaviour, Sink};
@@ -350,7 +351,97 @@ async fn the_notice_to_a_sender_elsewhere_leaves_with_the_null_sender() -> Outco
     assert!(caught[0].from.starts_with("<> "), "{}", caught[0].from);
     assert_eq!(caught[0].to, ["<list@example.net>"]);
     assert!(office.queue()?.is_empty() && office.inbox("ann@example.com")?.is_empty());
+    assert!(String::from_utf8(caught[0].data.clone())?.contains("postmaster@example.com"));
+    assert_eq!(office.verify(&caught[0].data).await?, both_hold());
     Ok(())
+}
+
+#[tokio::test]
+async fn the_notice_comes_from_the_domain_of_whom_it_tells() -> Outcome {
+    let sink = Sink::start(Behaviour::Reject)?;
+    let office = Office::open(sink.address().port()).await?;
+    office.domain_at("example.net", &["127.0.0.1"]);
+    let local = LocalDomain {
+        domain: Domain::parse("second.example")?,
+        rules: DomainRules::default(),
+    };
+    let now = office.clock.now();
+    office.store.put_domain(local, now, "a test".to_owned()).await?;
+    let carl = NewAccount {
+        address: Address::parse("carl@second.example")?,
+        password_hash: String::new(),
+        admin: false,
+        created: now,
+    };
+    office.store.create_account(carl).await?;
+    for sender in ["ann@example.com", "carl@second.example"] {
+        let sent = message(sender, "Hello", "x\r\n");
+        office.submit(sender, &["no@example.net"], &sent).await.unwrap();
+        office.turn().await;
+        let (_, domain) = sender.split_once('@').unwrap();
+        let notice = office.notice(sender)?;
+        let from = notice.lines().find(|line| line.starts_with("From: ")).unwrap();
+        assert!(from.contains(&format!("<postmaster@{domain}>")), "{from}");
+    }
+    Ok(())
+}
+
+// What mail programs send: every form of it verifies at the other end, and a second From breaks it.
+#[tokio::test]
+async fn awkward_messages_leave_with_signatures_that_hold() -> Outcome {
+    let sink = Sink::start(Behaviour::Accept)?;
+    let office = Office::open(sink.address().port()).await?;
+    office.domain_at("example.net", &["127.0.0.1"]);
+    let long = "word ".repeat(180);
+    let folded = "word\r\n\t  and ".repeat(60);
+    for (fields, body) in [
+        (format!("Subject: {long}\r\n"), "one\r\n".to_owned()),
+        (format!("Subject: {folded}end\r\n"), "one\r\n".to_owned()),
+        ("Subject:\r\n folded at once\r\n".to_owned(), "one\r\n".to_owned()),
+        (
+            "SUBJECT   :   spaced \t out  \r\n".to_owned(),
+            "one\r\n".to_owned(),
+        ),
+        (
+            "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nContent-Type: text/plain; charset=utf-8\r\n\
+             Content-Transfer-Encoding: 8bit\r\n"
+                .to_owned(),
+            "Gr\u{fc}\u{df}e \u{20ac}\r\n".to_owned(),
+        ),
+        ("Subject: empty\r\n".to_owned(), String::new()),
+        ("Subject: blank\r\n".to_owned(), "\r\n\r\n\r\n".to_owned()),
+        ("Subject: ends\r\n".to_owned(), "one\r\n\r\n\r\n".to_owned()),
+        ("Subject: open\r\n".to_owned(), "no line end".to_owned()),
+        (
+            "Subject: dots\r\n".to_owned(),
+            ".\r\n..\r\n  two \t blanks  \r\nFrom here\r\n".to_owned(),
+        ),
+        (
+            "To: a@example.net,\r\n b@example.net\r\nCc: c@example.net\r\nReferences: <a@b>\r\n <c@d>\r\n"
+                .to_owned(),
+            format!("{}\r\n", "x".repeat(990)),
+        ),
+    ] {
+        let sent = format!("From: Ann\r\n <ann@example.com>\r\n{fields}\r\n{body}");
+        office
+            .submit("ann@example.com", &["x@example.net"], sent.as_bytes())
+            .await
+            .unwrap();
+        office.turn().await;
+        let arrived = sink.caught().pop().unwrap().data;
+        assert_eq!(office.verify(&arrived).await?, both_hold(), "{sent}");
+        for added in ["From: eve@example.com\r\n", "Reply-To: eve@example.com\r\n"] {
+            let forged = [added.as_bytes(), &arrived].concat();
+            let results = office.verify(&forged).await?;
+            let held = results.iter().any(|(_, result)| *result == DkimResult::Pass);
+            assert!(!held && results.len() == 2, "{added}{sent}");
+        }
+    }
+    Ok(())
+}
+
+fn both_hold() -> [(String, DkimResult); 2] {
+    ["e1", "r1"].map(|selector| (selector.to_owned(), DkimResult::Pass))
 }
 
 #[tokio::test]

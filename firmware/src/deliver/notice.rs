@@ -6,8 +6,9 @@
 //! | NEVER | not told | not told | not told |
 //! | SUCCESS, FAILURE, DELAY | told where named | told where named | told where named |
 
-use super::people::{Recipient, recipient};
+use super::people::{Recipient, is_ours, recipient};
 use super::{Post, pieces, refusal};
+use crate::dkim;
 use crate::limits::queue::{RETURNED, RETURNED_HEADER};
 use crate::settings::{self, Office};
 use crate::spool::Spool;
@@ -15,7 +16,9 @@ use proto::ask::Envelope;
 use proto::message::dsn::{Action, Recipient as Line, Report};
 use proto::message::{header, scan};
 use proto::refusal::Refusal;
-use proto::types::{Address, BlobId, Flags, RecipientWishes, Returned, ReversePath, Span, Timestamp, Wishes};
+use proto::types::{
+    Address, BlobId, Domain, Flags, RecipientWishes, Returned, ReversePath, Span, Timestamp, Wishes,
+};
 use store::{Body, Delivery, MailCopy, Outgoing, Place, Snapshot, StoreError};
 
 /// A message that its sender may have to hear of.
@@ -112,7 +115,12 @@ pub fn notice(
     let failed = fates.iter().any(|fate| fate.action == Action::Failed);
     let full = failed && about.wishes.returned == Some(Returned::Full) && !about.wishes.require_tls;
     let (octets, whole) = returned(snapshot, &about.content, full)?;
-    let message = letter(office, sender, about, &fates, (&octets, whole, utf8), now)?;
+    let domain = domain(snapshot, office, sender, &fates)?;
+    let addresses = (domain, sender);
+    let mut message = letter(office, addresses, about, &fates, (&octets, whole, utf8), now)?;
+    if !outgoing.is_empty() {
+        message = dkim::signed(snapshot, office, domain, message)?;
+    }
     Ok(Some(Delivery {
         structure: scan::structure(&message),
         body: Body::from_bytes(message),
@@ -184,15 +192,31 @@ fn returned(snapshot: &Snapshot, content: &Content<'_>, full: bool) -> Result<(V
     Ok((octets, whole))
 }
 
+// Whose postmaster writes: the sender's own, else that of whom he wrote to, else the main domain's.
+fn domain<'a>(
+    snapshot: &Snapshot,
+    office: &'a Office,
+    sender: &'a Address,
+    fates: &[Fate<'a>],
+) -> Result<&'a Domain, StoreError> {
+    let addressed = fates.first().map(|fate| fate.to.domain());
+    for domain in std::iter::once(sender.domain()).chain(addressed) {
+        if is_ours(snapshot, office, domain)? {
+            return Ok(domain);
+        }
+    }
+    Ok(&office.domain)
+}
+
 fn letter(
     office: &Office,
-    sender: &Address,
+    (domain, sender): (&Domain, &Address),
     about: &About<'_>,
     fates: &[Fate<'_>],
     (returned, whole, utf8): (&[u8], bool, bool),
     now: Timestamp,
 ) -> Result<Vec<u8>, StoreError> {
-    let from = Address::parse(&format!("postmaster@{}", office.domain))
+    let from = Address::from_parts("postmaster", domain.clone())
         .map_err(|error| StoreError::Internal(format!("postmaster: {error}")))?;
     let recipients: Vec<Line<'_>> = fates.iter().map(|fate| fate.line(now)).collect();
     let report = Report {

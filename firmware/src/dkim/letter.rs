@@ -19,10 +19,10 @@ pub(super) fn made(domain: &Domain, keys: &Keys, current: &Keys, due: Option<Tim
          Please publish these two TXT records where you manage the domain:\n\n"
     );
     records(&mut text, keys, domain);
-    let _ = write!(
+    let _ = writeln!(
         text,
         "The box begins to sign with them {when}. Until then nothing changes: leave the records of {} as \
-         they are. The page \"DNS records\" shows all of them, to copy.\n",
+         they are. The page \"DNS records\" shows all of them, to copy.",
         current.selectors()
     );
     Words {

@@ -16,7 +16,7 @@ use crate::limits;
 use crate::notify::{self, Letter};
 use crate::settings::{self, Notices, Office, Outside};
 use anyhow::{Context as _, ensure};
-use proto::message::{header, scan};
+use proto::message::scan;
 use proto::types::{AccountId, Address, Flags, RecipientWishes, Timestamp, Wishes};
 use sent::{Folded, LIFE};
 use std::time::Duration;
@@ -323,7 +323,7 @@ fn delivery(
             date: now,
         });
     } else {
-        message = signed(house, office, message)?;
+        message = dkim::signed(&house.store.snapshot()?, office, &office.domain, message)?;
         let from = Address::from_parts("postmaster", office.domain.clone());
         outgoing.push(Outgoing {
             owner: None,
@@ -341,16 +341,4 @@ fn delivery(
         outgoing,
         received_at: now,
     })
-}
-
-fn signed(house: &House, office: &Office, message: Vec<u8>) -> Result<Vec<u8>, StoreError> {
-    let signer = dkim::signer(&house.store.snapshot()?, office, &office.domain)?;
-    let Some(signer) = signer else { return Ok(message) };
-    let (top, body) = message
-        .split_at_checked(header::len(&message))
-        .unwrap_or((&message, &[]));
-    let signed = signer.sign(top, body);
-    let mut signed = signed.map_err(|error| StoreError::Internal(error.to_string()))?;
-    signed.extend_from_slice(&message);
-    Ok(signed)
 }
