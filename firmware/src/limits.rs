@@ -347,6 +347,10 @@ pub mod judge {
     pub const DMARC: Duration = Duration::from_secs(3);
     /// DKIM signatures of a message that are verified.
     pub const SIGNATURES: usize = 8;
+    /// Names of fields in one signature; one with more is not looked at.
+    pub const SIGNED: usize = 200;
+    /// Names above the author's domain at which a DMARC record is looked for (RFC 9989 4.10).
+    pub const WALK: usize = 7;
     /// Seals of an ARC chain that are verified (RFC 8617 4.2.1 allows 50).
     pub const SEALS: usize = 10;
     /// Block lists that may be asked.

@@ -4,9 +4,9 @@
 //! | RFC | what | here |
 //! |---|---|---|
 //! | 7208 | SPF | MAIL FROM, and HELO (2.3) where it names another domain |
-//! | 6376, 8301, 8463 | DKIM | the first [`limits::SIGNATURES`], those of the author's domain before others; `l=` is not trusted |
+//! | 6376, 8301, 8463 | DKIM | the first [`limits::SIGNATURES`], those of the author's domain before others; `l=` is not trusted, nor more than [`limits::SIGNED`] names in `h=` |
 //! | 8617 | ARC | chains of up to [`limits::SEALS`] sets |
-//! | 9989 (7489) | DMARC | tree walk, no list of public suffixes |
+//! | 9989 (7489) | DMARC | tree walk, no list of public suffixes; a name with several records has none |
 //!
 //! Bodies are hashed in pieces as they are read: a message is never whole in memory. Every question
 //! has an end: the terms of SPF and the labels of DMARC are counted, the resolver follows few aliases,
@@ -19,6 +19,8 @@ use crate::dns::Dns;
 use crate::limits::PIECE;
 use crate::limits::judge as limits;
 use crate::spool::Spool;
+use futures_util::future::join_all;
+use hickory_resolver::proto::rr::{RData, RecordType};
 use mail_auth::common::crypto::{HashAlgorithm, HashContext as _, HashImpl, Sha1, Sha256};
 use mail_auth::dkim::Canonicalization;
 use mail_auth::dkim::canonicalize::BodyHasher;
@@ -26,12 +28,16 @@ use mail_auth::dmarc::Policy;
 use mail_auth::dmarc::verify::DmarcParameters;
 use mail_auth::{
     ArcOutput, AuthenticatedMessage, DkimOutput, DkimResult, DmarcOutput, DmarcResult, DnsError, Error,
-    MessageAuthenticator, SpfOutput, SpfResult,
+    MessageAuthenticator, Parameters, ResolverCache, SpfOutput, SpfResult, Txt,
 };
 use proto::message::{address, header};
 use proto::types::{Address, Domain};
+use std::borrow::Borrow;
+use std::collections::HashMap;
+use std::hash::Hash;
 use std::io::{self, Read};
 use std::net::IpAddr;
+use std::time::Instant;
 use tokio::time::timeout;
 
 /// A result in the words of RFC 8601 2.7.
@@ -153,6 +159,8 @@ pub struct Findings {
     pub dkim: Vec<Signed>,
     /// Signatures that were not looked at.
     pub skipped: usize,
+    /// Signatures that cannot be read, or cover only a part of the body.
+    pub unreadable: usize,
     pub arc: Chain,
     pub dmarc: Dmarc,
 }
@@ -162,6 +170,7 @@ pub struct Evidence<'a> {
     message: AuthenticatedMessage<'a>,
     author: Option<Address>,
     skipped: usize,
+    unreadable: usize,
 }
 
 impl<'a> Evidence<'a> {
@@ -179,6 +188,7 @@ impl<'a> Evidence<'a> {
             let name = author.to_string().to_lowercase();
             matches!(message.from.as_slice(), [only] if *only == name)
         });
+        let unreadable = drop_unreadable(&mut message);
         let signatures = message.dkim_headers.len();
         let close = |domain: &str| {
             let author = author.as_ref().map(|author| ascii(author.domain()));
@@ -188,7 +198,6 @@ impl<'a> Evidence<'a> {
             .dkim_headers
             .sort_by_key(|signature| !close(&signature.header.d));
         message.dkim_headers.truncate(limits::SIGNATURES);
-        message.errors.truncate(limits::SIGNATURES);
         let skipped = signatures.saturating_sub(message.dkim_headers.len());
         if message.ams_headers.len() > limits::SEALS || message.as_headers.len() > limits::SEALS {
             message.has_arc_errors = true;
@@ -200,6 +209,7 @@ impl<'a> Evidence<'a> {
             message,
             author,
             skipped,
+            unreadable,
         }))
     }
 
@@ -216,7 +226,7 @@ impl<'a> Evidence<'a> {
             self.arc(authenticator)
         );
         let dmarc = match &self.author {
-            Some(author) => self.dmarc(authenticator, author, &spf, &dkim).await,
+            Some(author) => self.dmarc(dns, authenticator, author, &spf, &dkim).await,
             None => Dmarc::default(),
         };
         Ok(Findings {
@@ -224,6 +234,7 @@ impl<'a> Evidence<'a> {
             helo,
             dkim: dkim.iter().map(signed).collect(),
             skipped: self.skipped,
+            unreadable: self.unreadable,
             arc,
             dmarc,
         })
@@ -257,23 +268,30 @@ impl<'a> Evidence<'a> {
 
     async fn dmarc(
         &self,
+        dns: &Dns,
         authenticator: &MessageAuthenticator,
         author: &Address,
         spf: &Spf,
         dkim: &[DkimOutput<'_>],
     ) -> Dmarc {
         let spf_output = SpfOutput::new(spf.domain.clone()).with_result(spf_result(spf.outcome));
-        let asked = authenticator.verify_dmarc(DmarcParameters {
-            message: &self.message,
-            dkim_output: dkim,
-            dkim2_output: None,
-            rfc5321_mail_from_domain: &spf.domain,
-            spf_output: &spf_output,
-        });
+        let domain = ascii(author.domain()).to_string();
+        let asked = async {
+            let known = &Known::about(dns, &domain).await;
+            let parameters = DmarcParameters {
+                message: &self.message,
+                dkim_output: dkim,
+                dkim2_output: None,
+                rfc5321_mail_from_domain: &spf.domain,
+                spf_output: &spf_output,
+            };
+            let parameters = Parameters::new(parameters).with_txt_cache(known);
+            authenticator.verify_dmarc(parameters).await
+        };
         let output = timeout(limits::DMARC, asked).await;
         Dmarc {
             outcome: output.as_ref().map_or(Outcome::TempError, dmarc_outcome),
-            domain: ascii(author.domain()).to_string(),
+            domain,
             wish: match output.as_ref().map(DmarcOutput::policy) {
                 Ok(Policy::Reject) => Wish::Reject,
                 Ok(Policy::Quarantine) => Wish::Quarantine,
@@ -287,6 +305,82 @@ impl<'a> Evidence<'a> {
     pub const fn author(&self) -> Option<&Address> {
         self.author.as_ref()
     }
+}
+
+// Takes out the signatures that nobody can check, and those whose check would keep us busy: to find
+// each name of `h=` the whole header is gone through. Returns how many.
+fn drop_unreadable(message: &mut AuthenticatedMessage<'_>) -> usize {
+    let errors = message.errors.len();
+    let is_signature = |name: &[u8]| name.trim_ascii().eq_ignore_ascii_case(b"DKIM-Signature");
+    message.errors.retain(|field| !is_signature(field.name));
+    let signatures = message.dkim_headers.len();
+    message
+        .dkim_headers
+        .retain(|signature| signature.header.h.len() <= limits::SIGNED);
+    if message
+        .ams_headers
+        .iter()
+        .any(|seal| seal.header.h.len() > limits::SIGNED)
+    {
+        message.has_arc_errors = true;
+    }
+    (errors + signatures).saturating_sub(message.errors.len() + message.dkim_headers.len())
+}
+
+/// What is known about names before mail-auth asks for them.
+struct Known(HashMap<Box<str>, Txt>);
+
+impl Known {
+    /// Names on the way from a domain up that have several DMARC records: all of them are void
+    /// (RFC 9989 4.10), where mail-auth would take the first, which is another one each time.
+    async fn about(dns: &Dns, domain: &str) -> Self {
+        let dots = domain.match_indices('.').map(|(at, _)| at.saturating_add(1));
+        let names = std::iter::once(0).chain(dots).filter_map(|at| domain.get(at..));
+        let (first, above): (Vec<_>, Vec<_>) = names.enumerate().partition(|(place, _)| *place == 0);
+        let above = above.iter().rev().take(limits::WALK).rev();
+        let asked = first.iter().chain(above).map(|(_, name)| async move {
+            let name = format!("_dmarc.{name}.");
+            let answers = dns.ask(&name, RecordType::TXT).await.ok()?;
+            let records = answers.iter().filter(|data| is_dmarc(data)).count();
+            (records > 1).then(|| {
+                let none = Txt::Error(Error::Dns(DnsError::InvalidRecordType));
+                (name.into_boxed_str(), none)
+            })
+        });
+        Self(join_all(asked).await.into_iter().flatten().collect())
+    }
+}
+
+// RFC 9989 4.8: it begins with its version.
+fn is_dmarc(data: &RData) -> bool {
+    let RData::TXT(text) = data else { return false };
+    let text = text.txt_data.concat();
+    let mut first = text
+        .split(|octet| *octet == b';')
+        .next()
+        .unwrap_or_default()
+        .splitn(2, |octet| *octet == b'=');
+    let tag = first.next().unwrap_or_default().trim_ascii();
+    let version = first.next().unwrap_or_default().trim_ascii();
+    tag.eq_ignore_ascii_case(b"v") && version == b"DMARC1"
+}
+
+impl ResolverCache<Box<str>, Txt> for Known {
+    fn get<Q: Hash + Eq + ?Sized>(&self, name: &Q) -> Option<Txt>
+    where
+        Box<str>: Borrow<Q>,
+    {
+        self.0.get(name).cloned()
+    }
+
+    fn remove<Q: Hash + Eq + ?Sized>(&self, _: &Q) -> Option<Txt>
+    where
+        Box<str>: Borrow<Q>,
+    {
+        None
+    }
+
+    fn insert(&self, _: Box<str>, _: Txt, _: Instant) {}
 }
 
 async fn sender(dns: &Dns, caller: &Caller<'_>) -> Spf {

@@ -50,7 +50,9 @@ fn results(caller: &Caller<'_>, found: &Findings) -> String {
         ));
     }
     if found.dkim.is_empty() {
-        result("dkim=none".to_owned());
+        // RFC 8601 2.7.1: neutral where there is a signature that nobody can check.
+        let outcome = if found.unreadable > 0 { "neutral" } else { "none" };
+        result(format!("dkim={outcome}"));
     }
     if found.arc.outcome != Outcome::None {
         result(format!("arc={}", found.arc.outcome.as_str()));

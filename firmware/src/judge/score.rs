@@ -262,6 +262,13 @@ impl Score {
             let words = format!("{} more signatures were not looked at (DKIM).", found.skipped);
             self.add("dkim", Points(0), words);
         }
+        if found.unreadable > 0 {
+            let words = format!(
+                "{} signatures cannot be read, or cover only a part of the message, which counts as none (DKIM).",
+                found.unreadable
+            );
+            self.add("dkim", Points(0), words);
+        }
         if found.arc.outcome != Outcome::None {
             let sealers = found.arc.sealers.join(", ");
             let outcome = found.arc.outcome.as_str();

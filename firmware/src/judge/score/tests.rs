@@ -22,6 +22,7 @@ fn findings(spf: Outcome, dkim: Outcome, dmarc: Outcome, wish: Wish) -> Findings
         helo: None,
         dkim: vec![signed("a.example", dkim)],
         skipped: 0,
+        unreadable: 0,
         arc: Chain::default(),
         dmarc: Dmarc {
             outcome: dmarc,
