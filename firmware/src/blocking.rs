@@ -9,3 +9,9 @@ pub fn blocking<R>(work: impl FnOnce() -> R) -> R {
         _ => work(),
     }
 }
+
+/// As [`blocking`] if the work `waits`; else it is done at once: moving the others away costs more than
+/// a look at what is in memory.
+pub fn blocking_if<R>(waits: bool, work: impl FnOnce() -> R) -> R {
+    if waits { blocking(work) } else { work() }
+}

@@ -10,7 +10,7 @@ use proto::types::Timestamp;
 use std::net::IpAddr;
 use std::os::fd::FromRawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -22,6 +22,8 @@ use tracing::{info, warn};
 const ALIVE: Duration = Duration::from_secs(5);
 /// How long the panel tells of an end that was not meant, in seconds.
 const RECENT: i64 = 3600;
+/// How long the system's word on our own addresses is taken: it is asked with every message.
+const ADDRESSES_FOR: Duration = Duration::from_secs(2);
 /// Longest line from PID 1, in octets.
 const LINE: u64 = 64 * 1024;
 /// The https port that needs no mention.
@@ -46,6 +48,8 @@ struct Known {
     link: Option<(bool, Vec<IpAddr>)>,
     storage: Option<(u64, u64)>,
     sticks: Vec<Stick>,
+    // What the system said last, without a board, and when.
+    own: Option<(Instant, Vec<IpAddr>)>,
     last_words: Option<(Timestamp, String)>,
 }
 
@@ -87,8 +91,17 @@ impl Board {
     /// The box's own addresses, without loopback and link-local ones; IPv4 first.
     #[must_use]
     pub fn addresses(&self) -> Vec<IpAddr> {
-        let told = self.known().link.as_ref().map(|(_, addresses)| addresses.clone());
-        let mut addresses = told.unwrap_or_else(own_addresses);
+        let mut known = self.known();
+        let mut addresses = match (&known.link, &known.own) {
+            (Some((_, told)), _) => told.clone(),
+            (None, Some((at, own))) if at.elapsed() < ADDRESSES_FOR => own.clone(),
+            (None, _) => {
+                let own = own_addresses();
+                known.own = Some((Instant::now(), own.clone()));
+                own
+            }
+        };
+        drop(known);
         addresses.sort_by_key(IpAddr::is_ipv6);
         addresses
     }

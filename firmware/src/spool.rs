@@ -65,6 +65,12 @@ impl Spool {
         }
     }
 
+    /// Whether reading it touches the card.
+    #[must_use]
+    pub const fn is_on_card(&self) -> bool {
+        matches!(self.content, Content::File { .. })
+    }
+
     /// Octets so far.
     #[must_use]
     pub const fn size(&self) -> u64 {

@@ -23,8 +23,10 @@ use store::{Delivery, EventKind, Place, QueueItem, Settlement, Snapshot, StoreEr
 pub async fn attempt(post: &Post, office: &Office, way: Way, mut items: Vec<QueueItem>) -> Met {
     // Between the look at the queue and this moment its owner may have been frozen, an admin may have
     // held or deleted it, or another try may have ended.
-    blocking(|| keep_due(post, &mut items));
-    let here = blocking(|| take_local(post, office, &mut items));
+    let here = blocking(|| {
+        keep_due(post, &mut items);
+        take_local(post, office, &mut items)
+    });
     if !here.is_empty() {
         settle(post, office, &here).await;
     }

@@ -2,7 +2,7 @@
 
 use super::people::{Recipient, recipient};
 use super::{Post, fresh_id, notice, pieces, refusal, refuse};
-use crate::blocking::blocking;
+use crate::blocking::{blocking, blocking_if};
 use crate::facts::ConnectionFacts;
 use crate::guard::shield::Doorkeeper;
 use crate::judge::fields::without_forged;
@@ -35,7 +35,8 @@ pub async fn inbound(
     spool: Spool,
 ) -> Result<String, Refusal> {
     let (office, accounts, doorkeeper) = blocking(|| recipients(post, envelope))?;
-    let top = blocking(|| pieces::header_of(&spool)).map_err(|error| unreadable(&error))?;
+    let top =
+        blocking_if(spool.is_on_card(), || pieces::header_of(&spool)).map_err(|error| unreadable(&error))?;
     let arrival = Arrival {
         facts,
         envelope,
@@ -72,7 +73,7 @@ pub async fn inbound(
     }
     // To tell whoever stands in MAIL FROM would let a forger have us write to strangers.
     let told = match judged.answerable {
-        true => blocking(|| notice::of_delivery(post, envelope, &spool, arrival.at))?,
+        true => notice::of_delivery(post, envelope, &spool, arrival.at)?,
         false => None,
     };
     let spool = match envelope.wishes.body {

@@ -8,6 +8,7 @@
 
 use super::people::{Recipient, is_ours, recipient};
 use super::{Post, pieces, refusal};
+use crate::blocking::{blocking, blocking_if};
 use crate::dkim;
 use crate::limits::queue::{RETURNED, RETURNED_HEADER};
 use crate::settings::{self, Office};
@@ -131,7 +132,7 @@ pub fn notice(
 }
 
 /// The notice for those who asked to be told that their message is in a mailbox here, to be
-/// committed with the message.
+/// committed with the message. Blocks where somebody did.
 ///
 /// # Errors
 /// What the peer has to hear.
@@ -144,7 +145,8 @@ pub fn of_delivery(
     if envelope.asked.values().all(|asked| !asked.notify.of_success()) {
         return Ok(None);
     }
-    let top = pieces::header_of(spool).map_err(|error| super::inbound::unreadable(&error))?;
+    let top = blocking_if(spool.is_on_card(), || pieces::header_of(spool));
+    let top = top.map_err(|error| super::inbound::unreadable(&error))?;
     let find = || -> Result<_, StoreError> {
         let snapshot = post.store.snapshot()?;
         let Some(office) = settings::read::<Office>(&snapshot, settings::OFFICE)? else {
@@ -170,7 +172,7 @@ pub fn of_delivery(
         };
         notice(&snapshot, &office, &about, fates, now)
     };
-    find().map_err(|error| refusal(&error))
+    blocking(find).map_err(|error| refusal(&error))
 }
 
 // What goes back, and whether that is the whole message.

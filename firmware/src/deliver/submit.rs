@@ -39,7 +39,7 @@ pub async fn submit(
     // Mail that is kept back is delivered, and told of, from the queue.
     let told = match envelope.wishes.hold {
         Some(_) => None,
-        None => blocking(|| notice::of_delivery(post, envelope, &spool, now))?,
+        None => notice::of_delivery(post, envelope, &spool, now)?,
     };
     let prepared = blocking(|| {
         let desk = Desk::open(post, identity)?;

@@ -22,7 +22,7 @@ pub mod score;
 pub mod sender;
 pub mod spf;
 
-use crate::blocking::blocking;
+use crate::blocking::{blocking, blocking_if};
 use crate::deliver::{Post, people, pieces};
 use crate::dns::ReverseName;
 use crate::facts::ConnectionFacts;
@@ -102,7 +102,7 @@ pub async fn judge(post: &Post, case: &Case<'_>) -> Result<Judged, JudgeError> {
         host,
         from: case.envelope.from.as_ref(),
     };
-    let evidence = blocking(|| Evidence::read(case.top, case.spool))?;
+    let evidence = blocking_if(case.spool.is_on_card(), || Evidence::read(case.top, case.spool))?;
     let (around, found) = tokio::join!(
         connection::look(
             &post.dns,

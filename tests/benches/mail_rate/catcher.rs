@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail, ensure};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,7 @@ struct Shared {
     tls: Arc<ServerConfig>,
     messages: AtomicU64,
     connections: AtomicU64,
+    offers_tls: AtomicBool,
     // The header of the last message.
     last: Mutex<Vec<u8>>,
 }
@@ -45,6 +46,7 @@ impl Catcher {
             tls: tls.mail,
             messages: AtomicU64::new(0),
             connections: AtomicU64::new(0),
+            offers_tls: AtomicBool::new(true),
             last: Mutex::default(),
         });
         let port = listener.local_addr()?.port();
@@ -57,6 +59,11 @@ impl Catcher {
             }
         });
         Ok(Self { port, shared })
+    }
+
+    /// Whether it offers STARTTLS from now on.
+    pub fn offer_tls(&self, offers: bool) {
+        self.shared.offers_tls.store(offers, Ordering::Relaxed);
     }
 
     /// Messages and connections so far.
@@ -99,7 +106,11 @@ impl Shared {
         self.connections.fetch_add(1, Ordering::Relaxed);
         let mut talk = Talk::over(Box::new(stream.try_clone()?));
         talk.say("220 mx.example ESMTP");
-        if self.converse(&mut talk, "250-STARTTLS\r\n")? {
+        let offer = match self.offers_tls.load(Ordering::Relaxed) {
+            true => "250-STARTTLS\r\n",
+            false => "",
+        };
+        if self.converse(&mut talk, offer)? {
             talk.flush()?;
             let stream = StreamOwned::new(ServerConnection::new(self.tls.clone())?, stream);
             self.converse(&mut Talk::over(Box::new(stream)), "")?;

@@ -198,7 +198,7 @@ const OUTBOUND: &str = "\
 ## Mail goes out
 
 Submitted on 10 connections over TLS with a login, signed, sent on to a server that takes everything, \
-which stands for 1 or for 10 domains. Pillarbox signs twice (RSA and Ed25519), Postfix has OpenDKIM sign \
+which stands for 1 or for 10 domains and offers STARTTLS, where nothing else is said. Pillarbox signs twice (RSA and Ed25519), Postfix has OpenDKIM sign \
 (RSA). The clock runs from the first submission until that server has the last message. Both are as they \
 come: Pillarbox with its own number of connections to one domain, Postfix with up to 20. What is written \
 and how often the disk has to flush is the whole machine's, for each message.";

@@ -13,12 +13,14 @@ use tests::load::{self, Letter};
 use tests::pillarbox::{DOMAIN, PASSWORD, Pillarbox};
 use tests::smtp::Smtp;
 
-/// Octets, domains that the messages go to, messages of one measurement.
-const CASES: [(usize, usize, usize); 4] = [
-    (4_000, 1, 600),
-    (4_000, 10, 600),
-    (100_000, 1, 200),
-    (100_000, 10, 200),
+/// Octets, domains that the messages go to, messages of one measurement, whether with TLS.
+const CASES: [(usize, usize, usize, bool); 6] = [
+    (4_000, 1, 600, true),
+    (4_000, 10, 600, true),
+    (100_000, 1, 200, true),
+    (100_000, 10, 200, true),
+    (4_000, 1, 600, false),
+    (4_000, 10, 600, false),
 ];
 /// Connections that submit at the same time.
 const CONNECTIONS: u32 = 10;
@@ -71,7 +73,8 @@ pub fn measure() -> Result<String> {
     };
     let mut table = HEAD.to_owned();
     for server in [&ours, &theirs] {
-        server.run(&catcher, (1_000, DOMAINS, DOMAINS), &mut Runs::default())?; // has worked once
+        // Has worked once.
+        server.run(&catcher, (1_000, DOMAINS, DOMAINS, true), &mut Runs::default())?;
     }
     for case in CASES {
         let (mut a, mut b) = (Runs::default(), Runs::default());
@@ -86,12 +89,13 @@ pub fn measure() -> Result<String> {
     Ok(table)
 }
 
-fn row((size, domains, messages): (usize, usize, usize), a: &mut Runs, b: &mut Runs) -> String {
+fn row((size, domains, messages, tls): (usize, usize, usize, bool), a: &mut Runs, b: &mut Runs) -> String {
     let (ours, theirs) = (median(&mut a.rates), median(&mut b.rates));
     let all = messages * ROUNDS;
     format!(
-        "| {} kB to {domains} | {ours:.0} | {theirs:.0} | **{:.1}x** | {} | {} | {} / {} |",
+        "| {} kB to {domains}{} | {ours:.0} | {theirs:.0} | **{:.1}x** | {} | {} | {} / {} |",
         size / 1000,
+        if tls { "" } else { ", in clear" },
         ours / theirs,
         a.written.per(all),
         b.written.per(all),
@@ -104,10 +108,11 @@ impl Server {
     fn run(
         &self,
         catcher: &Catcher,
-        (size, domains, messages): (usize, usize, usize),
+        (size, domains, messages, tls): (usize, usize, usize, bool),
         runs: &mut Runs,
     ) -> Result<()> {
         let from = format!("anna@{DOMAIN}");
+        catcher.offer_tls(tls);
         let (before, connections) = catcher.counts();
         let letter = |number: usize| {
             let to = format!("user{number}@{}", catcher::domain(number % domains));
@@ -121,8 +126,8 @@ impl Server {
         })?;
         catcher.wait_for(before + messages as u64)?;
         runs.rates.push(messages as f64 / start.elapsed().as_secs_f64());
-        // What follows the last message, such as its removal from the queue.
-        std::thread::sleep(std::time::Duration::from_millis(1500));
+        // What follows the last message, such as its removal from the queue; and kept connections end.
+        std::thread::sleep(std::time::Duration::from_millis(2500));
         runs.written = runs.written + (disk::written()? - disk);
         runs.connections += catcher.counts().1 - connections;
         let signatures = catcher.signatures();
