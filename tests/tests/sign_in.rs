@@ -131,7 +131,14 @@ fn a_person_has_the_own_pages_and_none_of_the_offices() -> Result<()> {
         ensure!(pages.browser()?.get(path)?.to == "/login", "{path}");
     }
 
+    Ok(())
+}
+
+#[test]
+fn a_person_changes_the_own_password_and_ends_a_device_until_the_account_is_frozen() -> Result<()> {
+    let pages = Pages::open()?;
     // The password is changed with the old one, and the other browser has to sign in again.
+    let bert = pages.signed_in("bert")?;
     let elsewhere = pages.signed_in("bert")?;
     let change = |current| {
         [
