@@ -1,7 +1,6 @@
 //! Signing keys in their turns: made early, used only once the world can see them, and every message
 //! verifies, before, during and after.
 
-#[allow(dead_code)]
 mod firm;
 
 use anyhow::{Context, Result};
