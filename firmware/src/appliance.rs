@@ -12,7 +12,7 @@ mod keys;
 mod links;
 mod logins;
 mod names;
-mod outgoing;
+pub(crate) mod outgoing;
 mod picture;
 mod printers;
 mod queue;

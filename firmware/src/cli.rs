@@ -13,6 +13,7 @@ mod printer;
 mod queue;
 mod screening;
 mod shield;
+mod smarthost;
 mod totp;
 mod transport;
 
@@ -64,6 +65,9 @@ enum Role {
     /// How mail to other domains is protected on its way
     #[command(subcommand)]
     Transport(transport::Transport),
+    /// Servers that pass outgoing mail on
+    #[command(subcommand)]
+    Smarthost(smarthost::Smarthosts),
     /// Mail that waits to leave
     #[command(subcommand)]
     Queue(queue::Queue),
@@ -209,6 +213,7 @@ fn act(role: Role) -> Result<ExitCode> {
             show(&control::ask(&with.data, &request)?, with.json)?;
         }
         Role::Links(wish) => answer(wish.request()?)?,
+        Role::Smarthost(wish) => answer(wish.request()?)?,
         Role::Queue(wish) => answer(wish.request())?,
         Role::Judge(wish) => answer(wish.request())?,
         Role::Explain(wish) => wish.act()?,

@@ -160,6 +160,8 @@ pub mod queue {
     pub const RECIPIENTS: usize = 100;
     /// Rows read at once by whoever goes through the whole queue.
     pub const PORTION: usize = 256;
+    /// Smarthosts for some domains.
+    pub const SMARTHOSTS: usize = 100;
     /// Rows that the command line lists at most.
     pub const LISTED: usize = 10_000;
     /// Messages deleted in one commit where their senders are told.

@@ -3,6 +3,7 @@
 mod office;
 
 use firmware::clock::DAY;
+use firmware::settings::{Smarthost, SmarthostTls};
 use office::{Office, message, noise};
 use proto::types::{Address, RecipientWishes, Wishes};
 use std::net::SocketAddr;
@@ -92,5 +93,51 @@ async fn a_dead_domain_is_asked_once_for_all_its_mail_and_less_often_each_time()
     office.wait(DAY);
     office.turn().await;
     assert_eq!((office.queue()?.len(), dead.caught().len()), (0, 60));
+    Ok(())
+}
+
+#[tokio::test]
+async fn mail_for_some_domains_goes_through_their_smarthost_and_the_rest_by_itself() -> Outcome {
+    let direct = Sink::start(Behaviour::Accept)?;
+    let partner = Sink::start(Behaviour::Accept)?;
+    let office = Office::open(direct.address().port()).await?;
+    office.domain_at("one.example", &["127.0.0.1"]);
+    let smarthost = Smarthost {
+        host: "127.0.0.1".to_owned(),
+        port: partner.address().port(),
+        tls: SmarthostTls::None,
+        user: None,
+        password: None,
+        trust_any_certificate: false,
+    };
+    let key = firmware::deliver::ways::key(Some(".partner.example"));
+    firmware::settings::write(&office.store, &key, &smarthost).await?;
+    let to = [
+        "a@partner.example",
+        "b@one.example",
+        "c@deep.partner.example",
+        "d@one.example",
+    ];
+    office.submit_plain(&to).await;
+    office.turn().await;
+    assert!(office.queue()?.is_empty());
+    let got = |sink: &Sink| -> Vec<Vec<String>> {
+        let caught = sink.caught();
+        caught.into_iter().map(|caught| caught.to).collect()
+    };
+    let (through, straight) = (got(&partner), got(&direct));
+    assert_eq!(
+        (through.len(), straight.len()),
+        (1, 1),
+        "one transaction each way"
+    );
+    assert!(
+        through[0].iter().all(|to| to.contains("partner.example")),
+        "{through:?}"
+    );
+    assert!(
+        straight[0].iter().all(|to| to.contains("one.example")),
+        "{straight:?}"
+    );
     Ok(())
 }

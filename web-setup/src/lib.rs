@@ -49,7 +49,7 @@ pub use names::{AliasRow, AliasWish, DomainRow, DomainWish, Names, NamesRoom};
 pub use page::blocked;
 pub use printers::{Printer, PrinterDeed, PrinterTerms, PrinterWish, Printers, PrintersRoom, Tried};
 pub use queue::{QueueDeed, QueueDone, QueuePlace, QueueRoom, QueueScope, Queued};
-pub use rules::good_password;
+pub use rules::{good_password, server as server_typed};
 pub use screening::{BlockedRow, ListEntry, ListWish, Rule, ScreenRoom, Screening, ShieldRow};
 pub use sending::{Outgoing, Protection, SendingRoom, Smarthost, WaitState, Waiting};
 pub use sign_in::{Login, Pass, SecondFactor, SignInRoom};

@@ -147,8 +147,11 @@ pub(crate) fn reason(typed: &str) -> Result<String, String> {
     Ok(reason)
 }
 
-/// A mail server's name or address, and its port.
-pub(crate) fn server(host: &str, port: &str) -> Result<(String, u16), String> {
+/// A mail server's name or address, and its port, as typed.
+///
+/// # Errors
+/// They are none; in words.
+pub fn server(host: &str, port: &str) -> Result<(String, u16), String> {
     let host = host.trim().trim_end_matches('.');
     let is_address = host.parse::<std::net::IpAddr>().is_ok();
     if !is_address && (host.starts_with('[') || Domain::parse(host).is_err()) {

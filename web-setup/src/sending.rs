@@ -84,14 +84,19 @@ pub trait SendingRoom: Send + Sync {
     /// The server that takes outgoing mail; `None`: mail goes straight to the recipients' servers.
     fn smarthost(&self) -> impl Future<Output = Result<Option<Smarthost>, Fault>> + Send;
 
-    /// Sends all mail through that server. Without a password the one stored for the same server
+    /// The servers for some domains, by the names of these: a domain, or with a dot in front everything
+    /// under it too.
+    fn smarthosts(&self) -> impl Future<Output = Result<Vec<(String, Smarthost)>, Fault>> + Send;
+
+    /// Sends mail for these domains, or all where that is empty, through that server. Without a password the one stored for the same server
     /// and user stays.
     fn send_through(
         &self,
+        domains: String,
         smarthost: Smarthost,
         password: Option<Secret>,
     ) -> impl Future<Output = Result<(), Fault>> + Send;
 
-    /// Sends mail straight to the recipients' servers.
-    fn send_directly(&self) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Takes the server for these domains, or the one for everything, away.
+    fn send_directly(&self, domains: String) -> impl Future<Output = Result<(), Fault>> + Send;
 }

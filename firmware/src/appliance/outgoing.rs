@@ -3,7 +3,9 @@
 use super::{Appliance, fault};
 use crate::blocking::blocking;
 use crate::deliver::orders::State;
+use crate::deliver::ways;
 use crate::house::House;
+use crate::limits::queue::SMARTHOSTS;
 use crate::settings::{self, SmarthostTls};
 use proto::types::Secret;
 use store::EventKind;
@@ -45,13 +47,31 @@ pub(super) fn row(house: &House, item: QueueItem) -> Waiting {
     }
 }
 
-/// The smarthost as the page shows it: without its password.
+/// The smarthost for everything as the page shows it: without its password.
 ///
 /// # Errors
 /// The store failed.
 pub fn shown(snapshot: &Snapshot) -> Result<Option<Smarthost>, StoreError> {
     let stored = settings::read::<settings::Smarthost>(snapshot, settings::SMARTHOST)?;
-    Ok(stored.map(|stored| Smarthost {
+    Ok(stored.map(without_password))
+}
+
+/// The smarthosts for some domains, with the names of these.
+///
+/// # Errors
+/// The store failed.
+pub fn named(snapshot: &Snapshot) -> Result<Vec<(String, Smarthost)>, StoreError> {
+    let stored = snapshot.settings_under(&ways::key(Some("")), SMARTHOSTS)?;
+    let read = stored.into_iter().map(|(name, value)| {
+        let stored: settings::Smarthost = serde_json::from_value(value)
+            .map_err(|error| StoreError::Internal(format!("the smarthost for {name}: {error}")))?;
+        Ok((name, without_password(stored)))
+    });
+    read.collect()
+}
+
+fn without_password(stored: settings::Smarthost) -> Smarthost {
+    Smarthost {
         host: stored.host,
         port: stored.port,
         protection: match stored.tls {
@@ -61,15 +81,30 @@ pub fn shown(snapshot: &Snapshot) -> Result<Option<Smarthost>, StoreError> {
         },
         user: stored.user,
         trust_any_certificate: stored.trust_any_certificate,
-    }))
+    }
 }
 
-/// Keeps the smarthost. Without a password, the stored one stays for the same server and user: it
+/// Keeps the smarthost for the domains of this name, or for everything. Without a password, the stored one stays for the same server and user: it
 /// must not be possible to have it sent to another.
 ///
 /// # Errors
-/// A login without a password, or one that would go over the network in clear.
-pub async fn keep(store: &Store, smarthost: Smarthost, password: Option<Secret>) -> Result<(), Fault> {
+/// A login without a password, or one that would go over the network in clear; too many smarthosts.
+pub async fn keep(
+    store: &Store,
+    name: Option<&str>,
+    smarthost: Smarthost,
+    password: Option<Secret>,
+) -> Result<(), Fault> {
+    let key = ways::key(name);
+    let before = blocking(|| {
+        let snapshot = store.snapshot()?;
+        let stored = settings::read::<settings::Smarthost>(&snapshot, &key)?;
+        Ok::<_, StoreError>((stored, named(&snapshot)?.len()))
+    });
+    let (before, count) = before.map_err(super::fault)?;
+    if name.is_some() && before.is_none() && count >= SMARTHOSTS {
+        return Err(refused("There are too many servers for some domains already."));
+    }
     let tls = match smarthost.protection {
         Protection::Implicit => SmarthostTls::Implicit,
         Protection::Starttls => SmarthostTls::Starttls,
@@ -84,7 +119,7 @@ pub async fn keep(store: &Store, smarthost: Smarthost, password: Option<Secret>)
             Ok(password) => Some(password),
             Err(_) => return Err(refused("Please use letters, digits and signs.")),
         },
-        (Some(_), None) => match stored_password(store, &smarthost).map_err(super::fault)? {
+        (Some(_), None) => match stored_password(before, &smarthost) {
             Some(password) => Some(password),
             None => return Err(refused("Please type the password for that server and user.")),
         },
@@ -97,23 +132,42 @@ pub async fn keep(store: &Store, smarthost: Smarthost, password: Option<Secret>)
         password,
         trust_any_certificate: smarthost.trust_any_certificate,
     };
-    settings::write(store, settings::SMARTHOST, &setting)
-        .await
-        .map_err(super::fault)
+    settings::write(store, &key, &setting).await.map_err(super::fault)
 }
 
-fn stored_password(store: &Store, smarthost: &Smarthost) -> Result<Option<String>, StoreError> {
-    let stored = settings::read::<settings::Smarthost>(&store.snapshot()?, settings::SMARTHOST)?;
+fn stored_password(stored: Option<settings::Smarthost>, smarthost: &Smarthost) -> Option<String> {
     let same = stored.filter(|stored| {
         stored.host == smarthost.host
             && stored.user == smarthost.user
             && stored.trust_any_certificate >= smarthost.trust_any_certificate
     });
-    Ok(same.and_then(|stored| stored.password))
+    same.and_then(|stored| stored.password)
 }
 
 fn refused(words: &str) -> Fault {
     Fault::Refused(words.to_owned())
+}
+
+/// Sets the smarthost for what was typed, nothing meaning everything, or takes it away; with its event.
+///
+/// # Errors
+/// As [`keep`]; that is no domain.
+pub async fn set(
+    house: &House,
+    typed: &str,
+    smarthost: Option<(Smarthost, Option<Secret>)>,
+) -> Result<(), Fault> {
+    let name = match typed.trim() {
+        "" => None,
+        typed => Some(ways::named(typed).map_err(Fault::Refused)?),
+    };
+    let key = ways::key(name.as_deref());
+    match smarthost {
+        Some((smarthost, password)) => keep(&house.store, name.as_deref(), smarthost, password).await?,
+        None => house.store.remove_setting(&key).await.map_err(fault)?,
+    }
+    house.ledger.record(EventKind::SettingChanged { key });
+    Ok(())
 }
 
 impl web_setup::SendingRoom for Appliance {
@@ -127,21 +181,21 @@ impl web_setup::SendingRoom for Appliance {
         blocking(|| shown(&house.store.snapshot()?)).map_err(fault)
     }
 
-    async fn send_through(&self, smarthost: Smarthost, password: Option<Secret>) -> Result<(), Fault> {
-        let House { store, ledger, .. } = self.house();
-        keep(store, smarthost, password).await?;
-        ledger.record(EventKind::SettingChanged {
-            key: settings::SMARTHOST.to_owned(),
-        });
-        Ok(())
+    async fn smarthosts(&self) -> Result<Vec<(String, Smarthost)>, Fault> {
+        let house = self.house();
+        blocking(|| named(&house.store.snapshot()?)).map_err(fault)
     }
 
-    async fn send_directly(&self) -> Result<(), Fault> {
-        let House { store, ledger, .. } = self.house();
-        store.remove_setting(settings::SMARTHOST).await.map_err(fault)?;
-        ledger.record(EventKind::SettingChanged {
-            key: settings::SMARTHOST.to_owned(),
-        });
-        Ok(())
+    async fn send_through(
+        &self,
+        domains: String,
+        smarthost: Smarthost,
+        password: Option<Secret>,
+    ) -> Result<(), Fault> {
+        set(self.house(), &domains, Some((smarthost, password))).await
+    }
+
+    async fn send_directly(&self, domains: String) -> Result<(), Fault> {
+        set(self.house(), &domains, None).await
     }
 }

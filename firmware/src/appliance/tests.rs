@@ -396,11 +396,11 @@ async fn a_smarthosts_password_stays_for_the_same_server_and_user_alone() {
     let starttls = web_setup::Protection::Starttls;
     let mine = smarthost("smtp.example.net", Some("office"), starttls);
     assert!(matches!(
-        pages.send_through(mine.clone(), None).await,
+        pages.send_through(String::new(), mine.clone(), None).await,
         Err(Fault::Refused(_))
     ));
     pages
-        .send_through(mine.clone(), Some(secret("s3cret")))
+        .send_through(String::new(), mine.clone(), Some(secret("s3cret")))
         .await
         .unwrap();
     assert_eq!(pages.smarthost().await.unwrap(), Some(mine.clone()));
@@ -410,7 +410,7 @@ async fn a_smarthosts_password_stays_for_the_same_server_and_user_alone() {
     };
     let mut other_port = mine.clone();
     other_port.port = 2587;
-    pages.send_through(other_port, None).await.unwrap();
+    pages.send_through(String::new(), other_port, None).await.unwrap();
     assert_eq!(stored().unwrap().password.as_deref(), Some("s3cret"));
     let mut trusting = mine.clone();
     trusting.trust_any_certificate = true;
@@ -422,18 +422,22 @@ async fn a_smarthosts_password_stays_for_the_same_server_and_user_alone() {
     ] {
         assert!(
             matches!(
-                pages.send_through(elsewhere.clone(), None).await,
+                pages.send_through(String::new(), elsewhere.clone(), None).await,
                 Err(Fault::Refused(_))
             ),
             "{elsewhere:?}"
         );
     }
     pages
-        .send_through(smarthost("nas", None, web_setup::Protection::None), None)
+        .send_through(
+            String::new(),
+            smarthost("nas", None, web_setup::Protection::None),
+            None,
+        )
         .await
         .unwrap();
     assert_eq!(stored().unwrap().password, None);
-    pages.send_directly().await.unwrap();
+    pages.send_directly(String::new()).await.unwrap();
     assert_eq!(pages.smarthost().await.unwrap(), None);
 }
 

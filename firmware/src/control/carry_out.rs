@@ -68,6 +68,7 @@ pub(super) async fn carry_out(house: &Arc<House>, request: &Request) -> Result<V
         Request::Screening(wish) => super::screening::carry_out(house, wish, BY).await,
         Request::Links { ask } => super::links::carry_out(house, ask).await,
         Request::Transport { ask } => super::transport::carry_out(house, ask).await,
+        Request::Smarthost { ask } => super::smarthost::carry_out(house, ask).await,
         Request::Queue { ask } => super::queue::carry_out(house, ask).await,
         Request::Check => {
             let store = house.store.clone();

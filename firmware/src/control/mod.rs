@@ -15,6 +15,7 @@ mod printer;
 mod queue;
 mod screening;
 mod shield;
+mod smarthost;
 mod totp;
 mod transport;
 
@@ -32,6 +33,7 @@ pub use printer::{PrinterRequest, PrinterWish};
 pub use queue::QueueRequest;
 pub use screening::Screening;
 pub use shield::ShieldRequest;
+pub use smarthost::SmarthostRequest;
 pub use totp::TotpRequest;
 pub use transport::TransportRequest;
 
@@ -167,6 +169,11 @@ pub enum Request {
     Transport {
         /// What.
         ask: TransportRequest,
+    },
+    /// Servers that pass mail on.
+    Smarthost {
+        /// What about them.
+        ask: SmarthostRequest,
     },
     /// Mail that waits to leave.
     Queue {

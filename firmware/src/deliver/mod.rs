@@ -30,6 +30,7 @@ mod relay;
 pub mod sts;
 mod submit;
 mod traffic;
+pub mod ways;
 
 pub use inbound::inbound;
 pub use relay::{Authorities, Kept};

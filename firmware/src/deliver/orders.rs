@@ -6,9 +6,8 @@
 //! | release, retry | nothing changes for it |
 //! | delete | is left alone, and the admin is told so |
 
-use super::Traffic;
 use super::notice::{self, About, Content, Fate};
-use super::relay::Way;
+use super::{Traffic, ways};
 use crate::blocking::blocking;
 use crate::house::House;
 use crate::limits::queue::{PORTION, TOLD_AT_ONCE};
@@ -212,9 +211,8 @@ fn forget_rests(house: &House, domains: Option<&BTreeSet<Domain>>) -> Result<(),
         return Ok(());
     };
     let snapshot = house.store.snapshot()?;
-    let smarthost = settings::read::<settings::Smarthost>(&snapshot, settings::SMARTHOST)?;
     for domain in domains {
-        let way = Way::of(domain, smarthost.as_ref());
+        let way = ways::way(&snapshot, domain)?;
         house.traffic.forget_rest(Some(way.place()));
     }
     Ok(())

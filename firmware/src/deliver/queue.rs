@@ -19,12 +19,13 @@ use super::attempt::{attempt, put_off};
 use super::pace::{Bounds, Met};
 use super::relay::{End, Outcome, Way};
 use super::traffic::Hands;
+use super::ways;
 use crate::blocking::blocking;
 use crate::limits::queue::{
     LAST_TRIES, MOST_AT_DOMAIN, MOST_AT_SMARTHOST, PLACES, RECIPIENTS, SLEEP, TRIES, TRIES_AT_DOMAIN,
     TRIES_AT_SMARTHOST,
 };
-use crate::settings::{self, Office, Smarthost};
+use crate::settings::{self, Office};
 use proto::types::Timestamp;
 use std::collections::{HashMap, VecDeque};
 use std::pin::pin;
@@ -99,7 +100,6 @@ struct Moment {
     now: Timestamp,
     snapshot: Snapshot,
     office: Office,
-    smarthost: Option<Smarthost>,
 }
 
 impl Runner {
@@ -133,12 +133,10 @@ impl Runner {
         let Some(office) = settings::read::<Office>(&snapshot, settings::OFFICE)? else {
             return Ok(SLEEP);
         };
-        let smarthost = settings::read::<Smarthost>(&snapshot, settings::SMARTHOST)?;
         let moment = Moment {
             now,
             snapshot,
             office,
-            smarthost,
         };
         // The rest of this round, then whole ones for as long as they start anything.
         let mut started = true;
@@ -178,8 +176,8 @@ impl Runner {
         let Some(first) = items.first() else {
             return Ok(false);
         };
-        let way_of = |item: &QueueItem| Way::of(item.to.domain(), moment.smarthost.as_ref());
-        let way = way_of(first);
+        let way_of = |item: &QueueItem| ways::way(&moment.snapshot, item.to.domain());
+        let way = way_of(first)?;
         let place = way.place().to_owned();
         let (post, office) = (self.post.clone(), moment.office.clone());
         if let Some(outcome) = traffic.rest(&place, moment.now) {
@@ -200,7 +198,7 @@ impl Runner {
             items = rows
                 .into_iter()
                 .filter(|item| !item.is_held() && item.next_attempt <= moment.now && !is_busy(item.id))
-                .filter(|item| way_of(item) == way)
+                .filter(|item| way_of(item).is_ok_and(|other| other == way))
                 .take(RECIPIENTS)
                 .collect();
         }

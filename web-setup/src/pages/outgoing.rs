@@ -24,6 +24,8 @@ struct OutgoingPage {
     more: u64,
     // Whether mail leaves through a smarthost now.
     through: Option<String>,
+    // For some domains: their name, the server, its user.
+    named: Vec<(String, String, String)>,
     form: SmarthostForm,
     fault: Option<String>,
 }
@@ -86,6 +88,9 @@ struct PlaceRow {
 /// The smarthost as it is typed.
 #[derive(Deserialize)]
 pub(crate) struct SmarthostForm {
+    // For which domains; empty: for all mail.
+    #[serde(default)]
+    domains: String,
     host: String,
     port: String,
     protection: String,
@@ -104,6 +109,7 @@ impl From<Option<Smarthost>> for SmarthostForm {
     fn from(smarthost: Option<Smarthost>) -> Self {
         let Some(smarthost) = smarthost else {
             return Self {
+                domains: String::new(),
                 host: String::new(),
                 port: "587".to_owned(),
                 protection: "starttls".to_owned(),
@@ -118,6 +124,7 @@ impl From<Option<Smarthost>> for SmarthostForm {
             Protection::None => "none",
         };
         Self {
+            domains: String::new(),
             host: smarthost.host,
             port: smarthost.port.to_string(),
             protection: protection.to_owned(),
@@ -143,9 +150,9 @@ impl Said {
     fn words(&self) -> Option<String> {
         let (rows, sending) = (self.rows, self.sending);
         let (done, rest) = match self.said.as_deref()? {
-            "through" => return Some("From now on mail leaves through that server.".to_owned()),
+            "through" => return Some("From now on this mail leaves through that server.".to_owned()),
             "direct" => {
-                let words = "From now on mail goes straight to the recipients' own servers.";
+                let words = "From now on this mail does not leave through that server any more.";
                 return Some(words.to_owned());
             }
             "hold" => ("held from now on", "stay here if they do not leave now"),
@@ -169,6 +176,11 @@ async fn page<A: Appliance>(site: &Site<A>) -> Result<OutgoingPage, Fault> {
     let outgoing = site.appliance.outgoing(ROWS).await?;
     let rows: Vec<Row> = outgoing.rows.into_iter().map(Row::from).collect();
     let smarthost = site.appliance.smarthost().await?;
+    let named = site.appliance.smarthosts().await?.into_iter();
+    let named = named.map(|(name, smarthost)| {
+        let server = format!("{}, port {}", smarthost.host, smarthost.port);
+        (name, server, smarthost.user.unwrap_or_default())
+    });
     let places = site.appliance.places().await?.into_iter().take(ROWS);
     let places = places.map(|place| PlaceRow {
         name: place.name,
@@ -183,6 +195,7 @@ async fn page<A: Appliance>(site: &Site<A>) -> Result<OutgoingPage, Fault> {
         more: outgoing.total.saturating_sub(rows.len() as u64),
         rows,
         through: smarthost.as_ref().map(|smarthost| smarthost.host.clone()),
+        named: named.collect(),
         form: smarthost.into(),
         fault: None,
     })
@@ -223,7 +236,8 @@ pub(crate) async fn through<A: Appliance>(
         Ok(smarthost) => {
             let typed = !form.password.expose().is_empty();
             let password = typed.then(|| form.password.clone());
-            match site.appliance.send_through(smarthost, password).await {
+            let domains = form.domains.trim().to_owned();
+            match site.appliance.send_through(domains, smarthost, password).await {
                 Ok(()) => return Ok(Redirect::to("/outgoing?said=through").into_response()),
                 Err(Fault::Refused(words)) => words,
                 Err(fault) => return Err(fault.into()),
@@ -238,7 +252,16 @@ pub(crate) async fn through<A: Appliance>(
     })
 }
 
-pub(crate) async fn direct<A: Appliance>(State(site): State<Site<A>>) -> Page {
-    site.appliance.send_directly().await?;
+#[derive(Deserialize)]
+pub(crate) struct DirectForm {
+    #[serde(default)]
+    domains: String,
+}
+
+pub(crate) async fn direct<A: Appliance>(
+    State(site): State<Site<A>>,
+    Posted(form): Posted<DirectForm>,
+) -> Page {
+    site.appliance.send_directly(form.domains).await?;
     Ok(Redirect::to("/outgoing?said=direct").into_response())
 }

@@ -42,6 +42,7 @@ const FORM: &[(&str, &str)] = &[
     ("targets", "ada@example.com"),
     ("separator", "-"),
     ("place", "data"),
+    ("check", "on"),
     ("scope", "row"),
     ("order", "hold"),
 ];

@@ -55,6 +55,7 @@ pub struct Inner {
     pub places: Vec<QueuePlace>,
     pub orders: Vec<(u64, QueueScope, QueueDeed)>,
     pub smarthost: Option<(Smarthost, Option<Secret>)>,
+    pub smarthosts: Vec<(String, Smarthost)>,
     pub transport: Transport,
     pub simulated: bool,
     pub keys_missing: bool,

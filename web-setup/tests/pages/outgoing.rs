@@ -190,6 +190,36 @@ async fn a_smarthost_is_set_and_taken_back_and_its_password_is_never_shown() {
 }
 
 #[tokio::test]
+async fn a_smarthost_can_be_for_some_domains_only() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    let form = [
+        ("domains", " .example.net "),
+        ("host", "smtp.partner.example"),
+        ("port", "587"),
+        ("protection", "starttls"),
+        ("user", "office"),
+        ("password", "tulips in the rain"),
+    ];
+    let seen = browser.post("/outgoing/through", &form).await;
+    assert_eq!(seen.to(), "/outgoing?said=through");
+    assert_eq!(
+        (desk.lock().smarthosts.len(), desk.lock().smarthost.clone()),
+        (1, None)
+    );
+    let page = browser.get("/outgoing").await.text;
+    for part in [".example.net", "smtp.partner.example, port 587", "office"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!page.contains("tulips"), "{page}");
+    let seen = browser
+        .post("/outgoing/direct", &[("domains", ".example.net")])
+        .await;
+    assert_eq!(seen.to(), "/outgoing?said=direct");
+    assert!(desk.lock().smarthosts.is_empty());
+}
+
+#[tokio::test]
 async fn what_cannot_work_is_said_beside_the_form() {
     let desk = Desk::finished();
     let mut browser = Browser::signed_in(&desk).await;

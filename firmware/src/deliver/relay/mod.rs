@@ -32,20 +32,11 @@ use wire::Wire;
 pub enum Way {
     /// To the servers of this domain.
     Direct(Domain),
-    /// To the server that takes everything.
+    /// To the server that takes everything, or everything for some domains.
     Smarthost(Box<Smarthost>),
 }
 
 impl Way {
-    /// The way of mail for this domain.
-    #[must_use]
-    pub fn of(domain: &Domain, smarthost: Option<&Smarthost>) -> Self {
-        match smarthost {
-            Some(smarthost) => Self::Smarthost(Box::new(smarthost.clone())),
-            None => Self::Direct(domain.clone()),
-        }
-    }
-
     /// What connections are counted by.
     #[must_use]
     pub fn place(&self) -> &str {

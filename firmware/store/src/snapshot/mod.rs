@@ -89,4 +89,22 @@ impl Snapshot {
         let value = self.transaction.open_table(SETTINGS)?.get(key)?;
         value.map(|json| from_json(json.value())).transpose()
     }
+
+    /// Settings whose keys begin so, by key: at most `limit`. Keys come without what they begin with.
+    pub fn settings_under(
+        &self,
+        prefix: &str,
+        limit: usize,
+    ) -> Result<Vec<(String, serde_json::Value)>, StoreError> {
+        let table = self.transaction.open_table(SETTINGS)?;
+        let mut found = Vec::new();
+        for entry in table.range(prefix..)?.take(limit) {
+            let (key, json) = entry?;
+            let Some(rest) = key.value().strip_prefix(prefix) else {
+                break;
+            };
+            found.push((rest.to_owned(), from_json(json.value())?));
+        }
+        Ok(found)
+    }
 }

@@ -19,15 +19,34 @@ impl web_setup::SendingRoom for Desk {
             .map(|(smarthost, _)| smarthost.clone()))
     }
 
-    async fn send_through(&self, smarthost: Smarthost, password: Option<Secret>) -> Result<(), Fault> {
+    async fn smarthosts(&self) -> Result<Vec<(String, Smarthost)>, Fault> {
+        Ok(self.lock().smarthosts.clone())
+    }
+
+    async fn send_through(
+        &self,
+        domains: String,
+        smarthost: Smarthost,
+        password: Option<Secret>,
+    ) -> Result<(), Fault> {
         if smarthost.user.is_some() && password.is_none() {
             return Err(Fault::Refused("Please type the password.".to_owned()));
+        }
+        if !domains.is_empty() {
+            self.change("smarthost").smarthosts.push((domains, smarthost));
+            return Ok(());
         }
         self.change("smarthost").smarthost = Some((smarthost, password));
         Ok(())
     }
 
-    async fn send_directly(&self) -> Result<(), Fault> {
+    async fn send_directly(&self, domains: String) -> Result<(), Fault> {
+        if !domains.is_empty() {
+            self.change("no smarthost")
+                .smarthosts
+                .retain(|(name, _)| *name != domains);
+            return Ok(());
+        }
         self.change("no smarthost").smarthost = None;
         Ok(())
     }
