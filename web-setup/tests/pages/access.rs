@@ -42,7 +42,6 @@ const FORM: &[(&str, &str)] = &[
     ("targets", "ada@example.com"),
     ("separator", "-"),
     ("place", "data"),
-    ("check", "on"),
     ("scope", "row"),
     ("order", "hold"),
 ];
