@@ -33,18 +33,15 @@ pub fn opinion(learnt: BayesState, tokens: &[Token], counts: &[TokenCount]) -> O
         .iter()
         .zip(counts)
         .filter(|(_, count)| count.spam > 0 || count.ham > 0)
-        .map(|(token, count)| (likelihood(learnt, *count), token))
-        .filter(|(likelihood, _)| (likelihood - MIDDLE).abs() >= TELLING)
+        .map(|(token, count)| (leaning(learnt, *count), token))
+        .filter(|(leaning, _)| leaning.abs() >= TELLING)
         .collect();
     // The order of equals must not depend on where a spammer puts them: by hash.
-    clues.sort_by(|(a, first), (b, second)| {
-        let far = |likelihood: &f64| (likelihood - MIDDLE).abs();
-        far(b).total_cmp(&far(a)).then(first.hash.cmp(&second.hash))
-    });
+    clues.sort_by(|(a, first), (b, second)| b.abs().total_cmp(&a.abs()).then(first.hash.cmp(&second.hash)));
     clues.truncate(CLUES);
-    let likelihoods: Vec<f64> = clues.iter().map(|(likelihood, _)| *likelihood).collect();
-    let name = |(likelihood, token): &(f64, &Token)| {
-        let side = if *likelihood > MIDDLE { "spam" } else { "no spam" };
+    let likelihoods: Vec<f64> = clues.iter().map(|(leaning, _)| MIDDLE + leaning).collect();
+    let name = |(leaning, token): &(f64, &Token)| {
+        let side = if *leaning > 0.0 { "spam" } else { "no spam" };
         format!("{} ({side})", token.text)
     };
     Opinion {
@@ -54,15 +51,17 @@ pub fn opinion(learnt: BayesState, tokens: &[Token], counts: &[TokenCount]) -> O
     }
 }
 
-// That a message with this token is spam, drawn to the middle the rarer it is.
-fn likelihood(learnt: BayesState, count: TokenCount) -> f64 {
+// How far a token is from the middle, towards spam (at most 0.5) or away from it, the less the rarer it
+// is. Spam and the rest swapped give the same number with the other sign, to the last bit: of tokens
+// equally far from the middle, rounding must not put one side first.
+fn leaning(learnt: BayesState, count: TokenCount) -> f64 {
     let share = |count: u32, of: u64| (f64::from(count) / as_number(of.max(1))).min(1.0);
     let (spam, ham) = (share(count.spam, learnt.spam), share(count.ham, learnt.ham));
     if spam + ham <= 0.0 {
-        return MIDDLE;
+        return 0.0;
     }
     let seen = f64::from(count.spam) + f64::from(count.ham);
-    (STRENGTH * MIDDLE + seen * (spam / (spam + ham))) / (STRENGTH + seen)
+    seen * (spam - ham) / (2.0 * (spam + ham) * (STRENGTH + seen))
 }
 
 // Fisher: if the likelihoods were chance, how surprising are they together, seen from either side?
@@ -156,6 +155,19 @@ mod tests {
         }
         assert!(chance(5000.0, 150) < 1e-300);
         assert!((chance(0.0, 3) - 1.0).abs() < 1e-12);
+    }
+
+    // More tokens than are combined, all equally far from the middle: neither side may be preferred.
+    #[test]
+    fn of_equals_on_either_side_no_side_is_taken_first() {
+        for (spam, ham) in (1..60).flat_map(|spam| (0..spam).map(move |ham| (spam, ham))) {
+            let torn: Vec<_> = (0..2 * CLUES)
+                .map(|n| if n % 2 == 0 { (spam, ham) } else { (ham, spam) })
+                .collect();
+            let mirrored: Vec<_> = torn.iter().map(|(spam, ham)| (*ham, *spam)).collect();
+            let (seen, other) = (judged(&torn).likelihood, judged(&mirrored).likelihood);
+            assert!((seen + other - 1.0).abs() < 1e-6, "{spam} {ham}: {seen} {other}");
+        }
     }
 
     proptest! {
