@@ -258,7 +258,8 @@ fn the_command_line_sees_holds_releases_retries_and_deletes() -> Outcome {
     // The box tried them at its start and found nobody.
     let mut rows = ask(&["list"])?;
     for _ in 0..500 {
-        let tried = |row: &Value| row["tries"].as_u64().is_some_and(|tries| tries > 0);
+        let tried =
+            |row: &Value| row["state"] == "waiting" && row["tries"].as_u64().is_some_and(|tries| tries > 0);
         if rows.as_array().context("no list")?.iter().all(tried) {
             break;
         }
