@@ -194,6 +194,8 @@ pub fn run() -> ExitCode {
     }
     match act(Arguments::parse().role) {
         Ok(code) => code,
+        // Whoever asked has seen enough: `pillarbox events | head`.
+        Err(error) if error.downcast_ref().is_some_and(is_closed_pipe) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "pillarbox: {error:#}"); // where else could we say it
             ExitCode::FAILURE
@@ -257,7 +259,7 @@ fn act(role: Role) -> Result<ExitCode> {
         Role::Status(with) => show(&control::ask(&with.data, &Request::Status)?, with.json)?,
         Role::Init => board::init::run(),
         Role::Link => board::link::run()?,
-        Role::Version => println!("pillarbox {}", env!("CARGO_PKG_VERSION")),
+        Role::Version => tell(concat!("pillarbox ", env!("CARGO_PKG_VERSION")))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -334,15 +336,20 @@ fn secret_line(input: &mut impl BufRead, question: &str) -> Result<String> {
 }
 
 fn show(value: &Value, json: bool) -> Result<()> {
-    if json {
-        println!("{}", serde_json::to_string_pretty(value)?);
-        return Ok(());
-    }
     match value {
-        Value::Array(rows) => rows.iter().for_each(|row| println!("{}", line(row))),
-        row => println!("{}", line(row)),
+        value if json => tell(&serde_json::to_string_pretty(value)?),
+        Value::Array(rows) => rows.iter().try_for_each(|row| tell(&line(row))),
+        row => tell(&line(row)),
     }
-    Ok(())
+}
+
+fn is_closed_pipe(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::BrokenPipe
+}
+
+// A line for whoever asked.
+fn tell(words: &str) -> Result<()> {
+    Ok(writeln!(std::io::stdout(), "{words}")?)
 }
 
 // `key value` pairs on one line; what is empty is left out.

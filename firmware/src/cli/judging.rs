@@ -1,6 +1,6 @@
 //! `pillarbox judge ...` and `pillarbox explain ...`
 
-use super::{Common, show};
+use super::{Common, show, tell};
 use crate::control::{self, JudgeRequest, Request};
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -58,9 +58,8 @@ impl Explain {
         let ask = JudgeRequest::Explain { id: self.id };
         let answer = control::ask(&self.with.data, &Request::Judge { ask })?;
         match answer.get("words").and_then(Value::as_str) {
-            Some(words) if !self.with.json => println!("{words}"),
-            _ => show(&answer, self.with.json)?,
+            Some(words) if !self.with.json => tell(words),
+            _ => show(&answer, self.with.json),
         }
-        Ok(())
     }
 }
