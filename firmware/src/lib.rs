@@ -16,6 +16,7 @@ pub mod facts;
 pub mod guard;
 pub mod health;
 pub mod house;
+mod https;
 pub mod judge;
 pub mod ledger;
 pub mod limits;

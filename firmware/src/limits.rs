@@ -301,7 +301,7 @@ pub mod links {
     /// Addresses of the name that are called.
     pub const CHECK_ADDRESSES: usize = 4;
     /// Octets of an answer that are read.
-    pub const CHECK_OCTETS: u64 = 4096;
+    pub const CHECK_OCTETS: usize = 4096;
     /// Smallest and largest size, in octets, over which parts may be made to leave.
     pub const LEAST_SIZE: u64 = 100_000;
     /// See [`LEAST_SIZE`].

@@ -6,6 +6,7 @@ use super::dane;
 use super::problem::Problem;
 use super::wire::{Duplex, Wire};
 use crate::limits::relay::HANDSHAKE;
+use crate::tls;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
@@ -101,6 +102,14 @@ impl Authorities {
             .with_webpki_verifier(self.0.clone())
             .with_no_client_auth())
     }
+
+    /// For a client that takes any certificate: it knows the server by other means.
+    ///
+    /// # Errors
+    /// The library's, in words.
+    pub fn client_of_anybody(&self) -> Result<ClientConfig, String> {
+        Arc::new(Recording::new(self, Demand::Any)).client()
+    }
 }
 
 /// Does the handshake as a client of the server called `name`.
@@ -115,17 +124,11 @@ pub async fn handshake(
 ) -> Result<(Wire, Protection), Problem> {
     let named = ServerName::try_from(name.to_owned())
         .map_err(|_| Problem::tls(format!("TLS: {name} is not a name that a certificate can have")))?;
-    let verifier = Arc::new(Recording {
-        public: authorities.0.clone(),
-        demand: demand.clone(),
-        verified: AtomicBool::new(false),
-    });
-    let config = ClientConfig::builder_with_provider(PROVIDER.clone())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Problem::tls(format!("TLS: {error}")))?
-        .dangerous()
-        .with_custom_certificate_verifier(verifier.clone())
-        .with_no_client_auth();
+    let verifier = Arc::new(Recording::new(authorities, demand.clone()));
+    let config = verifier
+        .clone()
+        .client()
+        .map_err(|error| Problem::tls(format!("TLS: {error}")))?;
     let handshake = TlsConnector::from(Arc::new(config)).connect(named, wire.into_stream());
     let stream = match tokio::time::timeout(HANDSHAKE, handshake).await {
         Ok(Ok(stream)) => stream,
@@ -159,8 +162,7 @@ fn in_words(error: &std::io::Error, demand: &Demand) -> String {
     }
 }
 
-static PROVIDER: LazyLock<Arc<CryptoProvider>> =
-    LazyLock::new(|| Arc::new(rustls::crypto::ring::default_provider()));
+static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(tls::provider);
 
 // The public authorities. An error here would be one of the libraries; it is reported, not fatal.
 static PUBLIC: LazyLock<Result<Arc<WebPkiServerVerifier>, String>> = LazyLock::new(|| {
@@ -180,6 +182,25 @@ struct Recording {
     public: Arc<WebPkiServerVerifier>,
     demand: Demand,
     verified: AtomicBool,
+}
+
+impl Recording {
+    fn new(authorities: &Authorities, demand: Demand) -> Self {
+        Self {
+            public: authorities.0.clone(),
+            demand,
+            verified: AtomicBool::new(false),
+        }
+    }
+
+    fn client(self: Arc<Self>) -> Result<ClientConfig, String> {
+        Ok(ClientConfig::builder_with_provider(PROVIDER.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .dangerous()
+            .with_custom_certificate_verifier(self)
+            .with_no_client_auth())
+    }
 }
 
 impl ServerCertVerifier for Recording {
