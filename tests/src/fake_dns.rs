@@ -6,6 +6,7 @@ mod signer;
 
 pub use lies::Lie;
 
+use crate::callers;
 use anyhow::{Context, Result};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{NameServerConfig, ResolverConfig};
@@ -97,7 +98,11 @@ impl FakeDns {
         let server = shared.clone();
         std::thread::spawn(move || server.run(&socket));
         let server = shared.clone();
-        std::thread::spawn(move || server.listen(&listener));
+        std::thread::spawn(move || {
+            callers::answer(&server, &listener, Shared::is_closed, |server, stream| {
+                server.talk(stream); // until he hangs up
+            });
+        });
         Ok(Self { address, shared })
     }
 
@@ -246,9 +251,13 @@ fn bind(address: SocketAddr) -> Result<(UdpSocket, TcpListener)> {
 const ALIASES: usize = 8;
 
 impl Shared {
+    fn is_closed(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     fn run(self: Arc<Self>, socket: &UdpSocket) {
         let mut packet = [0; 4096];
-        while !self.stop.load(Ordering::Relaxed) {
+        while !self.is_closed() {
             let Ok((size, peer)) = socket.recv_from(&mut packet) else {
                 continue;
             };
@@ -271,21 +280,8 @@ impl Shared {
         }
     }
 
-    fn listen(self: Arc<Self>, listener: &TcpListener) {
-        while !self.stop.load(Ordering::Relaxed) {
-            match listener.accept() {
-                Ok((stream, _)) => {
-                    let server = self.clone();
-                    std::thread::spawn(move || server.talk(stream));
-                }
-                Err(_) => std::thread::sleep(Duration::from_millis(20)),
-            }
-        }
-    }
-
     // RFC 1035 4.2.2: messages with their length before them.
     fn talk(&self, mut stream: TcpStream) -> Option<()> {
-        stream.set_nonblocking(false).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
         loop {
             let mut length = [0; 2];

@@ -1,6 +1,7 @@
 //! What the whole-box tests and benches share: the running binary, small protocol clients that
 //! owe nothing to our own parsers, and a load generator.
 
+mod callers;
 pub mod fake_dns;
 pub mod imap;
 pub mod load;

@@ -1,6 +1,7 @@
 //! A web server on loopback that answers every request with one text, as the host of an MTA-STS policy
 //! does.
 
+use crate::callers;
 use anyhow::Result;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{Read, Write};
@@ -36,7 +37,7 @@ impl PolicyHost {
             stop: AtomicBool::new(false),
         });
         let server = shared.clone();
-        std::thread::spawn(move || server.run(&listener));
+        std::thread::spawn(move || callers::answer(&server, &listener, Shared::is_closed, Shared::answer));
         Ok(Self { port, shared })
     }
 
@@ -76,26 +77,19 @@ impl Drop for PolicyHost {
 }
 
 impl Shared {
-    fn run(self: &Arc<Self>, listener: &TcpListener) {
-        while !self.stop.load(Ordering::Relaxed) {
-            let Ok((stream, _)) = listener.accept() else {
-                std::thread::sleep(Duration::from_millis(5));
-                continue;
-            };
-            self.asked.fetch_add(1, Ordering::Relaxed);
-            let shared = self.clone();
-            std::thread::spawn(move || {
-                // A client that goes away in the middle is none of our business.
-                let _ = shared.serve(stream);
-            });
-        }
+    fn is_closed(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn answer(&self, stream: TcpStream) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let _ = self.serve(stream); // a client that goes away in the middle is none of our business
     }
 
     fn serve(&self, stream: TcpStream) -> Result<()> {
         let Some(response) = self.response.lock().unwrap().clone() else {
             return Ok(());
         };
-        stream.set_nonblocking(false)?;
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
         let mut stream = StreamOwned::new(ServerConnection::new(self.tls.clone())?, stream);
         let mut request = Vec::new();

@@ -1,5 +1,6 @@
 //! Another domain's mail server for one test: catches what is sent to it, or makes trouble.
 
+use crate::callers;
 use anyhow::{Context, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -131,7 +132,7 @@ impl Sink {
             tls,
         });
         let server = shared.clone();
-        std::thread::spawn(move || server.run(&listener));
+        std::thread::spawn(move || callers::answer(&server, &listener, Shared::is_closed, Shared::answer));
         Ok(Self { address, shared })
     }
 
@@ -192,23 +193,16 @@ impl Drop for Sink {
 }
 
 impl Shared {
-    fn run(self: &Arc<Self>, listener: &TcpListener) {
-        while !self.stop.load(Ordering::Relaxed) {
-            let Ok((stream, _)) = listener.accept() else {
-                std::thread::sleep(Duration::from_millis(5));
-                continue;
-            };
-            self.connections.fetch_add(1, Ordering::Relaxed);
-            let shared = self.clone();
-            std::thread::spawn(move || {
-                // A client that goes away in the middle is none of the sink's business.
-                let _ = shared.serve(stream);
-            });
-        }
+    fn is_closed(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn answer(&self, stream: TcpStream) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        let _ = self.serve(stream); // a client that goes away in the middle is none of the sink's business
     }
 
     fn serve(&self, stream: TcpStream) -> Result<()> {
-        stream.set_nonblocking(false)?;
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;
         let behaviour = *self.behaviour.lock().unwrap();
         let (line, tls) = match behaviour {
@@ -488,7 +482,7 @@ impl Talk<'_> {
         }
         if self.behaviour == Behaviour::Stall {
             self.shared.stalled.fetch_add(1, Ordering::Relaxed);
-            while !self.shared.stop.load(Ordering::Relaxed) {
+            while !self.shared.is_closed() {
                 std::thread::sleep(Duration::from_millis(20));
             }
             return Ok(false);
