@@ -252,8 +252,13 @@ async fn too_many_hard_bounces_freeze_the_sender_and_hold_the_rest() -> Result<(
     );
     let trips = report::trips(&office.store.snapshot()?, None)?;
     ensure!(
-        trips[0].2.counter == Counter::HardBounces && trips[0].2.ip.is_none(),
+        trips[0].2.counter == Counter::HardBounces && trips[0].2.ip.is_some(),
         "{trips:?}"
+    );
+    let named: Vec<String> = trips[0].2.recipients.iter().map(ToString::to_string).collect();
+    ensure!(
+        named == ["a@example.net", "b@example.net", "c@example.net"],
+        "{named:?}"
     );
     let history = {
         let snapshot = office.store.snapshot()?;

@@ -301,6 +301,10 @@ fn limits_out_of_range_are_refused_in_words_and_nothing_changes() -> Result<()> 
         );
     }
     ensure!(scene.guard(&["limits"])? == before);
+    let refused = scene
+        .office
+        .cli_ok(&["events", "--kind", "setting_refused", "--json"], "")?;
+    ensure!(refused.matches("stays as it is").count() == 5, "{refused}");
     let bert = format!("bert@{DOMAIN}");
     scene.guard(&["set", "--account", &bert, "new_messages=2", "action=limit"])?;
     let mut session = Submission::login(scene.office.port("submissions")?, &bert)?;

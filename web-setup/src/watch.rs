@@ -48,7 +48,7 @@ pub struct Finding {
     pub words: String,
     /// From where, the last first.
     pub networks: Vec<String>,
-    /// Recipients of the message that was refused.
+    /// Recipients of the last message: the one that was refused, or that came back.
     pub recipients: Vec<String>,
 }
 
@@ -67,6 +67,8 @@ pub struct Watch {
     pub finding: Option<Finding>,
     /// What left before it was stopped, newest first; cut.
     pub left: Vec<Left>,
+    /// More left than that.
+    pub more_left: bool,
     /// What it sends and may send.
     pub choice: Choice,
     /// An admin's address outside of the box that notices go to.

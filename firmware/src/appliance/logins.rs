@@ -2,6 +2,7 @@
 
 use super::{Appliance, fault};
 use crate::blocking::blocking;
+use crate::guard::screen::SettingError;
 use crate::house::House;
 use crate::ledger::failed_logins::{self, Filter};
 use crate::ledger::reports::{self, FAILED_LOGIN_MAIL, FailedLoginMail};
@@ -65,8 +66,11 @@ fn mail(house: &House) -> Result<LoginMail, Fault> {
 }
 
 async fn set_mail(house: &House, mail: &LoginMail) -> Result<(), Fault> {
-    let setting = FailedLoginMail::new(&mail.mode, mail.threshold).map_err(Fault::Refused)?;
-    reports::set(house, setting).await.map_err(fault)
+    match reports::set(house, &mail.mode, mail.threshold).await {
+        Ok(_) => Ok(()),
+        Err(SettingError::Refused(words)) => Err(Fault::Refused(words)),
+        Err(SettingError::Store(error)) => Err(fault(error)),
+    }
 }
 
 impl web_setup::LoginsRoom for Appliance {

@@ -73,16 +73,14 @@ pub(super) async fn remove(house: &House, allow: bool, text: &str) -> Result<(),
 }
 
 pub(super) async fn set(house: &House, values: &BTreeMap<String, String>) -> Result<(), Fault> {
-    let mut rules: Screening = house.screen.rules();
-    rules.on = false;
-    rules.tarpit = false;
-    rules.pages_inside = false;
-    for (name, value) in values {
-        rules
-            .set(name, value)
-            .map_err(|words| Fault::Refused(format!("{words}.")))?;
-    }
-    Ok(house.screen.set_rules(rules).await?)
+    let change = |rules: &mut Screening| {
+        rules.on = false;
+        rules.tarpit = false;
+        rules.pages_inside = false;
+        values.iter().try_for_each(|(name, value)| rules.set(name, value))
+    };
+    house.screen.change_rules(change).await?;
+    Ok(())
 }
 
 const fn list(allow: bool) -> List {
@@ -128,11 +126,11 @@ impl web_setup::ScreenRoom for Appliance {
     }
 
     async fn show_pages_everywhere(&self) -> Result<(), Fault> {
-        let screen = &self.house().screen;
-        let rules = Screening {
-            pages_inside: false,
-            ..screen.rules()
+        let change = |rules: &mut Screening| {
+            rules.pages_inside = false;
+            Ok(())
         };
-        Ok(screen.set_rules(rules).await?)
+        self.house().screen.change_rules(change).await?;
+        Ok(())
     }
 }

@@ -36,6 +36,7 @@ pub(super) fn of(house: &House, id: AccountId) -> Result<Watch, StoreError> {
         watched_until: report.watched_until,
         finding: history.trip.as_ref().map(finding),
         left: history.left.into_iter().map(left).collect(),
+        more_left: history.more,
         choice: choice(&allowed, &chosen, &counts),
         outside: notice::outside(&snapshot, id)?,
     })

@@ -1,7 +1,7 @@
 //! What the command line can have done about failed logins and who is shut out.
 
 use crate::guard::Network;
-use crate::guard::screen::{List, Subject};
+use crate::guard::screen::{self, List, Subject};
 use crate::house::House;
 use crate::ledger::failed_logins::{self, Filter};
 use crate::ledger::reports::{self, FAILED_LOGIN_MAIL, FailedLoginMail};
@@ -110,13 +110,13 @@ pub(super) async fn carry_out(house: &House, wish: &Screening, by: &str) -> Resu
         }
         Screening::Mail { mode, threshold } => return mail(house, mode.as_deref(), *threshold).await,
         Screening::Rules { set } => {
-            let mut rules = screen.rules();
-            for (name, value) in set {
-                rules.set(name, value).map_err(anyhow::Error::msg)?;
-            }
-            if !set.is_empty() {
-                screen.set_rules(rules).await?;
-            }
+            let change = |rules: &mut screen::Screening| {
+                set.iter().try_for_each(|(name, value)| rules.set(name, value))
+            };
+            let mut rules = match set.is_empty() {
+                true => screen.rules(),
+                false => screen.change_rules(change).await?,
+            };
             let rules: serde_json::Map<_, _> = rules
                 .rules()
                 .iter()
@@ -142,11 +142,10 @@ async fn mail(house: &House, mode: Option<&str>, threshold: Option<u32>) -> Resu
     let now = now.unwrap_or_default();
     let mode = mode.unwrap_or(now.mode.name());
     let threshold = threshold.unwrap_or(now.threshold);
-    let wanted = FailedLoginMail::new(mode, threshold).map_err(anyhow::Error::msg)?;
-    if wanted != now {
-        reports::set(house, wanted).await?;
+    if (mode, threshold) == (now.mode.name(), now.threshold) {
+        return Ok(serde_json::to_value(now)?);
     }
-    Ok(serde_json::to_value(wanted)?)
+    Ok(serde_json::to_value(reports::set(house, mode, threshold).await?)?)
 }
 
 async fn logins(house: &House, wish: &Screening) -> Result<Value> {

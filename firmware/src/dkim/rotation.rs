@@ -292,7 +292,9 @@ impl<'a> Place<'a> {
             .map_err(|error| StoreError::Internal(format!("setting {}: {error}", self.key)))?;
         let letters = notice::letters(self.house, words, self.now)?;
         let store = &self.house.store;
-        store.notify(letters, &self.key, value, event.clone()).await?;
+        store
+            .notify(letters, &self.key, value, vec![event.clone()])
+            .await?;
         self.house.ledger.count(&event);
         info!(domain = %self.domain, ?step, "signing keys");
         Ok(())

@@ -240,6 +240,21 @@ impl Guard {
         account: Option<AccountId>,
         changes: &[(String, String)],
     ) -> Result<(), String> {
+        let changed = self.change_rules(account, changes).await;
+        if let Err(why) = &changed {
+            self.0.ledger.record(EventKind::SettingRefused {
+                key: RULES.to_owned(),
+                why: why.clone(),
+            });
+        }
+        changed
+    }
+
+    async fn change_rules(
+        &self,
+        account: Option<AccountId>,
+        changes: &[(String, String)],
+    ) -> Result<(), String> {
         let _turn = self.0.changing.lock().await;
         let mut rules = self.rules().map_err(|error| error.to_string())?;
         let mut lan = None;

@@ -295,13 +295,21 @@ impl Logins {
             Ok(true) if self.is_half(attempt, None).map_err(|error| temporary(&error))? => return Ok(None),
             Ok(true) => {
                 self.screen.right(attempt.ip, &target);
-                info!(ip = %attempt.ip, "the admin logged in");
+                self.welcome_admin(attempt);
                 return Ok(None);
             }
             Ok(false) => ("wrong password", self.wrong(attempt, &target, password)),
             Err(busy) => ("too many attempts", busy),
         };
         Err(self.refuse(attempt, None, reason, refusal).await)
+    }
+
+    fn welcome_admin(&self, attempt: &Attempt<'_>) {
+        info!(ip = %attempt.ip, mechanism = ?attempt.mechanism, "the admin logged in");
+        self.ledger.record(EventKind::AdminCameIn {
+            ip: attempt.ip,
+            mechanism: attempt.mechanism,
+        });
     }
 
     // The password is right, and the code is still to come: nothing is forgiven or recorded yet.
@@ -342,7 +350,7 @@ impl Logins {
                 self.screen.right(attempt.ip, &target);
                 match &account {
                     Some(account) => self.welcome(attempt, account.id, self.clock.now()),
-                    None => info!(ip = %attempt.ip, "the admin logged in with a code"),
+                    None => self.welcome_admin(attempt),
                 }
                 return Ok(account);
             }

@@ -81,11 +81,12 @@ pub async fn turn(house: &House) -> Result<(), StoreError> {
         .partition(|f: &Folded| now.0 - f.since.0 >= FOLD);
     sent.folded = later;
     if !due.is_empty() {
+        let mut digests = Vec::new();
         for folded in &due {
             let words = letter::digest(&folded.address, &folded.lines, folded.count);
-            notify::to_admins(house, &words.subject, &words.text).await?;
+            digests.extend(letters(house, &words, now)?);
         }
-        sent.write(&house.store, now).await?;
+        sent.write_with(&house.store, now, digests, Vec::new()).await?;
     }
     *seen = Some(newest);
     Ok(())
@@ -188,7 +189,7 @@ pub async fn invite(
     info!(account = %notice.account, trip = notice.trip, "the admins are told");
     sent.notices.push(notice);
     let event = house.ledger.event(event);
-    sent.write_with(&house.store, now, deliveries, event.clone())
+    sent.write_with(&house.store, now, deliveries, vec![event.clone()])
         .await?;
     house.ledger.count(&event);
     Ok(())

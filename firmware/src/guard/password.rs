@@ -37,6 +37,9 @@ pub async fn hash(password: Secret) -> Result<String, PasswordError> {
         return Err(PasswordError::TooLong);
     }
     let failed = |error: &dyn std::fmt::Display| PasswordError::Failed(error.to_string());
+    // New passwords are rare: one after the other, beside those that are compared.
+    static ONE_AT_A_TIME: Semaphore = Semaphore::const_new(1);
+    let _turn = ONE_AT_A_TIME.acquire().await.map_err(|error| failed(&error))?;
     tokio::task::spawn_blocking(move || {
         let hash: PasswordHash = argon2()
             .and_then(|argon2| argon2.hash_password(password.expose()))

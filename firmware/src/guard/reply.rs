@@ -258,8 +258,10 @@ impl Reply<'_> {
         let by = notice.done.as_ref().map_or(&notice.address, |done| &done.by);
         let letter = notice::decided(notice, verb, by, words, left, self.now, &page);
         if left == Left::Nothing {
-            sent.write(&self.house.store, self.now).await?;
-            return notice::announce(self.house, &letter, self.now).await;
+            let letters = notice::letters(self.house, &letter, self.now)?;
+            return sent
+                .write_with(&self.house.store, self.now, letters, Vec::new())
+                .await;
         }
         let next = Notice {
             at: self.now,

@@ -3,6 +3,8 @@
 
 use super::allowance::{WATCHED_FOR, is_watched};
 use super::{Guard, rules};
+use crate::deliver::people;
+use crate::settings::{self, Office};
 use proto::types::{AccountId, Address, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -54,7 +56,7 @@ pub struct Left {
     pub at: Timestamp,
     /// Who got it.
     pub to: Address,
-    /// The server that took it.
+    /// The server that took it; ours for whoever is here.
     pub host: String,
 }
 
@@ -66,6 +68,19 @@ pub struct History {
     /// What left from a day before the freeze on, newest first; cut. Of an account that is not
     /// frozen: within the last day.
     pub left: Vec<Left>,
+    /// More left than is listed.
+    pub more: bool,
+}
+
+impl History {
+    fn push(&mut self, at: Timestamp, to: Address, host: &str) {
+        if self.left.len() == LEFT {
+            self.more = true;
+            return;
+        }
+        let host = host.to_owned();
+        self.left.push(Left { at, to, host });
+    }
 }
 
 /// The account as it is now. `held`: see [`Snapshot::held`].
@@ -119,7 +134,9 @@ pub fn history(snapshot: &Snapshot, account: &Account, now: Timestamp) -> Result
         _ => now,
     };
     let left_since = frozen.plus(-BEFORE_FREEZE);
+    let office: Option<Office> = settings::read(snapshot, settings::OFFICE)?;
     let mut history = History::default();
+    let mut failed = None;
     look_back(
         snapshot,
         left_since.min(now.plus(-LOOK_BACK)),
@@ -129,12 +146,21 @@ pub fn history(snapshot: &Snapshot, account: &Account, now: Timestamp) -> Result
                 to,
                 host,
                 ..
-            } if owner == account.id && event.at >= left_since && history.left.len() < LEFT => {
-                history.left.push(Left {
-                    at: event.at,
-                    to,
-                    host,
-                });
+            } if owner == account.id && event.at >= left_since => {
+                history.push(event.at, to, &host);
+            }
+            // People here have it as soon as it is taken.
+            EventKind::Sent {
+                account: owner, to, ..
+            } if owner == account.id && event.at >= left_since => {
+                let Some(office) = &office else { return };
+                for to in to {
+                    match people::is_ours(snapshot, office, to.domain()) {
+                        Ok(true) => history.push(event.at, to, office.hostname.as_str()),
+                        Ok(false) => {}
+                        Err(error) => failed = Some(error),
+                    }
+                }
             }
             EventKind::Tripped(trip) if trip.account == account.id && history.trip.is_none() => {
                 history.trip = Some(*trip);
@@ -142,7 +168,7 @@ pub fn history(snapshot: &Snapshot, account: &Account, now: Timestamp) -> Result
             _ => {}
         },
     )?;
-    Ok(history)
+    failed.map_or(Ok(history), Err)
 }
 
 /// Findings with their numbers in the ledger, the newest first: those after event `after`. A listener

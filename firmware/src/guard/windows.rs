@@ -10,7 +10,7 @@ use proto::types::{Address, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 use store::{Counter, SourceClass};
 
-/// Entries remembered of an account that nothing stops.
+/// Strange sender addresses remembered of an account that nothing stops.
 const ENTRIES: usize = 10_000;
 
 /// A message that is to be sent.

@@ -146,8 +146,12 @@ fn of_people(kind: &EventKind) -> Option<String> {
             format!("{login} from {ip} at {protocol}{with}: {reason}{}", times(*count))
         }
         EventKind::LoginOk { protocol, ip, .. } => format!("came in from {ip} at {protocol}"),
+        EventKind::AdminCameIn { ip, .. } => format!("the admin came in from {ip} at the pages"),
         EventKind::Tripped(trip) => words::numbers(trip.counter, trip.count, trip.limit),
         EventKind::Frozen { reason, held, .. } => format!("frozen: {reason}; {held} held"),
+        EventKind::LastAdminLimited { reason, until, .. } => {
+            format!("the last admin, limited until {}: {reason}", date::format(*until))
+        }
         EventKind::Unfrozen { by, .. } => format!("given back by {by}"),
         EventKind::FreezeSeen { by, .. } => format!("{by} has seen that it is frozen"),
         EventKind::HeldReleased { by, count, .. } => format!("{count} held released by {by}"),
@@ -195,6 +199,7 @@ fn of_people(kind: &EventKind) -> Option<String> {
         EventKind::Released { who, by } => format!("{who} was let in again by {by}"),
         EventKind::Started { version } => format!("the box started, version {version}"),
         EventKind::SettingChanged { key } => format!("the setting {key} was changed"),
+        EventKind::SettingRefused { key, why } => format!("the setting {key} stays as it is: {why}"),
         EventKind::SecondFactor { what, by, .. } => format!("codes after the password: {what} by {by}"),
         EventKind::SigningKeys {
             domain,

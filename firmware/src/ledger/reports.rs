@@ -2,6 +2,7 @@
 
 use super::failed_logins::{self, Filter, same};
 use crate::clock::DAY;
+use crate::guard::screen::SettingError;
 use crate::house::House;
 use crate::notify;
 use crate::settings;
@@ -101,15 +102,25 @@ impl FailedLoginMail {
     }
 }
 
-/// Sets how the admins hear of failed logins.
+/// Sets how the admins hear of failed logins; what makes no sense changes nothing, and is recorded.
 ///
 /// # Errors
-/// The store failed.
-pub async fn set(house: &House, setting: FailedLoginMail) -> Result<(), StoreError> {
+/// Why not, in words, or the store failed.
+pub async fn set(house: &House, mode: &str, threshold: u32) -> Result<FailedLoginMail, SettingError> {
+    let setting = match FailedLoginMail::new(mode, threshold) {
+        Ok(setting) => setting,
+        Err(why) => {
+            house.ledger.record(EventKind::SettingRefused {
+                key: FAILED_LOGIN_MAIL.to_owned(),
+                why: why.clone(),
+            });
+            return Err(SettingError::Refused(why));
+        }
+    };
     settings::write(&house.store, FAILED_LOGIN_MAIL, &setting).await?;
     let key = FAILED_LOGIN_MAIL.to_owned();
     house.ledger.record(EventKind::SettingChanged { key });
-    Ok(())
+    Ok(setting)
 }
 
 /// What was told already, kept over a restart.

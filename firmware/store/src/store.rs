@@ -202,7 +202,7 @@ impl Store {
         .await
     }
 
-    /// Takes notices over and remembers under `key` that they went out, with an event, in one commit.
+    /// Takes notices over and remembers under `key` that they went out, with events, in one commit.
     ///
     /// # Errors
     /// As [`Store::deliver`]; `CannotChange`: the value is too long.
@@ -211,7 +211,7 @@ impl Store {
         notices: Vec<Delivery>,
         key: &str,
         value: serde_json::Value,
-        event: Event,
+        events: Vec<Event>,
     ) -> Result<(), StoreError> {
         let notices = notices
             .into_iter()
@@ -219,7 +219,7 @@ impl Store {
             .collect::<Result<Vec<_>, _>>()?;
         let octets = notices.iter().map(Prepared::octets).sum();
         let key = key.to_owned();
-        self.ask(octets, move |write| write.notify(&notices, &key, &value, &event))
+        self.ask(octets, move |write| write.notify(&notices, &key, &value, &events))
             .await
     }
 

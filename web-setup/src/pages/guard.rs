@@ -18,6 +18,7 @@ pub(crate) struct WatchView {
     pub(crate) watched_until: Option<Moment>,
     pub(crate) finding: Option<Finding>,
     pub(crate) left: Vec<(Moment, String, String)>,
+    pub(crate) more_left: bool,
     pub(crate) choice: Choice,
     pub(crate) outside: String,
 }
@@ -34,6 +35,7 @@ impl From<Watch> for WatchView {
             left: left
                 .map(|left| (left.at.into(), left.to.to_string(), left.host))
                 .collect(),
+            more_left: watch.more_left,
             choice: watch.choice,
             outside: watch
                 .outside

@@ -8,8 +8,9 @@ use crate::guard::rules::{Allowed, HOUR, window};
 use crate::guard::windows::Over;
 use crate::guard::words;
 use proto::refusal::Refusal;
-use proto::types::{AccountId, Timestamp};
-use store::{Acquaintance, Freeze, FreezeOutcome, StoreError, Trip};
+use proto::types::{AccountId, Address, Timestamp};
+use std::net::IpAddr;
+use store::{Acquaintance, Event, EventKind, Freeze, FreezeOutcome, Snapshot, StoreError, Trip};
 use tracing::{error, info, warn};
 
 /// Networks and recipients named in a finding.
@@ -46,9 +47,9 @@ impl Guard {
             .store
             .unfreeze(account, self.0.clock.now(), by.clone())
             .await?;
-        self.accounts().remove(&account);
-        self.0.decided.notify_waiters();
         if done {
+            self.accounts().remove(&account);
+            self.0.decided.notify_waiters();
             info!(%account, by, "account unfrozen");
         }
         Ok(done)
@@ -164,12 +165,12 @@ impl Guard {
         account: AccountId,
     ) -> Result<(Freeze, Vec<Acquaintance>), StoreError> {
         let now = self.0.clock.now();
-        let found = self
-            .0
-            .store
-            .snapshot()?
-            .account(account)?
-            .ok_or(StoreError::NotFound)?;
+        let snapshot = self.0.store.snapshot()?;
+        let found = snapshot.account(account)?.ok_or(StoreError::NotFound)?;
+        let (ip, recipients) = match sending {
+            Some(sending) => (Some(sending.ip), sending.recipients.to_vec()),
+            None => last_sent(&snapshot, account)?,
+        };
         let (mut networks, new, taken) = match self.accounts().get(&account) {
             Some(watched) => {
                 let windows = &watched.windows;
@@ -194,12 +195,10 @@ impl Guard {
             action: allowed.action,
             until: None,
             last_admin: false,
-            ip: sending.map(|sending| sending.ip),
+            ip,
             networks: networks.iter().map(ToString::to_string).collect(),
             protocol: sending.map(|sending| sending.protocol),
-            recipients: sending.map_or_else(Vec::new, |sending| {
-                sending.recipients.iter().take(NAMED).cloned().collect()
-            }),
+            recipients: recipients.into_iter().take(NAMED).collect(),
             taken,
             held: 0,
             watched: is_watched(&found, now),
@@ -214,6 +213,21 @@ impl Guard {
         let met = |network: Network| Acquaintance::Network(network.to_string());
         Ok((freeze, new.into_iter().map(met).collect()))
     }
+}
+
+// From where and to whom the account wrote last: what comes back undeliverable does not say it.
+fn last_sent(snapshot: &Snapshot, account: AccountId) -> Result<(Option<IpAddr>, Vec<Address>), StoreError> {
+    let sent = |event: &Event| matches!(&event.kind, EventKind::Sent { account: by, .. } if *by == account);
+    Ok(match snapshot.events(None, 1, sent)?.into_iter().next() {
+        Some((
+            _,
+            Event {
+                kind: EventKind::Sent { ip, to, .. },
+                ..
+            },
+        )) => (Some(ip), to),
+        _ => (None, Vec::new()),
+    })
 }
 
 fn until(over: Over, now: Timestamp) -> Timestamp {

@@ -33,7 +33,10 @@ pub fn notice(trip: &Trip, address: &Address, at: Timestamp, page: &str) -> Word
         let _ = writeln!(text, "{name:<18}{value}"); // a String takes everything
     };
     fact("What tripped:", counted(trip));
-    fact("Taken before:", format!("{} messages in that time", trip.taken));
+    fact(
+        "Taken before:",
+        format!("{} messages in the hour before", trip.taken),
+    );
     if let Some(ip) = trip.ip {
         let door = trip.protocol.map(|door| format!(" ({door})")).unwrap_or_default();
         fact("From the address:", format!("{ip}{door}"));

@@ -112,12 +112,12 @@ impl Sent {
         store: &Store,
         now: Timestamp,
         notices: Vec<Delivery>,
-        event: Event,
+        events: Vec<Event>,
     ) -> Result<(), StoreError> {
         self.shorten(now);
         let value = serde_json::to_value(&*self)
             .map_err(|error| StoreError::Internal(format!("setting {KEY}: {error}")))?;
-        store.notify(notices, KEY, value, event).await
+        store.notify(notices, KEY, value, events).await
     }
 
     fn shorten(&mut self, now: Timestamp) {

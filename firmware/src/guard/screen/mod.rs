@@ -496,16 +496,26 @@ impl Screen {
         self.state().rules
     }
 
-    /// Makes it stricter, or less so.
+    /// Changes the rules; what makes no sense changes nothing, and is recorded.
     ///
     /// # Errors
-    /// What is wrong, in words: nothing was changed; or the store failed.
-    pub async fn set_rules(&self, rules: Screening) -> Result<(), SettingError> {
-        rules.check().map_err(SettingError::Refused)?;
+    /// What `change` or the check of all of them says, or the store failed.
+    pub async fn change_rules(
+        &self,
+        change: impl FnOnce(&mut Screening) -> Result<(), String>,
+    ) -> Result<Screening, SettingError> {
+        let mut rules = self.rules();
+        if let Err(why) = change(&mut rules).and_then(|()| rules.check()) {
+            self.0.ledger.record(EventKind::SettingRefused {
+                key: SCREENING.to_owned(),
+                why: why.clone(),
+            });
+            return Err(SettingError::Refused(why));
+        }
         settings::write(&self.0.store, SCREENING, &rules).await?;
         self.state().rules = rules;
         self.say_changed(SCREENING);
-        Ok(())
+        Ok(rules)
     }
 
     fn say_changed(&self, key: &str) {

@@ -79,6 +79,52 @@ async fn a_stuffing_run_stays_bounded_and_a_good_user_hardly_waits() {
     assert!(state.trust.size() <= 10, "{}", state.trust.size());
 }
 
+// Thirty people behind one address, and a phone that tries its old password from there on four
+// connections without a pause.
+#[tokio::test(start_paused = true)]
+async fn an_old_password_in_one_phone_shuts_out_nobody_behind_the_same_address() {
+    let trial = Trial::new().await;
+    let house = &trial.house;
+    let office = ip4(198, 51, 100, 7);
+    let anna = house
+        .store
+        .snapshot()
+        .unwrap()
+        .account(trial.anna)
+        .unwrap()
+        .unwrap();
+    for n in 0..30 {
+        let account = store::NewAccount {
+            address: proto::types::Address::parse(&format!("p{n}@firm.example")).unwrap(),
+            password_hash: anna.password_hash.clone(),
+            admin: false,
+            created: house.clock.now(),
+        };
+        house.store.create_account(account).await.unwrap();
+    }
+    assert!(try_login(house, office, "anna", PASSWORD).await);
+    let mut phone = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let house = Arc::clone(house);
+        phone.spawn(async move {
+            loop {
+                assert!(!try_login(&house, office, "anna", "last year's").await);
+            }
+        });
+    }
+    for round in 0..3 {
+        for n in 0..30 {
+            let name = format!("p{n}");
+            assert!(
+                try_login(house, office, &name, PASSWORD).await,
+                "{name} in round {round}"
+            );
+        }
+    }
+    assert!(phone.try_join_next().is_none(), "the phone goes on");
+    assert!(house.screen.blocked(office).is_none());
+}
+
 #[tokio::test(start_paused = true)]
 async fn whoever_goes_on_guessing_is_stopped_before_anything_is_hashed() {
     let trial = Trial::new().await;

@@ -348,20 +348,20 @@ async fn the_allow_list_comes_before_everything() {
 async fn switched_off_it_counts_nothing_and_settings_out_of_range_change_nothing() {
     let bench = bench();
     let screen = &bench.screen;
-    let wrong = Screening {
-        garbage: 0,
-        ..Screening::default()
+    let wrong = |rules: &mut Screening| {
+        rules.garbage = 0;
+        Ok(())
     };
     assert!(matches!(
-        screen.set_rules(wrong).await,
+        screen.change_rules(wrong).await,
         Err(SettingError::Refused(_))
     ));
     assert_eq!(screen.rules(), Screening::default());
-    let off = Screening {
-        on: false,
-        ..Screening::default()
+    let off = |rules: &mut Screening| {
+        rules.on = false;
+        Ok(())
     };
-    screen.set_rules(off).await.unwrap();
+    screen.change_rules(off).await.unwrap();
     for n in 0..100 {
         assert_eq!(bench.wrong("192.0.2.1", "ann1", &format!("guess {n}")), None);
         assert_eq!(

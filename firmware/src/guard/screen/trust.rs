@@ -6,13 +6,13 @@ use crate::guard::Network;
 use proto::types::{AccountId, Timestamp};
 use std::collections::HashMap;
 use std::net::IpAddr;
-use store::{EventKind, Snapshot, StoreError};
+use store::{Event, EventKind, Snapshot, StoreError};
 
 /// How long a login is remembered, in seconds.
 const MEMORY: i64 = 30 * 86_400;
 /// Logins remembered of either kind.
 const MOST: usize = 4096;
-/// Events looked through after a restart.
+/// Logins looked through after a restart.
 const LOOKED: usize = 5000;
 
 /// Addresses, and which account was used in which network.
@@ -28,7 +28,8 @@ impl Trust {
     /// restart, so their places are learnt anew.
     pub(super) fn remembered(snapshot: &Snapshot, now: Timestamp) -> Result<Self, StoreError> {
         let mut trust = Self::default();
-        for (_, event) in snapshot.events(None, LOOKED, |_| true)? {
+        let is_login = |event: &Event| matches!(event.kind, EventKind::LoginOk { .. });
+        for (_, event) in snapshot.events(None, LOOKED, is_login)? {
             if let EventKind::LoginOk { ip, .. } = event.kind
                 && event.at <= now
             {

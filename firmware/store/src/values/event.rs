@@ -70,6 +70,12 @@ pub enum EventKind {
         mechanism: Mechanism,
         tls: bool,
     },
+    /// The login called admin, at the pages.
+    AdminCameIn {
+        ip: IpAddr,
+        /// What proved it.
+        mechanism: Mechanism,
+    },
     /// From elsewhere, on port 25.
     Received {
         id: String,
@@ -302,6 +308,12 @@ pub enum EventKind {
         /// `made`, `revoked`, `web_only`, `everywhere` or `as_the_office`.
         what: String,
     },
+    /// An admin wanted to freeze the last admin that works: he may not send for a while instead.
+    LastAdminLimited {
+        account: AccountId,
+        reason: String,
+        until: Timestamp,
+    },
     /// An address, a network or an account was shut out.
     Blocked {
         who: String,
@@ -318,6 +330,11 @@ pub enum EventKind {
     },
     SettingChanged {
         key: String,
+    },
+    /// What was to be set makes no sense; nothing was changed.
+    SettingRefused {
+        key: String,
+        why: String,
     },
     /// Signing keys of a domain take turns.
     SigningKeys {

@@ -38,11 +38,11 @@ impl Write<'_> {
         notices: &[Prepared],
         key: &str,
         value: &serde_json::Value,
-        event: &crate::Event,
+        events: &[crate::Event],
     ) -> Result<(), StoreError> {
         self.deliver(notices)?;
         self.put_setting(key, value)?;
-        self.record(std::slice::from_ref(event))
+        self.record(events)
     }
 
     /// See [`crate::Store::deliver`].

@@ -154,7 +154,20 @@ impl Write<'_> {
         last_admin: bool,
         held: u64,
     ) -> Result<(), StoreError> {
-        let Some(trip) = &freeze.trip else { return Ok(()) };
+        let Some(trip) = &freeze.trip else {
+            // By hand nobody is limited but the last admin; being frozen has an event of its own.
+            return match last_admin {
+                true => self.say(
+                    freeze.at,
+                    EventKind::LastAdminLimited {
+                        account: freeze.account,
+                        reason: freeze.reason.clone(),
+                        until: freeze.until,
+                    },
+                ),
+                false => Ok(()),
+            };
+        };
         let mut trip = Box::new(trip.clone());
         trip.action = action;
         trip.until = (action == GuardAction::Limit).then_some(freeze.until);
@@ -227,6 +240,7 @@ impl Write<'_> {
             let next = QueueRow {
                 held: false,
                 next_attempt: at,
+                attempts: 0, // the time that it was held does not give it up
                 ..row.clone()
             };
             self.change_queue_row(id, &row, &next)?;

@@ -158,6 +158,7 @@ impl Write<'_> {
             QueueOrder::Release if row.held_by_admin => {
                 next.held_by_admin = false;
                 next.next_attempt = at_once;
+                next.attempts = 0; // the time that it was held does not give it up
             }
             QueueOrder::Retry if !row.is_held() => next.next_attempt = row.next_attempt.min(at_once),
             QueueOrder::Release | QueueOrder::Retry | QueueOrder::Delete => {}

@@ -125,6 +125,17 @@ fn of_two_admins_frozen_at_once_one_stays_to_let_the_other_out() {
         "{outcomes:?}"
     );
     assert!(outcomes.contains(&limited), "{outcomes:?}");
+    // By hand too, and it is written down.
+    let last = if state(&store, ann).holds_mail() { ben } else { ann };
+    let by_hand = Freeze {
+        trip: None,
+        ..freeze(last, GuardAction::Freeze)
+    };
+    assert_eq!(wait(store.freeze(by_hand)).unwrap(), limited);
+    assert!(matches!(
+        events(&store).last(),
+        Some(EventKind::LastAdminLimited { account, .. }) if *account == last
+    ));
     let states = [state(&store, ann), state(&store, ben)];
     let stopped = states.iter().filter(|state| state.holds_mail()).count();
     assert_eq!(stopped, 1, "{states:?}");
