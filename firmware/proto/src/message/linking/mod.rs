@@ -21,6 +21,7 @@ pub use block::{Block, LinkedFile, day_words, size_words};
 use super::body::Encoding;
 use crate::types::{Span, Structure};
 use place::Place;
+use select::Shown;
 
 /// What may leave.
 #[derive(Debug, Clone, Copy)]
@@ -98,15 +99,18 @@ pub fn plan<E>(
         return Ok(Err(stays));
     }
     // Most messages: not worth reading anything.
-    if select::choose(structure, policy, &[]).is_empty() {
+    if select::choose(structure, policy, Shown::Nothing).is_empty() {
         return Ok(Err(Stays::Small));
     }
     let texts = match place::texts(structure, &mut read)? {
         Ok(texts) => texts,
         Err(stays) => return Ok(Err(stays)),
     };
-    let shown: Vec<&str> = texts.iter().filter_map(Place::html).collect();
-    let chosen = select::choose(structure, policy, &shown);
+    let shown = match texts.unread_html {
+        true => Shown::Anything,
+        false => Shown::By(&texts.html),
+    };
+    let chosen = select::choose(structure, policy, shown);
     if chosen.is_empty() {
         return Ok(Err(Stays::Small));
     }
@@ -116,7 +120,7 @@ pub fn plan<E>(
         .map(|(at, part)| part.leaving(at))
         .collect();
     let bodies: Vec<Span> = chosen.iter().map(|part| part.part.body).collect();
-    let found = match place::find(structure, &bodies, texts, &mut read)? {
+    let found = match place::find(structure, &bodies, texts.places, &mut read)? {
         Some(found) => found,
         None => return Ok(Err(Stays::NoPlace)),
     };

@@ -24,14 +24,6 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// The HTML that stands there.
-    pub(super) fn html(&self) -> Option<&str> {
-        match self {
-            Self::Text { part, text, .. } if part.subtype == "html" => Some(text),
-            _ => None,
-        }
-    }
-
     /// Puts the block there.
     pub(super) fn fill(&self, block: &Block<'_>) -> Edit {
         match self {
@@ -88,38 +80,85 @@ fn in_html(text: &str, block: &str) -> String {
     format!("{before}{block}{after}")
 }
 
-/// The texts that a person wrote, in every form, where they can be read and written again.
+/// What the texts of a message say.
+pub(super) struct Texts {
+    /// Those that a person wrote, in every form, where they can be read and written again.
+    pub places: Vec<Place>,
+    /// All HTML that can be read, wherever it stands: it may show pictures.
+    pub html: Vec<String>,
+    /// There is HTML that cannot be read: nobody knows what it shows.
+    pub unread_html: bool,
+}
+
+/// Reads the texts; or the message must not be changed.
 pub(super) fn texts<E>(
     structure: &Structure,
     read: &mut impl FnMut(Span) -> Result<Vec<u8>, E>,
-) -> Result<Result<Vec<Place>, Stays>, E> {
-    let mut written = Vec::new();
+) -> Result<Result<Texts, Stays>, E> {
+    let (mut written, mut all) = (Vec::new(), Vec::new());
     if let PartBody::Multipart(_) = structure.root.content {
         bodies(&structure.root, &mut written);
+        leaves(&structure.root, &mut all);
     }
-    let mut places = Vec::new();
-    for part in written {
-        if part.body.len() > TEXT {
-            continue;
+    let mut texts = Texts {
+        places: Vec::new(),
+        html: Vec::new(),
+        unread_html: false,
+    };
+    for part in all {
+        let span = Span {
+            start: part.body.start,
+            end: part.body.end.min(part.body.start.saturating_add(TEXT)),
+        };
+        let raw = read(span)?;
+        if let Some(stays) = inline_pgp(part, &raw) {
+            return Ok(Err(stays));
         }
-        let raw = read(part.body)?;
-        let Some(text) = readable(part, &raw) else {
+        let html = part.subtype == "html";
+        let Some(text) = readable(part, &raw).filter(|_| part.body.len() <= TEXT) else {
+            texts.unread_html |= html;
             continue;
         };
-        // Signed or encrypted within the text: RFC 4880 7, 6.2
-        if text.contains("-----BEGIN PGP SIGNED MESSAGE-----") {
-            return Ok(Err(Stays::Signed));
+        if html {
+            texts.html.push(text.clone());
         }
-        if text.contains("-----BEGIN PGP MESSAGE-----") {
-            return Ok(Err(Stays::Encrypted));
+        if written.iter().any(|one| one.body == part.body) {
+            texts.places.push(Place::Text {
+                header: read(part.header)?,
+                part: Box::new(part.clone()),
+                text,
+            });
         }
-        places.push(Place::Text {
-            header: read(part.header)?,
-            part: Box::new(part.clone()),
-            text,
-        });
     }
-    Ok(Ok(places))
+    Ok(Ok(texts))
+}
+
+// Signed or encrypted within the text (RFC 4880 7, 6.2), whatever its charset is.
+fn inline_pgp(part: &Part, raw: &[u8]) -> Option<Stays> {
+    let octets = body::decode(Encoding::parse(part.encoding.as_bytes()), raw);
+    let has = |mark: &str| memchr::memmem::find(&octets, mark.as_bytes()).is_some();
+    if has("-----BEGIN PGP SIGNED MESSAGE-----") {
+        return Some(Stays::Signed);
+    }
+    has("-----BEGIN PGP MESSAGE-----").then_some(Stays::Encrypted)
+}
+
+// Every text that is no attachment, wherever it stands.
+fn leaves<'a>(part: &'a Part, found: &mut Vec<&'a Part>) {
+    match &part.content {
+        PartBody::Multipart(children) => children.iter().for_each(|child| leaves(child, found)),
+        PartBody::Leaf if is_text(part) => found.push(part),
+        PartBody::Leaf | PartBody::Message(_) => {}
+    }
+}
+
+fn is_text(part: &Part) -> bool {
+    let attached = part
+        .disposition
+        .as_ref()
+        .is_some_and(|(kind, _)| kind == "attachment");
+    let text = part.media_type == "text" && matches!(part.subtype.as_str(), "plain" | "html");
+    text && !attached && name_of(part).is_none()
 }
 
 // RFC 2046 5.1.3 to 5.1.5, RFC 2387: the first of a mixed, every form of an alternative, the root of
@@ -134,17 +173,8 @@ fn bodies<'a>(part: &'a Part, found: &mut Vec<&'a Part>) {
                 bodies(first, found);
             }
         }
-        PartBody::Leaf => {
-            let attached = part
-                .disposition
-                .as_ref()
-                .is_some_and(|(kind, _)| kind == "attachment");
-            let text = part.media_type == "text" && matches!(part.subtype.as_str(), "plain" | "html");
-            if text && !attached && name_of(part).is_none() {
-                found.push(part);
-            }
-        }
-        PartBody::Message(_) => {}
+        PartBody::Leaf if is_text(part) => found.push(part),
+        PartBody::Leaf | PartBody::Message(_) => {}
     }
 }
 

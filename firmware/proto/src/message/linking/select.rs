@@ -48,11 +48,22 @@ pub(super) fn may_change(part: &Part) -> Result<(), Stays> {
     }
 }
 
-/// The parts that leave, in the message's order; `shown` is the HTML, which may show some of them.
+/// What the HTML of a message shows of its other parts.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Shown<'a> {
+    /// Nobody has looked.
+    Nothing,
+    /// What these name.
+    By(&'a [String]),
+    /// Nobody can read it.
+    Anything,
+}
+
+/// The parts that leave, in the message's order.
 pub(super) fn choose<'a>(
     structure: &'a Structure,
     policy: &Policy<'_>,
-    shown: &[&str],
+    shown: Shown<'_>,
 ) -> Vec<Candidate<'a>> {
     let mut candidates = Vec::new();
     let body = Context {
@@ -72,8 +83,9 @@ pub(super) fn choose<'a>(
         left = left.saturating_sub(largest.part.body.len());
         chosen.push(largest);
     }
-    chosen.sort_by_key(|candidate| candidate.part.body.start);
+    chosen.sort_by_key(|candidate| std::cmp::Reverse(candidate.size));
     chosen.truncate(FILES);
+    chosen.sort_by_key(|candidate| candidate.part.body.start);
     chosen
 }
 
@@ -89,7 +101,7 @@ fn collect<'a>(
     part: &'a Part,
     context: Context,
     policy: &Policy<'_>,
-    shown: &[&str],
+    shown: Shown<'_>,
     found: &mut Vec<Candidate<'a>>,
 ) {
     let PartBody::Multipart(children) = &part.content else {
@@ -148,7 +160,7 @@ const NAMES_READ_BY_PROGRAMS: [&str; 9] = [
     ".ics", ".vcf", ".p7m", ".p7s", ".p7c", ".asc", ".sig", ".pgp", ".gpg",
 ];
 
-fn may_leave(part: &Part, context: Context, policy: &Policy<'_>, shown: &[&str]) -> bool {
+fn may_leave(part: &Part, context: Context, policy: &Policy<'_>, shown: Shown<'_>) -> bool {
     let encoding = part.encoding.as_str();
     if part.body.is_empty()
         || !matches!(
@@ -194,7 +206,12 @@ fn is_exempt(pattern: &str, media_type: &str, name: &str) -> bool {
 }
 
 // RFC 2392: cid: and the id without its angle brackets, percent-encoded where needed
-fn is_shown(id: &[u8], shown: &[&str]) -> bool {
+fn is_shown(id: &[u8], shown: Shown<'_>) -> bool {
+    let shown = match shown {
+        Shown::Nothing => return false,
+        Shown::Anything => return true,
+        Shown::By(shown) => shown,
+    };
     let id = String::from_utf8_lossy(id);
     let id = id.trim().trim_start_matches('<').trim_end_matches('>');
     let reference = format!("cid:{id}").to_lowercase();

@@ -179,6 +179,49 @@ fn what_the_html_shows_stays_and_what_is_attached_beside_it_leaves() {
 }
 
 #[test]
+fn a_picture_that_html_may_show_stays_wherever_the_html_stands_and_however_long_it_is() {
+    let picture = format!(
+        "Content-Type: image/png; name=p.png\nContent-ID: <one@x>\n\
+         Content-Disposition: attachment\n\n{}",
+        "x".repeat(50)
+    );
+    let html =
+        |head: &str, rest: &str| format!("Content-Type: text/html{head}\n\n<img src='cid:one@x'>{rest}");
+    for html in [
+        html("", ""),
+        html("", &"x\n".repeat(600_000)),
+        html("; charset=x-unknown", "Gr\u{fc}\u{df}e"),
+    ] {
+        assert_eq!(
+            link(&multi("mixed", &["\nHello.", &html, &picture])),
+            Err(Stays::Small)
+        );
+    }
+    let (gone, _) = link(&multi(
+        "mixed",
+        &["\nHello.", "Content-Type: text/html\n\n<p>", &picture],
+    ))
+    .unwrap();
+    assert_eq!(gone.len(), 1);
+}
+
+#[test]
+fn of_too_many_attachments_the_largest_leave() {
+    let part = |size: usize| {
+        format!(
+            "Content-Type: image/png; name={size}.png\nContent-Disposition: attachment\n\n{}",
+            "x".repeat(size)
+        )
+    };
+    let parts: Vec<String> = (0..60).map(|n| part(100 + n)).collect();
+    let mut all = vec!["\nHello."];
+    all.extend(parts.iter().map(String::as_str));
+    let (gone, _) = link(&multi("mixed", &all)).unwrap();
+    let names: Vec<&str> = gone.iter().map(|(name, ..)| name.as_str()).collect();
+    assert_eq!((names.len(), names[0]), (50, "110.png"));
+}
+
+#[test]
 fn messages_that_must_not_change_do_not() {
     let long = "x".repeat(100);
     let pgp = |mark: &str| format!("\n-----BEGIN PGP {mark}-----\n{long}\n");
@@ -200,6 +243,28 @@ fn messages_that_must_not_change_do_not() {
         ),
         (multi("mixed", &[&pgp("MESSAGE"), PDF]), Stays::Encrypted),
         (multi("mixed", &[&pgp("SIGNED MESSAGE"), PDF]), Stays::Signed),
+        // Wherever it stands, and in whatever charset.
+        (
+            multi("mixed", &["\nSee below.", &pgp("MESSAGE"), PDF]),
+            Stays::Encrypted,
+        ),
+        (
+            multi(
+                "mixed",
+                &[
+                    &format!("Content-Type: text/plain; charset=x-unknown\n{}", pgp("MESSAGE")),
+                    PDF,
+                ],
+            ),
+            Stays::Encrypted,
+        ),
+        (
+            multi(
+                "mixed",
+                &[&format!("{}{}", pgp("MESSAGE"), "x\n".repeat(600_000)), PDF],
+            ),
+            Stays::Encrypted,
+        ),
         (multi("report", &["\nIt failed.", PDF]), Stays::Report),
         (multi("mixed", &["\nHello.", invitation, PDF]), Stays::Invitation),
         (multi("alternative", &["\nHello.", PDF]), Stays::Small),
