@@ -313,7 +313,8 @@ pub mod links {
     /// Types that stay in the mail.
     pub const EXEMPT: usize = 100;
     /// Octets of all the messages that one message becomes; where it would be more, it stays as it is.
-    pub const COPIES: u64 = 256 * 1024 * 1024;
+    /// Small ones are in memory until they are committed, each larger one is an open file.
+    pub const COPIES: u64 = 32 * 1024 * 1024;
     /// Octets that stay free where the attachments are.
     pub const RESERVE: u64 = 128 * 1024 * 1024;
     /// How long the file of a link that works no more is kept, in seconds: the link can be extended.

@@ -180,6 +180,23 @@ async fn attachments_stay_in_the_mail_where_they_must() -> Outcome {
     Ok(())
 }
 
+// A link's end cannot be told, and one that ended long ago takes its file with it.
+#[tokio::test]
+async fn while_nobody_knows_the_time_attachments_stay_in_the_mail() -> Outcome {
+    let office = Office::open(25).await?;
+    set(&office, rules()).await?;
+    office.clock.set_known(false);
+    let sent = with_attachment(&content(200_000));
+    office.submit(ANN, &["x@example.net"], &sent).await.unwrap();
+    assert!(
+        office
+            .body(office.queue()?[0].blob)?
+            .ends_with(&sent[sent.len() - 250_000..])
+    );
+    assert!(links(&office)?.is_empty() && files(&office)?.is_empty());
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_expired_or_is_too_much_goes_and_what_nobody_needs_is_swept_away() -> Outcome {
     let office = linking().await?;

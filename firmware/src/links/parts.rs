@@ -52,6 +52,13 @@ impl Links {
         if large.to.is_empty() || spool.size() <= rules.part.min(rules.message) {
             return Ok(None);
         }
+        if !self.clock.is_known() {
+            debug!(
+                id = large.id,
+                "nobody knows until when links would work; attachments stay in the mail"
+            );
+            return Ok(None);
+        }
         if !rules.may_be_reached(snapshot) {
             debug!(
                 id = large.id,
@@ -104,8 +111,10 @@ impl Links {
         if self.folder.free().unwrap_or(0) < needed.saturating_add(limits::RESERVE) {
             return Err("the disk for attachments is almost full");
         }
-        match snapshot.link_files() {
-            Ok(_) => Ok(()),
+        let more = (plan.leaving.len() as u64).saturating_mul(large.to.len() as u64);
+        match snapshot.has_room_for_links(more) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("there are too many links"),
             Err(_) => Err("the store failed"),
         }
     }

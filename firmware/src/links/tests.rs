@@ -145,23 +145,30 @@ async fn a_stopped_senders_links_say_why() {
     assert_eq!(found(&trial, &token, None).await, "stopped sent too much");
 }
 
-#[tokio::test]
-async fn who_guesses_links_is_shut_out() {
-    let (trial, _) = house(3600).await;
-    let most = trial.house.screen.rules().failed_recipients;
-    for _ in 0..=most * 20 {
-        if trial.house.screen.blocked(stranger()).is_some() {
-            break;
+#[tokio::test(start_paused = true)]
+async fn who_guesses_links_or_their_passwords_is_shut_out() {
+    for (locked, why) in [
+        (false, "links that do not work"),
+        (true, "different wrong passwords"),
+    ] {
+        let (trial, token) = house(3600).await;
+        wish(&trial, Wish::Password(Some(Secret::new(b"sesame".to_vec()))))
+            .await
+            .unwrap();
+        let most = trial.house.screen.rules().failed_recipients * 20;
+        let mut tries = 0;
+        while trial.house.screen.blocked(stranger()).is_none() {
+            assert!(tries < most, "nobody stops him");
+            tries += 1;
+            match locked {
+                true => assert_eq!(unlock(&trial, &token, &format!("guess {tries}")).await, None),
+                false => assert_eq!(found(&trial, &format!("guess{tries}"), None).await, "nothing"),
+            }
         }
-        let (_, blocked) = trial
-            .house
-            .screen
-            .offence(stranger(), crate::guard::screen::Offence::Link);
-        if let Some(blocked) = blocked {
-            assert!(blocked.why.contains("links that do not work"), "{}", blocked.why);
-        }
+        let blocked = trial.house.screen.blocked(stranger()).unwrap();
+        assert!(blocked.why.contains(why), "{}", blocked.why);
+        assert!(tries > 3, "a mistyped one is no guess");
     }
-    assert!(trial.house.screen.blocked(stranger()).is_some());
 }
 
 #[tokio::test]

@@ -3,8 +3,9 @@
 use super::Snapshot;
 use crate::rows::{LinkRow, Row, get};
 use crate::schema::{LINK_FILES, LINK_TOKENS, LINKS};
+use crate::values::link::MOST_LINKS;
 use crate::{FileHash, Link, LinkId, StoreError};
-use redb::ReadableTable;
+use redb::{ReadableTable, ReadableTableMetadata};
 
 #[allow(clippy::missing_errors_doc)] // said at `Snapshot`
 impl Snapshot {
@@ -69,6 +70,12 @@ impl Snapshot {
     /// Whether a link needs this file.
     pub fn has_link_file(&self, file: &FileHash) -> Result<bool, StoreError> {
         Ok(self.transaction.open_table(LINK_FILES)?.get(file)?.is_some())
+    }
+
+    /// Whether so many more links may be made.
+    pub fn has_room_for_links(&self, more: u64) -> Result<bool, StoreError> {
+        let there = self.transaction.open_table(LINKS)?.len()?;
+        Ok(there.saturating_add(more) <= MOST_LINKS)
     }
 
     /// Every file that a link needs, with its size in octets.

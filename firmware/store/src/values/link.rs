@@ -2,6 +2,9 @@
 
 use proto::types::{AccountId, Address, Timestamp};
 
+/// Most links that there are, those included whose files are gone.
+pub(crate) const MOST_LINKS: u64 = 200_000;
+
 /// BLAKE3 of a file's octets: its name in the attachment folder.
 pub type FileHash = [u8; 32];
 

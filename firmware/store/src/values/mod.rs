@@ -6,7 +6,7 @@ mod delivery;
 mod event;
 mod filter;
 mod guard;
-mod link;
+pub(crate) mod link;
 mod names;
 mod printer;
 mod queue;

@@ -2,12 +2,10 @@
 
 use super::{Counter, Prepared, Write};
 use crate::rows::{LinkRow, Row, get};
+use crate::values::link::MOST_LINKS;
 use crate::{Change, Delivered, Event, FileHash, Link, LinkChange, LinkId, NewLink, StoreError};
 use proto::types::{AccountId, Timestamp};
 use redb::ReadableTable;
-
-/// Most links that there are, those included whose files are gone.
-const LINKS: u64 = 200_000;
 
 impl Write<'_> {
     /// Makes links, each with a reference to its file.
@@ -16,7 +14,7 @@ impl Write<'_> {
         if links.is_empty() {
             return Ok(());
         }
-        if self.read().links.len()?.saturating_add(links.len() as u64) > LINKS {
+        if self.read().links.len()?.saturating_add(links.len() as u64) > MOST_LINKS {
             return Err(StoreError::CannotChange("there are too many links"));
         }
         for link in links {
