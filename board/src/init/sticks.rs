@@ -81,10 +81,7 @@ fn look_after(orders: &Receiver<Vec<String>>, told: &Sender<Vec<Stick>>) {
                         one.stick.state = StickState::Seen;
                     }
                 }
-                chosen.extend(ids);
-                while chosen.len() > MOST {
-                    chosen.pop_first();
-                }
+                chosen = ids.into_iter().take(MOST).collect(); // whatever was chosen before
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,

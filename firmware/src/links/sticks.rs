@@ -9,8 +9,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// How long a stick may take to be mounted.
-const MOUNTING: Duration = Duration::from_secs(60);
+/// How long a stick may take to be mounted: less than a page may take to answer.
+const MOUNTING: Duration = Duration::from_secs(45);
+/// How long the board may take to try one again that it could not mount.
+const TRIED_AGAIN: Duration = Duration::from_secs(3);
 /// Between two looks whether it is.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -76,7 +78,9 @@ async fn mounted(board: &Board, id: &str, ids: Vec<String>) -> Result<Stick, Str
             Some(Stick {
                 state: StickState::Failed(words),
                 ..
-            }) => return Err(format!("That stick cannot be used: {words}.")),
+            }) if asked.elapsed() > TRIED_AGAIN => {
+                return Err(format!("That stick cannot be used: {words}."));
+            }
             None => return Err("No such stick is plugged in.".to_owned()),
             Some(_) if asked.elapsed() > MOUNTING => {
                 return Err("The stick does not answer. Is it broken?".to_owned());
