@@ -3,9 +3,10 @@
 use super::{Links, Rules};
 use crate::clock::DAY;
 use crate::limits::links as limits;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use store::{EventKind, Link, LinkId};
+use store::{EventKind, FileHash, Link, LinkId};
 use tracing::{error, info};
 
 impl Links {
@@ -58,22 +59,16 @@ impl Links {
         Ok(())
     }
 
-    // Oldest first, until the rest fits.
+    // Oldest first, until the rest fits. A file is as old as its newest link: ending an old one while
+    // a newer one needs the file would free nothing.
     async fn make_room(&self) -> anyhow::Result<()> {
+        let going = self.too_much()?;
+        if going.is_empty() {
+            return Ok(());
+        }
         loop {
-            let snapshot = self.store.snapshot()?;
-            let budget = Rules::read(&snapshot)?.budget;
-            let used: u64 = snapshot.link_files()?.iter().map(|(_, size)| size).sum();
-            if used <= budget {
-                return Ok(());
-            }
-            let mut freed = 0_u64;
-            let enough = |link: &Link| {
-                let wanted = freed < used - budget;
-                freed = freed.saturating_add(link.size);
-                wanted
-            };
-            let oldest = snapshot.oldest_links(limits::AT_ONCE, enough)?;
+            let of_these = |link: &Link| going.contains(&link.file);
+            let oldest = self.store.snapshot()?.oldest_links(limits::AT_ONCE, of_these)?;
             if oldest.is_empty() {
                 return Ok(());
             }
@@ -82,6 +77,38 @@ impl Links {
             self.removed_early
                 .fetch_add(early.count() as u64, Ordering::Relaxed);
         }
+    }
+
+    // The files that have to go.
+    fn too_much(&self) -> anyhow::Result<HashSet<FileHash>> {
+        let snapshot = self.store.snapshot()?;
+        let budget = Rules::read(&snapshot)?.budget;
+        let files = snapshot.link_files()?;
+        let used: u64 = files.iter().map(|(_, size)| size).sum();
+        let mut excess = used.saturating_sub(budget);
+        let mut going = HashSet::new();
+        if excess == 0 {
+            return Ok(going);
+        }
+        let mut newest: HashMap<FileHash, LinkId> = HashMap::new();
+        let note = |link: &Link| {
+            newest.insert(link.file, link.id); // they come oldest first
+            false
+        };
+        snapshot.oldest_links(usize::MAX, note)?;
+        let mut by_age: Vec<_> = files
+            .into_iter()
+            .map(|(file, size)| (newest.get(&file).copied(), file, size))
+            .collect();
+        by_age.sort_unstable_by_key(|(newest, ..)| newest.map_or(0, |id| id.0));
+        for (_, file, size) in by_age {
+            if excess == 0 {
+                break;
+            }
+            going.insert(file);
+            excess = excess.saturating_sub(size);
+        }
+        Ok(going)
     }
 
     async fn let_go(&self, links: &[Link], why: &str) -> anyhow::Result<()> {
