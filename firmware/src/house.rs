@@ -11,7 +11,7 @@ use crate::judge::bayes::trainer::Trainer;
 use crate::ledger::{Ledger, Writer};
 use crate::limits;
 use crate::links::Links;
-use crate::settings::{self, Limits, Office};
+use crate::settings::{self, Office};
 use crate::spool::Spool;
 use crate::tls::Tls;
 use crate::world::Maildrops;
@@ -81,7 +81,7 @@ pub struct House {
     pub naming: tokio::sync::Mutex<()>,
     /// Which inboxes are locked by POP3.
     pub maildrops: Maildrops,
-    /// Largest message in octets, where the command line says so.
+    /// Largest message in octets from the world, where the command line says so.
     pub max_message: Option<u64>,
     spool: Arc<Path>,
 }
@@ -168,12 +168,20 @@ impl House {
         settings::read(&self.store.snapshot()?, settings::OFFICE)
     }
 
-    /// Largest message in octets.
+    /// Largest message from the world in octets.
     #[must_use]
     pub fn message_limit(&self) -> u64 {
-        let set = || settings::read::<Limits>(&self.store.snapshot().ok()?, settings::LIMITS).ok()?;
-        let limit = self.max_message.or_else(|| set().map(|limits| limits.message));
-        limit.unwrap_or(limits::MESSAGE)
+        self.max_message.unwrap_or(limits::MESSAGE)
+    }
+
+    /// Largest message in octets that people of ours may hand in: while attachments become links, they
+    /// need not fit into other people's mailboxes.
+    #[must_use]
+    pub fn own_message_limit(&self) -> u64 {
+        match self.links.rules() {
+            Ok(rules) if rules.on => self.message_limit().max(limits::links::MESSAGE),
+            _ => self.message_limit(),
+        }
     }
 }
 

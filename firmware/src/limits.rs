@@ -84,7 +84,7 @@ pub const EVENTS_SHOWN: usize = 10_000;
 /// Sources counted for the panel's "worst source".
 pub const SOURCES: usize = 4096;
 
-/// Default largest message in octets; an admin may change it.
+/// Default largest message in octets.
 pub const MESSAGE: u64 = 50 * 1024 * 1024; // 64 KiB (RFC 5321 4.5.3.1.7)
 /// Longest request line on the control socket, in octets.
 pub const CONTROL_LINE: u64 = 64 * 1024;
@@ -302,6 +302,9 @@ pub mod links {
     pub const CHECK_ADDRESSES: usize = 4;
     /// Octets of an answer that are read.
     pub const CHECK_OCTETS: usize = 4096;
+    /// Largest message in octets that people may hand in while attachments become links: 500 MB of them
+    /// in base64, and what stands around them.
+    pub const MESSAGE: u64 = 700 * 1024 * 1024;
     /// Smallest and largest size, in octets, over which parts may be made to leave.
     pub const LEAST_SIZE: u64 = 100_000;
     /// See [`LEAST_SIZE`].

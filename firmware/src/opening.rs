@@ -38,7 +38,11 @@ impl Opening {
         Ok(Self {
             hostname,
             domain,
-            max_message: house.message_limit(),
+            max_message: match facts.protocol {
+                // Who cannot send it cannot keep what he sent either.
+                Protocol::Submission | Protocol::Imap => house.own_message_limit(),
+                _ => house.message_limit(),
+            },
             tls: if facts.tls.is_some() {
                 Tls::Active
             } else {

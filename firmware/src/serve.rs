@@ -184,6 +184,7 @@ fn post(house: &House, options: &Options) -> Result<Post> {
         block_lists: BlockLists::default(),
         clock: house.clock.clone(),
         relay_port: options.relay_port,
+        max_message: house.message_limit(),
         kept: Kept::default(),
         judge_loopback: options.judge_loopback,
         ledger: house.ledger.clone(),

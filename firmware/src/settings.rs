@@ -20,8 +20,6 @@ pub const SMARTHOST: &str = "smarthost";
 pub const ADMIN: &str = "admin";
 /// Key of what the wizard was told before the setup is finished.
 pub const SETUP: &str = "setup";
-/// Key of [`Limits`].
-pub const LIMITS: &str = "limits";
 /// Key of [`Submission`].
 pub const SUBMISSION: &str = "submission";
 /// Key of [`Passwords`].
@@ -86,13 +84,6 @@ impl std::fmt::Debug for Admin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Admin(..)")
     }
-}
-
-/// Limits that an admin may change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Limits {
-    /// Largest message in octets.
-    pub message: u64,
 }
 
 /// A server that takes all our outgoing mail, instead of the recipients' own.

@@ -76,6 +76,7 @@ impl Trial {
             block_lists: BlockLists::default(),
             clock,
             relay_port: SMTP_PORT,
+            max_message: house.message_limit(),
             kept: Kept::default(),
             judge_loopback: false,
             ledger: house.ledger.clone(),

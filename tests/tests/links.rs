@@ -8,6 +8,7 @@ use firmware::links::{LINKS, Reach, Rules};
 use firmware::settings;
 use office::Office;
 use proto::ask::Want;
+use proto::refusal::Refusal;
 use proto::types::{AccountId, Address, SystemFlag};
 use std::fs;
 use std::net::TcpListener;
@@ -180,6 +181,32 @@ async fn attachments_stay_in_the_mail_where_they_must() -> Outcome {
     Ok(())
 }
 
+// Larger ones are let in for their attachments' sake only.
+#[tokio::test]
+async fn a_message_that_is_too_large_to_travel_leaves_without_its_attachment_or_not_at_all() -> Outcome {
+    let sent = with_attachment(&content(200_000));
+    for (rules, to, leaves) in [
+        (rules(), "x@example.net", true),
+        (rules(), "ben@example.com", false),
+        (
+            Rules {
+                exempt: vec![".pdf".to_owned()],
+                ..rules()
+            },
+            "x@example.net",
+            false,
+        ),
+    ] {
+        let mut office = Office::open(25).await?;
+        office.post.max_message = 100_000;
+        set(&office, rules).await?;
+        let heard = office.submit(ANN, &[to], &sent).await;
+        let too_big = Refusal::TooBig { limit: 100_000 };
+        assert_eq!(heard.as_ref().err(), (!leaves).then_some(&too_big), "{to}");
+    }
+    Ok(())
+}
+
 // A link's end cannot be told, and one that ended long ago takes its file with it.
 #[tokio::test]
 async fn while_nobody_knows_the_time_attachments_stay_in_the_mail() -> Outcome {
@@ -257,6 +284,30 @@ async fn the_oldest_goes_first_when_the_room_is_used_up() -> Outcome {
         event,
         EventKind::AttachmentsRemoved { links: 1, why } if why.contains("room")
     )));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_old_link_stays_as_long_as_a_newer_one_keeps_its_file() -> Outcome {
+    let office = linking().await?;
+    let rules = Rules {
+        budget: 50_000_000,
+        ..rules()
+    };
+    set(&office, rules).await?;
+    // The first file is sent again at the end.
+    for size in [20_000_000, 20_000_001, 20_000_002, 20_000_000] {
+        let sent = with_attachment(&content(size));
+        office.submit(ANN, &["x@example.net"], &sent).await.unwrap();
+    }
+    office.post.links.tidy(false).await?;
+    let gone: Vec<u64> = links(&office)?
+        .iter()
+        .filter(|link| link.gone.is_some())
+        .map(|link| link.size)
+        .collect();
+    assert_eq!(gone, [20_000_001]);
+    assert_eq!(files(&office)?.len(), 2);
     Ok(())
 }
 

@@ -75,6 +75,8 @@ pub struct Post {
     pub relay_port: u16,
     /// Connections to other servers that may be used once more.
     pub kept: Kept,
+    /// Largest message in octets that leaves or arrives whole.
+    pub max_message: u64,
     /// Judge mail from this machine as if it came from elsewhere: only tests have a reason to.
     pub judge_loopback: bool,
 }

@@ -66,6 +66,13 @@ pub async fn submit(
             return Err(refusal);
         }
     };
+    if ready.linked.is_none() && ready.size > post.max_message {
+        let refusal = Refusal::TooBig {
+            limit: post.max_message,
+        };
+        refused(&refusal);
+        return Err(refusal);
+    }
     sending.author = ready.author.as_ref();
     sending.elsewhere = &ready.elsewhere;
     let mut permit = post.guard.allow(&sending).await.inspect_err(refused)?;

@@ -89,6 +89,7 @@ impl Firm {
             sts: Sts::new().map_err(anyhow::Error::msg)?,
             clock: clock.clone(),
             relay_port: SMTP_PORT,
+            max_message: house.message_limit(),
             kept: Kept::default(),
             judge_loopback: false,
             block_lists: BlockLists::default(),

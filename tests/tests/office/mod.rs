@@ -105,6 +105,7 @@ impl Office {
             relay_port,
             kept: Kept::default(),
             judge_loopback: false,
+            max_message: firmware::limits::MESSAGE,
             block_lists: BlockLists::default(),
         };
         Ok(Self {
