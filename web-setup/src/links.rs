@@ -111,8 +111,12 @@ pub struct AccountLinks {
     pub on: bool,
     /// Whether those of mail that it gets from the world do, too.
     pub incoming: bool,
+    /// Why attachments stay in the mail all the same, if they do.
+    pub held_back: Option<&'static str>,
     /// The newest first.
     pub rows: Vec<LinkRow>,
+    /// Ask for what is before this to see older ones; `None` at the end.
+    pub older: Option<u64>,
 }
 
 /// When attachments become links, as typed: numbers in MB and days.
@@ -193,8 +197,12 @@ pub trait LinksRoom: Send + Sync {
     /// The answer to a question that the box is just asking itself through the world.
     fn own_answer(&self, question: &str) -> Option<String>;
 
-    /// The links of an account, the newest first.
-    fn account_links(&self, id: AccountId) -> impl Future<Output = Result<AccountLinks, Fault>> + Send;
+    /// Some links of an account older than `before` (the newest, when `None`), the newest first.
+    fn account_links(
+        &self,
+        id: AccountId,
+        before: Option<u64>,
+    ) -> impl Future<Output = Result<AccountLinks, Fault>> + Send;
 
     /// Changes a link of that account.
     fn change_link(

@@ -154,17 +154,19 @@ pub(super) async fn switch(
     house.links.set_rules(rules).await.map_err(refused)
 }
 
-pub(super) fn of_account(house: &House, id: AccountId) -> Result<AccountLinks, Fault> {
+pub(super) fn of_account(house: &House, id: AccountId, before: Option<u64>) -> Result<AccountLinks, Fault> {
     let account = house.store.snapshot().and_then(|snapshot| snapshot.account(id));
     let account = account.map_err(fault)?.ok_or(Fault::Gone)?;
-    let links = house.links.list(Some(id)).map_err(fault)?;
+    let (links, older) = house.links.list(Some(id), before.map(LinkId)).map_err(fault)?;
     let now = house.clock.now();
     let rules = house.links.rules().map_err(fault)?;
     Ok(AccountLinks {
         address: account.address,
         on: rules.is_for(id),
+        held_back: house.links.held_back().map_err(fault)?,
         incoming: rules.incoming.contains(&id),
         rows: links.into_iter().map(|link| row(link, now)).collect(),
+        older: older.map(|id| id.0),
     })
 }
 
@@ -245,8 +247,8 @@ impl web_setup::LinksRoom for Appliance {
         self.house().links.answer(question)
     }
 
-    async fn account_links(&self, id: AccountId) -> Result<AccountLinks, Fault> {
-        of_account(self.house(), id)
+    async fn account_links(&self, id: AccountId, before: Option<u64>) -> Result<AccountLinks, Fault> {
+        of_account(self.house(), id, before)
     }
 
     async fn change_link(&self, id: AccountId, link: u64, wish: LinkWish) -> Result<(), Fault> {

@@ -14,6 +14,9 @@ pub(super) enum Links {
         /// Of this account only
         #[arg(value_parser = Address::parse)]
         address: Option<Address>,
+        /// Only those with a smaller number, where there are more than are shown at a time
+        #[arg(long, value_name = "ID")]
+        before: Option<u64>,
         #[command(flatten)]
         with: Common,
     },
@@ -69,7 +72,11 @@ impl Links {
     /// As the running box is asked.
     pub(super) fn request(self) -> Result<(Request, Common)> {
         let (ask, with) = match self {
-            Self::List { address, with } => (LinksRequest::List { address }, with),
+            Self::List {
+                address,
+                before,
+                with,
+            } => (LinksRequest::List { address, before }, with),
             Self::Revoke { id, with } => (LinksRequest::Revoke { link: id }, with),
             Self::Extend { id, days, with } => (LinksRequest::Extend { link: id, days }, with),
             Self::Password { id, none, with } => {

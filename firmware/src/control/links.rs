@@ -19,6 +19,8 @@ pub enum LinksRequest {
     List {
         /// Of this account only.
         address: Option<Address>,
+        /// Older than this one.
+        before: Option<u64>,
     },
     /// It works no more.
     Revoke {
@@ -103,9 +105,10 @@ pub(super) async fn carry_out(house: &House, ask: &LinksRequest) -> Result<Value
         anyhow::Ok(shown(house, &changed.with_context(|| format!("link {link}"))?))
     };
     match ask {
-        LinksRequest::List { address } => {
+        LinksRequest::List { address, before } => {
             let account = address.as_ref().map(|address| find(house, address)).transpose()?;
-            let links = house.links.list(account.map(|account| account.id))?;
+            let of = account.map(|account| account.id);
+            let (links, _) = house.links.list(of, before.map(LinkId))?;
             Ok(links.iter().map(|link| shown(house, link)).collect())
         }
         LinksRequest::Revoke { link } => change(*link, Wish::Revoke).await,

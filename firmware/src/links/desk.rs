@@ -1,6 +1,6 @@
 //! What senders and admins see and change.
 
-use super::{LINKS, Links, Rules};
+use super::{FolderState, LINKS, Links, Rules};
 use crate::clock::DAY;
 use crate::guard;
 use crate::limits::links as limits;
@@ -56,13 +56,34 @@ impl Links {
         Ok(())
     }
 
-    /// Links, newest first: of one account, or of all.
+    /// Some links older than `before` (the newest, when `None`), newest first: of one account, or of
+    /// all. With where to ask on, if there are more.
     ///
     /// # Errors
     /// The store failed.
-    pub fn list(&self, of: Option<AccountId>) -> Result<Vec<Link>, StoreError> {
+    pub fn list(
+        &self,
+        of: Option<AccountId>,
+        before: Option<LinkId>,
+    ) -> Result<(Vec<Link>, Option<LinkId>), StoreError> {
         let own = |link: &Link| of.is_none_or(|account| account == link.account);
-        self.store.snapshot()?.links(None, limits::LISTED, own)
+        let mut links = self.store.snapshot()?.links(before, limits::LISTED + 1, own)?;
+        let more = links.len() > limits::LISTED;
+        links.truncate(limits::LISTED);
+        let last = links.last().map(|link| link.id).filter(|_| more);
+        Ok((links, last))
+    }
+
+    /// Why attachments stay in the mail just now, if they do.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn held_back(&self) -> Result<Option<&'static str>, StoreError> {
+        let snapshot = self.store.snapshot()?;
+        if self.folder.state() == FolderState::Missing {
+            return Ok(Some("the disk for them is missing"));
+        }
+        Ok(Rules::read(&snapshot)?.held_back(&snapshot))
     }
 
     /// Does what is wished with a link, of this account if one is named.

@@ -90,6 +90,15 @@ impl Rules {
         self.trusted || checked().is_none_or(|checked| checked.reach != Reach::No)
     }
 
+    /// Why attachments stay in the mail of those for whom they would become links.
+    #[must_use]
+    pub fn held_back(&self, snapshot: &Snapshot) -> Option<&'static str> {
+        if !self.on || self.address.is_none() {
+            return Some("links are switched off for the office");
+        }
+        (!self.may_be_reached(snapshot)).then_some("the world does not reach this box")
+    }
+
     /// The same, checked and put into one form.
     ///
     /// # Errors

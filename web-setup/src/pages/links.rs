@@ -64,6 +64,7 @@ impl DeskPage {
 #[derive(Deserialize)]
 pub(crate) struct Said {
     said: Option<String>,
+    before: Option<u64>,
 }
 
 impl Said {
@@ -229,7 +230,9 @@ struct AccountPage {
     incoming: bool,
     said: Option<&'static str>,
     fault: Option<String>,
+    held_back: Option<&'static str>,
     rows: Vec<RowView>,
+    older: Option<u64>,
 }
 
 fn base(owner: &Owner) -> String {
@@ -239,8 +242,12 @@ fn base(owner: &Owner) -> String {
     }
 }
 
-async fn page<A: Appliance>(site: &Site<A>, owner: &Owner) -> Result<AccountPage, Fault> {
-    let links = site.appliance.account_links(owner.id).await?;
+async fn page<A: Appliance>(
+    site: &Site<A>,
+    owner: &Owner,
+    before: Option<u64>,
+) -> Result<AccountPage, Fault> {
+    let links = site.appliance.account_links(owner.id, before).await?;
     let (frame, back) = match owner.own {
         Some(admin) => (
             Frame::own("Links", Tab::Me, admin),
@@ -262,7 +269,9 @@ async fn page<A: Appliance>(site: &Site<A>, owner: &Owner) -> Result<AccountPage
         incoming: links.incoming,
         said: None,
         fault: None,
+        held_back: links.held_back,
         rows: links.rows.into_iter().map(RowView::from).collect(),
+        older: links.older,
     })
 }
 
@@ -279,7 +288,7 @@ pub(crate) async fn account<A: Appliance>(
 pub(crate) async fn list_of<A: Appliance>(site: &Site<A>, owner: &Owner, said: &Said) -> Page {
     show(&AccountPage {
         said: said.words(),
-        ..page(site, owner).await?
+        ..page(site, owner, said.before).await?
     })
 }
 
@@ -353,7 +362,7 @@ pub(crate) async fn change_of<A: Appliance>(
         Ok(()) => Ok(Redirect::to(&format!("{}?said={said}", base(owner))).into_response()),
         Err(Fault::Refused(words)) => show_again(&AccountPage {
             fault: Some(words),
-            ..page(site, owner).await?
+            ..page(site, owner, None).await?
         }),
         Err(fault) => Err(fault.into()),
     }

@@ -93,12 +93,17 @@ async fn an_accounts_links_are_listed_extended_locked_and_withdrawn() {
         .post("/accounts/2/links/switch", &[("linked", "no")])
         .await;
     assert_eq!(seen.to(), "/accounts/2/links?said=set");
+    let page = browser.get("/accounts/2/links").await.text;
     assert!(
-        browser
-            .get("/accounts/2/links")
-            .await
-            .text
-            .contains("stay in the mail")
+        page.contains("New attachments stay in the mail: it is a test."),
+        "{page}"
+    );
+    // What does not fit on one page stands on the next.
+    assert!(page.contains("href=\"/accounts/2/links?before=1\""), "{page}");
+    let older = browser.get("/accounts/2/links?before=1").await.text;
+    assert!(
+        !older.contains("?before=") && !older.contains("link-1"),
+        "{older}"
     );
 }
 

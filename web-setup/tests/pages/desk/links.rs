@@ -47,7 +47,7 @@ impl web_setup::LinksRoom for Desk {
         (question == "who-am-i").then(|| "it-is-me".to_owned())
     }
 
-    async fn account_links(&self, id: AccountId) -> Result<AccountLinks, Fault> {
+    async fn account_links(&self, id: AccountId, before: Option<u64>) -> Result<AccountLinks, Fault> {
         let inner = self.lock();
         let account = inner
             .accounts
@@ -58,7 +58,12 @@ impl web_setup::LinksRoom for Desk {
             address: account.address.clone(),
             on: !inner.links_off,
             incoming: inner.links_incoming,
-            rows: inner.links.clone(),
+            held_back: inner.links_off.then_some("it is a test"),
+            rows: match before {
+                None => inner.links.clone(),
+                Some(_) => Vec::new(),
+            },
+            older: (before.is_none() && inner.links.len() > 1).then_some(1),
         })
     }
 
