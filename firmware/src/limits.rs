@@ -359,7 +359,7 @@ pub mod judge {
     pub const WALK: usize = 7;
     /// Seals of an ARC chain that are verified (RFC 8617 4.2.1 allows 50).
     pub const SEALS: usize = 10;
-    /// Block lists that may be asked.
+    /// Block lists of addresses that may be asked, and as many of domains: each of those about three names.
     pub const LISTS: usize = 8;
     /// After which a list that works is tried again.
     pub const OPEN_LIST: Duration = Duration::from_secs(6 * 3600);

@@ -1,4 +1,4 @@
-//! Block lists are asked the way they answer, and believed only while they work.
+//! Block lists of addresses and of domains are asked the way they answer, and believed only while they work.
 
 mod firm;
 
@@ -45,15 +45,42 @@ fn lists(dns: &FakeDns) -> Result<()> {
 }
 
 async fn told(firm: &Firm) -> Result<(Points, String)> {
+    told_by(firm, "dnsbl", CALLER, "ann@good.example").await
+}
+
+// What this check of a message from there, by this sender, counted, and all of it in words.
+async fn told_by(firm: &Firm, check: &str, caller: &str, sender: &str) -> Result<(Points, String)> {
     let taken = firm
-        .receive(CALLER, Some("ann@good.example"), &["ben@firm.example"], MAIL)
+        .receive(caller, Some(sender), &["ben@firm.example"], MAIL)
         .await;
     ensure!(taken.is_ok(), "{taken:?}");
     firm.house.ledger.flush().await;
     let last = explain::latest(&firm.house.store.snapshot()?, 1)?;
     let last = last.into_iter().next().context("nothing was judged")?;
-    let points = last.verdict.reasons.iter().find(|reason| reason.check == "dnsbl");
-    Ok((points.map_or(Points(0), |reason| reason.points), last.to_string()))
+    let reasons = last.verdict.reasons.iter();
+    let points = reasons
+        .filter(|reason| reason.check == check)
+        .map(|reason| reason.points);
+    Ok((points.sum(), last.to_string()))
+}
+
+// A firm that asks one list about domains and none about addresses.
+async fn open_for_domains() -> Result<(Firm, FakeDns)> {
+    let (firm, own) = open().await?;
+    let mut judging = Judging::default();
+    for (name, value) in [("lists", ""), ("domain-lists", &format!("{ZONE}=4"))] {
+        judging.set(name, value).map_err(anyhow::Error::msg)?;
+    }
+    settings::write(&firm.house.store, JUDGING, &judging).await?;
+    Ok((firm, own))
+}
+
+// A list of domains as RFC 5782 5 wants it, which names these.
+fn domains(dns: &FakeDns, named: &[&str]) -> Result<()> {
+    for entry in named.iter().chain(&["test"]) {
+        dns.host(&format!("{entry}.{ZONE}"), "127.0.1.2".parse()?);
+    }
+    Ok(())
 }
 
 fn was_asked(dns: &FakeDns) -> bool {
@@ -111,5 +138,91 @@ async fn a_list_that_names_everybody_or_nobody_counts_nothing() -> Result<()> {
         ensure!(points == Points(0) && words.contains("does not work"), "{words}");
         ensure!(!was_asked(&firm.dns) && !was_asked(&own), "{words}");
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_domains_is_asked_about_the_author_the_sender_and_the_greeting_and_counts_once()
+-> Result<()> {
+    // From is `good.example`, the server says that it is `client.example`.
+    for (named, words) in [
+        (
+            &["good.example"][..],
+            Some("good.example, whose name the mail bears,"),
+        ),
+        (&["list.example"], Some("list.example, the sender's domain,")),
+        (
+            &["client.example"],
+            Some("client.example, as the server introduces itself,"),
+        ),
+        (
+            &["list.example", "client.example"],
+            Some("list.example, the sender's domain,"),
+        ),
+        (&["other.example"], None),
+    ] {
+        let (firm, own) = open_for_domains().await?;
+        domains(&firm.dns, named)?;
+        let (points, all) = told_by(&firm, "rhsbl", CALLER, "news@list.example").await?;
+        let wanted = words.map_or(0, |_| 40);
+        ensure!(points == Points(wanted), "{named:?}: {all}");
+        ensure!(all.contains(words.unwrap_or_default()), "{named:?}: {all}");
+        let asked = firm.dns.asked();
+        let of = |what: &str| {
+            asked
+                .iter()
+                .filter(|asked| **asked == format!("{what}.{ZONE}. A"))
+                .count()
+        };
+        for name in [
+            "test",
+            "invalid",
+            "good.example",
+            "list.example",
+            "client.example",
+        ] {
+            ensure!(of(name) == 1, "{name}: {asked:?}");
+        }
+        ensure!(of("25.100.51.198") == 0 && own.asked().is_empty());
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_neighbours_greeting_is_asked_of_nobody_and_a_name_once() -> Result<()> {
+    let (firm, _own) = open_for_domains().await?;
+    domains(&firm.dns, &["client.example"])?;
+    let (points, all) = told_by(&firm, "rhsbl", "192.168.7.9", "ann@good.example").await?;
+    ensure!(points == Points(0), "{all}");
+    let asked = firm.dns.asked();
+    let asked: Vec<_> = asked.iter().filter(|asked| asked.contains(ZONE)).collect();
+    ensure!(asked.len() == 3, "test, invalid and good.example: {asked:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_domains_that_turns_the_network_away_is_asked_at_its_own_servers() -> Result<()> {
+    for refusal in [Some("127.255.255.254"), Some("127.0.0.1"), None] {
+        let (firm, own) = open_for_domains().await?;
+        domains(&own, &["good.example"])?;
+        if let Some(answer) = refusal {
+            for entry in ["test", "invalid", "good.example"] {
+                firm.dns.host(&format!("{entry}.{ZONE}"), answer.parse()?);
+            }
+        }
+        let (points, words) = told_by(&firm, "rhsbl", CALLER, "ann@good.example").await?;
+        ensure!(points == Points(40), "{refusal:?}: {words}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_addresses_set_as_one_of_domains_counts_nothing() -> Result<()> {
+    let (firm, own) = open_for_domains().await?;
+    for dns in [&firm.dns, &own] {
+        lists(dns)?;
+    }
+    let (points, words) = told_by(&firm, "rhsbl", CALLER, "ann@good.example").await?;
+    ensure!(points == Points(0) && words.contains("does not work"), "{words}");
     Ok(())
 }

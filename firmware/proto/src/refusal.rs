@@ -57,10 +57,12 @@ pub enum Refusal {
         /// The domain.
         domain: String,
     },
-    /// The server's address is on a public block list that is to refuse.
+    /// The server's address or a domain is on a public block list that is to refuse.
     Listed {
         /// The list.
         list: String,
+        /// The domain, if it is not the address.
+        domain: Option<Domain>,
     },
     /// The server's address has no confirmed name, and that is set to refuse.
     NoReverseName,
@@ -299,9 +301,11 @@ impl Refusal {
                     plain(domain)
                 );
             }
-            Self::Listed { list } => {
+            Self::Listed { list, domain } => {
+                let domain = domain.as_ref().map(|domain| plain(domain.as_str()));
+                let who = domain.as_deref().unwrap_or("The address of your server");
                 return format!(
-                    "The address of your server is on the block list {}. Ask there why, and to be taken off.",
+                    "{who} is on the block list {}. Ask there why, and to be taken off.",
                     plain(list)
                 );
             }
@@ -393,6 +397,11 @@ mod tests {
             },
             Refusal::Listed {
                 list: "zen.spamhaus.org".to_owned(),
+                domain: None,
+            },
+            Refusal::Listed {
+                list: "dbl.spamhaus.org".to_owned(),
+                domain: Domain::parse("b\u{fc}cher.example").ok(),
             },
             Refusal::NoReverseName,
             Refusal::NoSuchSender,

@@ -1,6 +1,6 @@
-//! Block lists of addresses, and which way each of them answers.
+//! Block lists of addresses and of domains, and which way each of them answers.
 //!
-//! Many lists turn away whoever asks through a public resolver, some without a word: every address is
+//! Many lists turn away whoever asks through a public resolver, some without a word: everybody is
 //! clean then. So each list is tried with what a working one names and what it never names (RFC 5782 5),
 //! through the network's name servers first and, where that fails, at the list's own, as a recursive
 //! resolver would ask it.
@@ -11,17 +11,76 @@ use crate::limits::judge as limits;
 use hickory_resolver::proto::rr::{RData, RecordType};
 use proto::types::Domain;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-/// What every list of addresses names (RFC 5782 5).
-const ALWAYS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
-/// What none names.
-const NEVER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// Longest name that can be asked for, in characters without the final dot (RFC 1035 2.3.4).
+const NAME: usize = 253;
 
-/// What a list says about an address.
+/// Whom or what a list is asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// The caller's address.
+    Address(IpAddr),
+    /// The domain in From.
+    Author(Domain),
+    /// The domain of MAIL FROM.
+    Sender(Domain),
+    /// The name in HELO.
+    Helo(Domain),
+}
+
+impl Subject {
+    /// What kind of list knows of it.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Address(_) => Kind::Addresses,
+            Self::Author(_) | Self::Sender(_) | Self::Helo(_) => Kind::Domains,
+        }
+    }
+
+    /// The domain.
+    #[must_use]
+    pub const fn domain(&self) -> Option<&Domain> {
+        match self {
+            Self::Address(_) => None,
+            Self::Author(domain) | Self::Sender(domain) | Self::Helo(domain) => Some(domain),
+        }
+    }
+
+    // What stands before the list's name in the question.
+    fn label(&self) -> String {
+        match self {
+            Self::Address(ip) => turned(*ip),
+            Self::Author(domain) | Self::Sender(domain) | Self::Helo(domain) => {
+                ascii(domain).as_str().to_owned()
+            }
+        }
+    }
+}
+
+/// What a list names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs)] // the names say it
+pub enum Kind {
+    Addresses,
+    Domains,
+}
+
+impl Kind {
+    // What every such list names, and what none names, as it is asked for (RFC 5782 5).
+    const fn tests(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Addresses => ("2.0.0.127", "1.0.0.127"),
+            Self::Domains => ("test", "invalid"),
+        }
+    }
+}
+
+/// What a list says about somebody.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listing {
     /// Nothing.
@@ -38,7 +97,10 @@ pub enum Listing {
 
 /// The lists as they were found. Clones share it.
 #[derive(Clone, Default)]
-pub struct BlockLists(Arc<Mutex<HashMap<String, Found>>>);
+pub struct BlockLists(Arc<Mutex<HashMap<Key, Found>>>);
+
+// A list may know of both, and work for one of them.
+type Key = (Kind, String);
 
 #[derive(Clone)]
 struct Found {
@@ -64,54 +126,56 @@ impl Found {
 }
 
 impl BlockLists {
-    /// What the list `zone` says about an address.
-    pub async fn listing(&self, dns: &Dns, zone: &Domain, ip: IpAddr) -> Listing {
-        let listing = match self.way(dns, zone).await {
-            Way::Open(dns) => ask(&dns, zone, ip).await,
+    /// What the list `zone` says about the caller's address, or about a domain.
+    pub async fn listing(&self, dns: &Dns, zone: &Domain, subject: &Subject) -> Listing {
+        let listing = match self.way(dns, zone, subject.kind()).await {
+            Way::Open(dns) => ask(&dns, zone, &subject.label()).await,
             Way::Closed(why) => return why,
         };
         if listing == Listing::RefusesUs {
-            self.forget(zone); // the network has changed: it is tried anew at the next message
+            self.forget(zone, subject.kind()); // the network has changed: it is tried anew at the next message
         }
         listing
     }
 
-    async fn way(&self, dns: &Dns, zone: &Domain) -> Way {
-        let way = self.cell(zone);
+    async fn way(&self, dns: &Dns, zone: &Domain, kind: Kind) -> Way {
+        let way = self.cell(zone, kind);
         if let Some(way) = way.get() {
             return way.clone();
         }
         let (dns, zone) = (dns.clone(), zone.clone());
         // In a task of its own: whoever asks may give up waiting, and the next one finds the answer.
-        let finding = tokio::spawn(async move { way.get_or_init(|| find(&dns, &zone)).await.clone() });
+        let finding = tokio::spawn(async move { way.get_or_init(|| find(&dns, &zone, kind)).await.clone() });
         finding.await.unwrap_or(Way::Closed(Listing::Unknown))
     }
 
-    fn cell(&self, zone: &Domain) -> Arc<OnceCell<Way>> {
+    fn cell(&self, zone: &Domain, kind: Kind) -> Arc<OnceCell<Way>> {
         let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         lists.retain(|_, found| found.is_fresh());
-        if lists.len() >= 2 * limits::LISTS {
+        if lists.len() >= 4 * limits::LISTS {
             lists.clear(); // an admin who tries many of them
         }
-        let found = lists.entry(zone.as_str().to_owned()).or_insert_with(|| Found {
-            since: Instant::now(),
-            way: Arc::default(),
-        });
+        let found = lists
+            .entry((kind, zone.as_str().to_owned()))
+            .or_insert_with(|| Found {
+                since: Instant::now(),
+                way: Arc::default(),
+            });
         found.way.clone()
     }
 
-    fn forget(&self, zone: &Domain) {
+    fn forget(&self, zone: &Domain, kind: Kind) {
         let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lists.remove(zone.as_str());
+        lists.remove(&(kind, zone.as_str().to_owned()));
     }
 }
 
-async fn find(dns: &Dns, zone: &Domain) -> Way {
-    let Err(why) = test(dns, zone).await else {
+async fn find(dns: &Dns, zone: &Domain, kind: Kind) -> Way {
+    let Err(why) = test(dns, zone, kind).await else {
         return Way::Open(dns.clone());
     };
     if let Some(own) = dns.at_owner(ascii(zone).as_str()).await
-        && test(&own, zone).await.is_ok()
+        && test(&own, zone, kind).await.is_ok()
     {
         tracing::info!(list = %zone, "the network's name servers are turned away: its own are asked");
         return Way::Open(own);
@@ -120,8 +184,9 @@ async fn find(dns: &Dns, zone: &Domain) -> Way {
     Way::Closed(why)
 }
 
-async fn test(dns: &Dns, zone: &Domain) -> Result<(), Listing> {
-    let (always, never) = tokio::join!(ask(dns, zone, ALWAYS), ask(dns, zone, NEVER));
+async fn test(dns: &Dns, zone: &Domain, kind: Kind) -> Result<(), Listing> {
+    let (always, never) = kind.tests();
+    let (always, never) = tokio::join!(ask(dns, zone, always), ask(dns, zone, never));
     match (always, never) {
         (Listing::Listed(_), Listing::Clean) => Ok(()),
         // Whoever is turned away without a word finds everybody clean.
@@ -130,8 +195,12 @@ async fn test(dns: &Dns, zone: &Domain) -> Result<(), Listing> {
     }
 }
 
-async fn ask(dns: &Dns, zone: &Domain, ip: IpAddr) -> Listing {
-    let answers = match dns.ask(&question(zone, ip), RecordType::A).await {
+async fn ask(dns: &Dns, zone: &Domain, label: &str) -> Listing {
+    let question = format!("{label}.{}", ascii(zone).as_str());
+    if question.len() > NAME {
+        return Listing::Clean; // no list can name it
+    }
+    let answers = match dns.ask(&question, RecordType::A).await {
         Ok(answers) => answers,
         Err(Silence::Nothing { .. }) => return Listing::Clean,
         Err(_) => return Listing::Unknown,
@@ -156,21 +225,16 @@ fn meaning(answers: impl Iterator<Item = IpAddr>) -> Listing {
 }
 
 // RFC 5782 2.1 and 2.4: octets, or nibbles of IPv6, from the last to the first.
-fn question(zone: &Domain, ip: IpAddr) -> String {
-    let mut name = String::new();
-    match ip {
-        IpAddr::V4(v4) => {
-            for octet in v4.octets().iter().rev() {
-                name.push_str(&format!("{octet}."));
-            }
-        }
+fn turned(ip: IpAddr) -> String {
+    let labels: Vec<String> = match ip {
+        IpAddr::V4(v4) => v4.octets().iter().rev().map(u8::to_string).collect(),
         IpAddr::V6(v6) => {
-            for octet in v6.octets().iter().rev() {
-                name.push_str(&format!("{:x}.{:x}.", octet & 15, octet >> 4));
-            }
+            let octets = v6.octets();
+            let nibbles = octets.iter().rev().flat_map(|octet| [octet & 15, octet >> 4]);
+            nibbles.map(|nibble| format!("{nibble:x}")).collect()
         }
-    }
-    name + ascii(zone).as_str()
+    };
+    labels.join(".")
 }
 
 #[cfg(test)]
@@ -180,15 +244,14 @@ mod tests {
     // RFC 5782 2.1, 2.4
     #[test]
     fn lists_are_asked_with_the_address_turned_around() {
-        let zone = Domain::parse("bl.example").unwrap();
         for (ip, name) in [
-            ("192.0.2.99", "99.2.0.192.bl.example"),
+            ("192.0.2.99", "99.2.0.192"),
             (
                 "2001:db8:1:2:3:4:567:89ab",
-                "b.a.9.8.7.6.5.0.4.0.0.0.3.0.0.0.2.0.0.0.1.0.0.0.8.b.d.0.1.0.0.2.bl.example",
+                "b.a.9.8.7.6.5.0.4.0.0.0.3.0.0.0.2.0.0.0.1.0.0.0.8.b.d.0.1.0.0.2",
             ),
         ] {
-            assert_eq!(question(&zone, ip.parse().unwrap()), name);
+            assert_eq!(turned(ip.parse().unwrap()), name);
         }
     }
 

@@ -1,7 +1,8 @@
 //! What the name servers know about whoever delivers a message: the name of his address, the name he
-//! gave, the domain of the sender, and whether lists name his address.
+//! gave, the domain of the sender, and whether block lists name any of them.
 
-use super::block_lists::{BlockLists, Listing};
+use super::auth::Caller;
+use super::block_lists::{BlockLists, Listing, Subject};
 use super::rules::{BlockList, Judging, Strictness};
 use crate::deliver::people::ascii;
 use crate::dns::{Dns, NoRoute, ReverseName};
@@ -26,6 +27,15 @@ pub enum Standing {
     Unasked,
 }
 
+/// What a block list says about whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Entry {
+    pub list: BlockList,
+    pub subject: Subject,
+    pub listing: Listing,
+}
+
 /// All of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -35,30 +45,29 @@ pub struct Surroundings {
     pub reverse: ReverseName,
     pub helo: Standing,
     pub sender: Standing,
-    pub lists: Vec<(BlockList, Listing)>,
+    pub lists: Vec<Entry>,
 }
 
 /// Asks everything that is set, at the same time. `outside`: the caller is no neighbour, so that his
-/// address means something to the world.
+/// address means something to the world. `author`: the one address in From.
 pub async fn look(
     dns: &Dns,
     block_lists: &BlockLists,
     judging: &Judging,
-    ip: IpAddr,
+    caller: &Caller<'_>,
     outside: bool,
-    helo: &str,
-    from: Option<&Address>,
+    author: Option<&Address>,
 ) -> Surroundings {
-    let reverse = dns.reverse_name(ip); // a neighbour's too: the Received field names him
+    let reverse = dns.reverse_name(caller.ip); // a neighbour's too: the Received field names him
     let helo = async {
         if outside && judging.helo != Strictness::Off {
-            patiently(host(dns, helo, ip), Standing::Unknown).await
+            patiently(host(dns, caller.helo, caller.ip), Standing::Unknown).await
         } else {
             Standing::Unasked
         }
     };
     let sender = async {
-        match from {
+        match caller.from {
             Some(from) if judging.sender_domain != Strictness::Off => {
                 patiently(domain(dns, from.domain()), Standing::Unknown).await
             }
@@ -66,12 +75,13 @@ pub async fn look(
         }
     };
     let lists = async {
-        let asked = judging.lists.iter().filter(|_| outside);
-        let asked = asked.map(|list| async move {
-            let listing = patiently(block_lists.listing(dns, &list.zone, ip), Listing::Unknown).await;
-            (list.clone(), listing)
-        });
-        join_all(asked).await
+        let address = outside.then_some(Subject::Address(caller.ip));
+        let of_addresses = asked(dns, block_lists, &judging.lists, address.as_slice());
+        let names = names(caller, outside, author);
+        let of_domains = asked(dns, block_lists, &judging.domain_lists, &names);
+        let (mut entries, of_domains) = tokio::join!(of_addresses, of_domains);
+        entries.extend(of_domains);
+        entries
     };
     let (reverse, helo, sender, lists) = tokio::join!(reverse, helo, sender, lists);
     Surroundings {
@@ -81,6 +91,46 @@ pub async fn look(
         sender,
         lists,
     }
+}
+
+// Domains that lists are asked about, each once: the one that a reader sees comes first. A neighbour's
+// HELO has no meaning in the world.
+fn names(caller: &Caller<'_>, outside: bool, author: Option<&Address>) -> Vec<Subject> {
+    let of = |address: &Address| named(address.domain().as_str());
+    let author = author.and_then(of).map(Subject::Author);
+    let sender = caller.from.and_then(of).map(Subject::Sender);
+    let helo = named(caller.helo).filter(|_| outside).map(Subject::Helo);
+    let mut names: Vec<Subject> = Vec::new();
+    for name in [author, sender, helo].into_iter().flatten() {
+        if !names.iter().any(|known| known.domain() == name.domain()) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+// What each of the lists says about all of these, in one entry: it counts once, however many it names.
+async fn asked(dns: &Dns, block_lists: &BlockLists, lists: &[BlockList], subjects: &[Subject]) -> Vec<Entry> {
+    let entries = lists.iter().map(|list| async move {
+        let listings = subjects.iter().map(|subject| async move {
+            let listing = block_lists.listing(dns, &list.zone, subject);
+            (subject, patiently(listing, Listing::Unknown).await)
+        });
+        let mut listings = join_all(listings).await.into_iter();
+        let mut told = listings.next()?;
+        for next in listings {
+            let is_named = matches!(told.1, Listing::Listed(_));
+            if !is_named && (told.1 == Listing::Clean || matches!(next.1, Listing::Listed(_))) {
+                told = next;
+            }
+        }
+        Some(Entry {
+            list: list.clone(),
+            subject: told.0.clone(),
+            listing: told.1,
+        })
+    });
+    join_all(entries).await.into_iter().flatten().collect()
 }
 
 async fn patiently<T>(question: impl Future<Output = T>, late: T) -> T {
@@ -96,12 +146,17 @@ async fn host(dns: &Dns, helo: &str, ip: IpAddr) -> Standing {
             _ => Standing::Nowhere,
         };
     }
-    match Domain::parse(helo) {
-        Ok(name) if name.as_str().contains('.') && helo.parse::<IpAddr>().is_err() => {
-            standing(dns.addresses(ascii(&name).as_str()).await.map(|_| ()))
-        }
-        _ => Standing::Nowhere,
+    match named(helo) {
+        Some(name) => standing(dns.addresses(name.as_str()).await.map(|_| ())),
+        None => Standing::Nowhere,
     }
+}
+
+// A name that can be somebody's in the world, and no address; in ASCII.
+fn named(text: &str) -> Option<Domain> {
+    let name = Domain::parse(text).ok()?;
+    let is_address = text.starts_with('[') || text.parse::<IpAddr>().is_ok();
+    (name.as_str().contains('.') && !is_address).then(|| ascii(&name))
 }
 
 async fn domain(dns: &Dns, domain: &Domain) -> Standing {

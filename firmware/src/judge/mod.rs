@@ -108,10 +108,9 @@ pub async fn judge(post: &Post, case: &Case<'_>) -> Result<Judged, JudgeError> {
             &post.dns,
             &post.block_lists,
             &judging,
-            caller.ip,
+            &caller,
             !case.lan,
-            caller.helo,
-            caller.from
+            evidence.as_ref().and_then(Evidence::author),
         ),
         verify(post, evidence.as_ref(), &caller),
     );

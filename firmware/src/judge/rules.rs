@@ -44,7 +44,7 @@ impl FromStr for Strictness {
     }
 }
 
-/// A list of addresses that is asked over DNS (RFC 5782).
+/// A list of addresses or domains that is asked over DNS (RFC 5782).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockList {
     /// The zone, such as `zen.spamhaus.org`.
@@ -99,8 +99,10 @@ pub struct Judging {
     pub spf_fail: Points,
     /// Points where SPF says rather not.
     pub spf_softfail: Points,
-    /// Lists that are asked about the caller.
+    /// Lists that are asked about the caller's address.
     pub lists: Vec<BlockList>,
+    /// Lists that are asked about the domains of From and MAIL FROM and the name in HELO.
+    pub domain_lists: Vec<BlockList>,
     /// Domains whose word is taken that a forwarded message was good when they got it (ARC).
     pub sealers: Vec<Domain>,
 }
@@ -117,6 +119,7 @@ impl Default for Judging {
             spf_fail: Points(30),
             spf_softfail: Points(10),
             lists: lists.iter().filter_map(|list| list.parse().ok()).collect(),
+            domain_lists: Vec::new(),
             sealers: Vec::new(),
         }
     }
@@ -150,6 +153,7 @@ impl Judging {
             helo: Strictness::Off,
             sender_domain: Strictness::Off,
             lists: Vec::new(),
+            domain_lists: Vec::new(),
             ..Self::default()
         }
     }
@@ -200,6 +204,11 @@ impl Judging {
                 joined(&self.lists),
             ),
             knob(
+                "domain-lists",
+                "Block lists asked about the domains of From, of the sender and of the server's greeting, such as dbl.spamhaus.org=4; as above",
+                joined(&self.domain_lists),
+            ),
+            knob(
                 "sealers",
                 "Domains that are believed about mail they forward (ARC), commas between",
                 joined(&self.sealers),
@@ -235,6 +244,7 @@ impl Judging {
             "spf-fail" => self.spf_fail = value.parse()?,
             "spf-softfail" => self.spf_softfail = value.parse()?,
             "lists" => self.lists = list(value, limits::LISTS, str::parse)?,
+            "domain-lists" => self.domain_lists = list(value, limits::LISTS, str::parse)?,
             "sealers" => {
                 self.sealers = list(value, limits::SEALERS, |text| {
                     Domain::parse(text).map_err(|_| format!("`{text}` is no domain, such as example.com."))
@@ -306,6 +316,7 @@ mod tests {
             ("lists", "not a list!", "no name of a list"),
             ("lists", "a.example=9999", "no number"),
             ("lists", "a.b,b.b,c.b,d.b,e.b,f.b,g.b,h.b,i.b", "At most 8"),
+            ("domain-lists", "a.b,b.b,c.b,d.b,e.b,f.b,g.b,h.b,i.b", "At most 8"),
             ("sealers", "..", "no domain"),
             ("colour", "red", "no setting"),
         ] {

@@ -22,9 +22,9 @@
 //! SPF of the name in HELO, where that is not the sender's domain, adds +1 for a fail and nothing else.
 
 use super::auth::{Dmarc, Findings, Outcome, Spf, Wish};
-use super::block_lists::Listing;
-use super::connection::{Standing, Surroundings};
-use super::rules::{BlockList, Judging, Strictness};
+use super::block_lists::{Kind, Listing, Subject};
+use super::connection::{Entry, Standing, Surroundings};
+use super::rules::{Judging, Strictness};
 use crate::dns::ReverseName;
 use crate::limits::judge as limits;
 use proto::refusal::Refusal;
@@ -147,8 +147,8 @@ impl Score {
             );
         }
         self.sender_domain(judging, found.sender);
-        for (list, listing) in &found.lists {
-            self.list(list, listing);
+        for entry in &found.lists {
+            self.list(entry);
         }
     }
 
@@ -214,26 +214,37 @@ impl Score {
         self.add("sender", NOWHERE, words);
     }
 
-    fn list(&mut self, list: &BlockList, listing: &Listing) {
-        let zone = list.zone.as_str();
-        let silent = match listing {
+    fn list(&mut self, entry: &Entry) {
+        let zone = entry.list.zone.as_str();
+        let check = match entry.subject.kind() {
+            Kind::Addresses => "dnsbl",
+            Kind::Domains => "rhsbl",
+        };
+        let silent = match entry.listing {
             Listing::Clean => return,
             Listing::Listed(answer) => {
-                let words = format!("The server's address is on the block list {zone} ({answer}).");
-                if list.refuse {
+                let who = match &entry.subject {
+                    Subject::Address(_) => "The server's address".to_owned(),
+                    Subject::Author(domain) => format!("{domain}, whose name the mail bears,"),
+                    Subject::Sender(domain) => format!("{domain}, the sender's domain,"),
+                    Subject::Helo(name) => format!("{name}, as the server introduces itself,"),
+                };
+                let words = format!("{who} is on the block list {zone} ({answer}).");
+                if entry.list.refuse {
                     let refusal = Refusal::Listed {
                         list: zone.to_owned(),
+                        domain: entry.subject.domain().cloned(),
                     };
                     self.decide(Placement::Refused, words.clone(), Some(refusal));
                 }
-                return self.add("dnsbl", list.points, words);
+                return self.add(check, entry.list.points, words);
             }
             Listing::RefusesUs => "refuses to answer, this box itself too",
             Listing::Broken => "does not work: it answers what no block list answers, or names nobody",
             Listing::Unknown => "gave no answer",
         };
         self.add(
-            "dnsbl",
+            check,
             Points(0),
             format!("The block list {zone} {silent}; nothing was counted."),
         );

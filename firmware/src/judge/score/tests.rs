@@ -1,5 +1,5 @@
 use super::super::auth::{Chain, Signed};
-use super::super::block_lists::Listing;
+use super::super::block_lists::{Listing, Subject};
 use super::*;
 use proto::types::Domain;
 
@@ -149,7 +149,11 @@ fn around(
         reverse,
         helo,
         sender,
-        lists: vec![(list.parse().unwrap(), listing)],
+        lists: vec![Entry {
+            list: list.parse().unwrap(),
+            subject: Subject::Address("192.0.2.1".parse().unwrap()),
+            listing,
+        }],
     }
 }
 
@@ -235,6 +239,33 @@ fn what_surrounds_a_message_counts_and_silence_does_not() {
         ),
     ] {
         check(&Judging::default(), &found, points, refused);
+    }
+}
+
+#[test]
+fn a_list_of_domains_names_what_it_lists_and_counts_by_its_own_check() {
+    let spam = Domain::parse("spam.example").unwrap();
+    for (subject, who) in [
+        (Subject::Author(spam.clone()), "whose name the mail bears"),
+        (Subject::Sender(spam.clone()), "the sender's domain"),
+        (Subject::Helo(spam), "as the server introduces itself"),
+    ] {
+        let mut found = around(named(), GOOD, GOOD, listed(), LIST);
+        found.lists[0].subject = subject;
+        check(&Judging::default(), &found, 40, None);
+        let mut score = Score::default();
+        score.surroundings(&Judging::default(), &found, "helo.example");
+        let (verdict, _) = score.verdict(&Judging::default());
+        let words = format!("spam.example, {who}, is on the block list bl.example (127.0.0.2).");
+        let told = verdict.reasons.iter().find(|reason| reason.check == "rhsbl");
+        assert_eq!(told.map(|reason| reason.words.as_str()), Some(words.as_str()));
+        found.lists[0].list = STERN.parse().unwrap();
+        check(
+            &Judging::default(),
+            &found,
+            0,
+            Some("550 5.7.1 spam.example is on the block list bl.example."),
+        );
     }
 }
 
