@@ -174,13 +174,25 @@ impl Pillarbox {
         Ok(())
     }
 
+    /// SIGSTOP: what is sent to it from now on, it never sees before it is killed.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn freeze(&self) -> anyhow::Result<()> {
+        self.signal(nix::sys::signal::Signal::SIGSTOP)
+    }
+
+    fn signal(&self, signal: nix::sys::signal::Signal) -> anyhow::Result<()> {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id())?);
+        Ok(nix::sys::signal::kill(pid, signal)?)
+    }
+
     /// SIGTERM; returns the exit code.
     ///
     /// # Errors
     /// It does not stop within 20 seconds.
     pub fn stop(&mut self) -> anyhow::Result<Option<i32>> {
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id())?);
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM)?;
+        self.signal(nix::sys::signal::Signal::SIGTERM)?;
         let deadline = Instant::now() + Duration::from_secs(20);
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait()? {

@@ -67,8 +67,25 @@ pub enum Behaviour {
     Stall,
     /// Says now and then something else than it means; the number decides when and what.
     Moody(u64),
+    /// Stands still at this point until it is told to go on; else as `Accept`.
+    StandStill(Point),
     /// Wants no connections just now.
     Busy,
+}
+
+/// Where a conversation can stand still: before an answer is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Point {
+    /// Before its answer to MAIL.
+    Mail,
+    /// Before it refuses a recipient for good.
+    Refusal,
+    /// In the middle of the message.
+    Body,
+    /// The whole message is there, and not taken.
+    Dot,
+    /// The message is taken, and nobody knows yet.
+    Taken,
 }
 
 /// A message that was taken.
@@ -100,6 +117,8 @@ struct Shared {
     refused: AtomicUsize,
     connections: AtomicUsize,
     stalled: AtomicUsize,
+    still: AtomicUsize,
+    go_on: AtomicBool,
     stop: AtomicBool,
     tls: Arc<ServerConfig>,
 }
@@ -128,6 +147,8 @@ impl Sink {
             refused: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
             stalled: AtomicUsize::new(0),
+            still: AtomicUsize::new(0),
+            go_on: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             tls,
         });
@@ -178,6 +199,23 @@ impl Sink {
     /// Messages read to their end and not answered so far.
     pub fn stalled(&self) -> usize {
         self.shared.stalled.load(Ordering::Relaxed)
+    }
+
+    /// From now on conversations stand still at this point, those under way too.
+    pub fn stand_still(&self, point: Point) {
+        self.shared.still.store(0, Ordering::Relaxed);
+        self.shared.go_on.store(false, Ordering::Relaxed);
+        self.behave(Behaviour::StandStill(point));
+    }
+
+    /// How many conversations came to stand still.
+    pub fn stood_still(&self) -> usize {
+        self.shared.still.load(Ordering::Relaxed)
+    }
+
+    /// Has whatever stands still go on.
+    pub fn go_on(&self) {
+        self.shared.go_on.store(true, Ordering::Relaxed);
     }
 
     /// Recipients refused so far.
@@ -303,6 +341,19 @@ impl Talk<'_> {
         Ok(())
     }
 
+    // Whoever stands still when another behaviour is asked for hangs up.
+    fn reach(&self, point: Point) -> Result<()> {
+        let stands = || *self.shared.behaviour.lock().unwrap() == Behaviour::StandStill(point);
+        if stands() {
+            self.shared.still.fetch_add(1, Ordering::Relaxed);
+            while !self.shared.go_on.load(Ordering::Relaxed) {
+                anyhow::ensure!(stands() && !self.shared.is_closed(), "it was not to go on");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        Ok(())
+    }
+
     // What to say instead, in a quarter of all cases.
     fn whim(&mut self) -> Option<&'static str> {
         const WHIMS: [&str; 8] = [
@@ -392,6 +443,7 @@ impl Talk<'_> {
                 }
                 command["MAIL FROM:".len()..].clone_into(&mut self.from);
                 self.to.clear();
+                self.reach(Point::Mail)?;
                 self.say(match self.behaviour {
                     Behaviour::TireAfterOne if self.taken => "452 4.5.3 enough for one connection",
                     Behaviour::OutOfStep => "250 2.1.0 fine\r\n250 2.1.0 very fine",
@@ -426,6 +478,10 @@ impl Talk<'_> {
             Behaviour::Endless => loop {
                 self.say("250-and another thing")?;
             },
+            Behaviour::StandStill(Point::Refusal) => {
+                self.reach(Point::Refusal)?;
+                "550 5.1.1 no such user here"
+            }
             Behaviour::Reject => "550 5.1.1 no such user here",
             Behaviour::RejectSome | Behaviour::RejectSomeAndAtEnd | Behaviour::OutOfStep
                 if path.starts_with("<no") =>
@@ -471,6 +527,9 @@ impl Talk<'_> {
             if line.starts_with(b".") {
                 data.remove(start);
             }
+            if start == 0 {
+                self.reach(Point::Body)?;
+            }
             let no = match self.behaviour {
                 Behaviour::HangUpInData => "421 4.3.2 going down",
                 Behaviour::TooBig => "552 5.3.4 that is too much",
@@ -495,6 +554,7 @@ impl Talk<'_> {
             self.say("554 5.6.0 we do not like it")?;
             return Ok(true);
         }
+        self.reach(Point::Dot)?;
         let caught = Caught {
             helo: self.helo.clone(),
             from: std::mem::take(&mut self.from),
@@ -512,6 +572,7 @@ impl Talk<'_> {
             self.shared.caught.lock().unwrap().push(caught);
         }
         self.taken = true;
+        self.reach(Point::Taken)?;
         self.say_plainly(reply)?;
         Ok(self.behaviour != Behaviour::TakeOne)
     }
