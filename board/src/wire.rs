@@ -36,6 +36,11 @@ pub enum ToBoard {
     PowerOff,
     /// The admin asked for it.
     Reboot,
+    /// Set the clock to what the admin says: no server could be asked.
+    SetClock {
+        /// Seconds since 1970, UTC.
+        at: i64,
+    },
     /// Mount the USB sticks with these ids, now and whenever they are plugged in.
     UseSticks {
         /// See [`Stick::id`].

@@ -1,6 +1,7 @@
 //! The box as the pages see it: what they ask for, done by the rooms that know how.
 
 mod accounts;
+pub mod clock;
 
 mod devices;
 mod draft;

@@ -21,7 +21,7 @@ use crate::control::{self, Request};
 use crate::serve;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use proto::types::Address;
+use proto::types::{Address, Timestamp};
 use serde_json::Value;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -65,6 +65,14 @@ enum Role {
     /// How mail to other domains is protected on its way
     #[command(subcommand)]
     Transport(transport::Transport),
+    /// What the box's clock says; with a time, sets it
+    Clock {
+        /// The day and the time in UTC, such as "2026-11-24 19:05"
+        #[arg(value_parser = clock_time)]
+        to: Option<Timestamp>,
+        #[command(flatten)]
+        with: Common,
+    },
     /// Servers that pass outgoing mail on
     #[command(subcommand)]
     Smarthost(smarthost::Smarthosts),
@@ -235,6 +243,7 @@ fn act(role: Role) -> Result<ExitCode> {
             let (request, with) = wish.request();
             show(&control::ask(&with.data, &request)?, with.json)?;
         }
+        Role::Clock { to, with } => answer((Request::Clock { to }, with))?,
         Role::Transport(wish) => answer(wish.request())?,
         Role::Domain(wish) => answer(wish.request())?,
         Role::Dkim(wish) => answer(wish.request())?,
@@ -262,6 +271,10 @@ fn act(role: Role) -> Result<ExitCode> {
         Role::Version => tell(concat!("pillarbox ", env!("CARGO_PKG_VERSION")))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn clock_time(typed: &str) -> Result<Timestamp, &'static str> {
+    web_setup::time_typed(typed).ok_or("it must be like 2026-11-24 19:05")
 }
 
 fn answer((request, with): (Request, Common)) -> Result<()> {

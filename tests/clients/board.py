@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from datetime import datetime, timezone
 
 NAMES = ["smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "http", "https"]
 OUT_OF_THE_WAY = 100
@@ -50,6 +51,23 @@ pipe.settimeout(20)
 lines = pipe.makefile("r")
 
 
+def tell(event):
+    pipe.sendall(json.dumps(event).encode() + b"\n")
+
+
+def an_admin_tells_the_time():
+    tell({"Clock": {"known": False}})
+    now = datetime.now(timezone.utc).replace(microsecond=0)
+    command = [binary, "clock", now.strftime("%Y-%m-%d %H:%M:%S"), "--data", folder]
+    admin = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    wish = hear(lambda m: isinstance(m, dict) and "SetClock" in m)
+    assert wish == {"SetClock": {"at": int(now.timestamp())}}, wish
+    assert admin.poll() is None, "nobody has set the clock yet"
+    tell({"Clock": {"known": True}})
+    said, _ = admin.communicate(timeout=20)
+    assert admin.returncode == 0 and "known=true" in said, said
+
+
 def hear(wanted):
     for line in lines:
         message = json.loads(line)
@@ -64,13 +82,14 @@ try:
     hear(lambda m: m == "Alive")
     with socket.create_connection(("127.0.0.1", ports["smtp"])) as client:
         assert client.recv(100).startswith(b"220 ")
-    told = {"Link": {"up": True, "addresses": ["192.0.2.77"]}}
-    pipe.sendall(json.dumps(told).encode() + b"\n{\"Unheard\": 1}\nrubbish\n")
+    tell({"Link": {"up": True, "addresses": ["192.0.2.77"]}})
+    pipe.sendall(b"{\"Unheard\": 1}\nrubbish\n")
     hear(
         lambda m: isinstance(m, dict)
         and m.get("Screen", {}).get("Claim", {}).get("address", "").startswith("192.0.2.77")
     )
     hear(lambda m: m == "Alive")
+    an_admin_tells_the_time()
     serve.send_signal(signal.SIGTERM)
     assert serve.wait(20) == 0, serve.returncode
 finally:

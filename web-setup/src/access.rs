@@ -168,6 +168,8 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/mail-programs/test", Access::Admin),
     route("GET", "/password", Access::Admin),
     route("POST", "/password", Access::Admin),
+    route("GET", "/clock", Access::Admin),
+    route("POST", "/clock", Access::Admin),
     route("GET", "/power", Access::Admin),
     route("POST", "/power-off", Access::Admin),
     route("POST", "/restart", Access::Admin),

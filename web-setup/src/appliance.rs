@@ -2,6 +2,7 @@
 //! store, no board and no TLS.
 
 use crate::accounts::AccountsRoom;
+use crate::clock::ClockRoom;
 use crate::devices::DevicesRoom;
 use crate::events::EventsRoom;
 use crate::filtering::FilterRoom;
@@ -179,6 +180,7 @@ pub trait Appliance:
     + Sync
     + 'static
     + AccountsRoom
+    + ClockRoom
     + DevicesRoom
     + EventsRoom
     + FilterRoom

@@ -7,6 +7,7 @@ mod access;
 mod accounts;
 mod appliance;
 mod claim;
+mod clock;
 mod devices;
 mod dns_plan;
 mod events;
@@ -34,6 +35,7 @@ pub use accounts::{Account, AccountState, AccountsRoom};
 pub use appliance::{
     Appliance, DkimRecord, Facts, Fault, Glance, Office, Outsider, Panel, Peer, Ports, Power, Progress,
 };
+pub use clock::{ClockRoom, ClockSeen, time_typed};
 pub use devices::{Device, Devices, DevicesRoom};
 pub use events::{EventFilter, EventRow, Events, EventsRoom};
 pub use filtering::{FilterRoom, FilterWish, GreyRow, JunkMail, SenderRow, SenderWish};
@@ -215,8 +217,8 @@ fn account_routes<A: Appliance>() -> Router<Site<A>> {
 
 fn office_routes<A: Appliance>() -> Router<Site<A>> {
     use pages::{
-        blocked, dns, events, failed_logins, folder, guard, judging, junk, keys, links, names, outgoing,
-        overview, password, power, printers, programs, queue, shield, transport,
+        blocked, clock, dns, events, failed_logins, folder, guard, judging, junk, keys, links, names,
+        outgoing, overview, password, power, printers, programs, queue, shield, transport,
     };
     Router::new()
         .route("/links", get(links::office::<A>))
@@ -271,6 +273,7 @@ fn office_routes<A: Appliance>() -> Router<Site<A>> {
         .route("/mail-programs", get(programs::programs::<A>))
         .route("/mail-programs/test", post(programs::test::<A>))
         .route("/password", get(password::form).post(password::change::<A>))
+        .route("/clock", get(clock::clock::<A>).post(clock::set::<A>))
         .route("/power", get(power::choose::<A>))
         .route("/power-off", post(power::off::<A>))
         .route("/restart", post(power::restart::<A>))

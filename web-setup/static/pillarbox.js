@@ -55,6 +55,15 @@ for (const label of document.querySelectorAll("[data-show-passwords]")) {
   });
 }
 
+// The time by the reader's own clock, until he types another.
+for (const field of document.querySelectorAll("[data-now]")) {
+  if (field.value) continue;
+  const fill = () => (field.value = new Date().toISOString().slice(0, 19).replace("T", " "));
+  fill();
+  const timer = setInterval(fill, 1000);
+  field.addEventListener("input", () => clearInterval(timer));
+}
+
 // On a phone the lit tab may be out of sight.
 document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 

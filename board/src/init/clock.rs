@@ -7,6 +7,9 @@ use nix::time::{ClockId, clock_gettime, clock_settime};
 use std::fs;
 use std::path::Path;
 
+/// The year 2200: what is said to be later is damage or a slip, not time.
+const BEYOND: i64 = 7_258_118_400;
+
 /// Sets the clock to the time the image was built or the time last saved, if either is later.
 pub(super) fn start() {
     let known = [layout::BUILT, layout::SAVED_CLOCK]
@@ -23,14 +26,25 @@ pub(super) fn start() {
     }
 }
 
+/// Sets the clock to what a person says.
+///
+/// # Errors
+/// That cannot be, or the kernel refuses, in words.
+pub(super) fn set(at: i64) -> Result<(), String> {
+    let built = read(Path::new(layout::BUILT)).unwrap_or(0);
+    if !(built..BEYOND).contains(&at) {
+        return Err(format!("{at} cannot be the time"));
+    }
+    clock_settime(ClockId::CLOCK_REALTIME, TimeSpec::new(at, 0)).map_err(|error| error.to_string())
+}
+
 fn read(path: &Path) -> Option<i64> {
-    // Beyond the year 2200 it is damage, not time.
     fs::read_to_string(path)
         .ok()?
         .trim()
         .parse()
         .ok()
-        .filter(|seconds| (0..7_258_118_400).contains(seconds))
+        .filter(|seconds| (0..BEYOND).contains(seconds))
 }
 
 /// Keeps the time for the next start. Called only while the clock is known.
@@ -49,6 +63,13 @@ pub(super) fn save() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_can_set_the_clock_to_what_cannot_be() {
+        for at in [-1, BEYOND, i64::MAX] {
+            assert!(set(at).is_err(), "{at}");
+        }
+    }
 
     #[test]
     fn only_plausible_times_are_believed() {

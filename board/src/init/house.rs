@@ -257,10 +257,21 @@ impl House {
                     self.hangs = 0;
                 }
                 Ok(ToBoard::PowerOff) => self.end = Some(End::PowerOff),
+                Ok(ToBoard::SetClock { at }) => self.set_clock(at),
                 Ok(ToBoard::UseSticks { ids }) => self.sticks.use_these(ids),
                 Ok(ToBoard::Reboot) => self.end = Some(End::Reboot),
                 Err(error) => journal::warn(format!("a message of serve is not understood: {error}")),
             }
+        }
+    }
+
+    fn set_clock(&mut self, at: i64) {
+        match clock::set(at) {
+            Ok(()) => {
+                journal::note("the admin has set the clock");
+                self.take_event(BoardEvent::Clock { known: true });
+            }
+            Err(words) => journal::warn(format!("setting the clock: {words}")),
         }
     }
 

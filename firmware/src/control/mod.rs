@@ -3,6 +3,7 @@
 
 mod ask;
 mod carry_out;
+mod clock;
 mod device;
 mod dkim;
 mod filtering;
@@ -41,7 +42,7 @@ use crate::house::House;
 use crate::limits;
 use anyhow::{Context, Result};
 use carry_out::carry_out;
-use proto::types::Address;
+use proto::types::{Address, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io;
@@ -164,6 +165,11 @@ pub enum Request {
     Links {
         /// What.
         ask: LinksRequest,
+    },
+    /// The clock.
+    Clock {
+        /// The time, if it is to be set.
+        to: Option<Timestamp>,
     },
     /// Something about transport security.
     Transport {

@@ -199,6 +199,9 @@ fn of_people(kind: &EventKind) -> Option<String> {
         EventKind::Released { who, by } => format!("{who} was let in again by {by}"),
         EventKind::Started { version } => format!("the box started, version {version}"),
         EventKind::SettingChanged { key } => format!("the setting {key} was changed"),
+        EventKind::ClockSet { before, by } => {
+            format!("{by} set the clock; it said {}", date::format(*before))
+        }
         EventKind::SettingRefused { key, why } => format!("the setting {key} stays as it is: {why}"),
         EventKind::SecondFactor { what, by, .. } => format!("codes after the password: {what} by {by}"),
         EventKind::SigningKeys {

@@ -33,6 +33,7 @@ fn a_stick_keeps_attachments_and_may_be_pulled_out_at_any_time() -> Result<()> {
     let through = [("host", HERE), ("port", &port), ("protection", "none")];
     browser.submit("/outgoing/through", &through)?;
     browser.submit("/links/rules", RULES)?;
+    tell_the_time(&browser)?;
 
     board.emulator.plug_stick(&stick)?;
     the_page_says(&browser, "PLANS: 267.3 MB, vfat")?;
@@ -78,6 +79,15 @@ fn a_stick_keeps_attachments_and_may_be_pulled_out_at_any_time() -> Result<()> {
         .iter()
         .filter(|name| name.starts_with("pillarbox/pillarbox-"));
     ensure!(kept.count() == 2, "a marker and one file: {names:?}");
+    Ok(())
+}
+
+/// No link is made before the box knows until when it works, and there may be no time server here.
+fn tell_the_time(browser: &Browser) -> Result<()> {
+    let now = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S").to_string();
+    browser.submit("/clock", &[("time", &now)])?;
+    let page = browser.page("/clock")?;
+    ensure!(!page.contains("That may be wrong."), "{page}");
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod assets;
 pub(crate) mod blocked;
+pub(crate) mod clock;
 pub(crate) mod codes;
 pub(crate) mod devices;
 pub(crate) mod dns;

@@ -44,6 +44,7 @@ const FORM: &[(&str, &str)] = &[
     ("place", "data"),
     ("scope", "row"),
     ("order", "hold"),
+    ("time", "2026-11-24 19:05"),
 ];
 
 async fn ask(browser: &mut Browser, method: &str, path: &str) -> (StatusCode, String) {

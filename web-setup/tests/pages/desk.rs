@@ -1,6 +1,7 @@
 //! A box in memory, and a browser that keeps its cookie.
 
 mod accounts;
+mod clock;
 mod devices;
 mod events;
 mod filtering;

@@ -57,6 +57,8 @@ pub struct Inner {
     pub smarthost: Option<(Smarthost, Option<Secret>)>,
     pub smarthosts: Vec<(String, Smarthost)>,
     pub transport: Transport,
+    /// What somebody set it to.
+    pub clock: Option<Timestamp>,
     pub simulated: bool,
     pub keys_missing: bool,
     pub keys: Keys,

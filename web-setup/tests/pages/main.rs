@@ -12,6 +12,7 @@
 mod access;
 mod admin;
 mod browser;
+mod clock;
 mod codes;
 mod desk;
 mod desk_state;

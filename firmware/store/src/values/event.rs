@@ -351,6 +351,12 @@ pub enum EventKind {
         done: NameChange,
         by: String,
     },
+    /// Somebody told the box the time.
+    ClockSet {
+        /// What the clock said before.
+        before: Timestamp,
+        by: String,
+    },
     /// Written by a later version.
     #[serde(other)]
     Unknown,

@@ -1,0 +1,70 @@
+//! The box's time, and telling it to a box that nobody else tells it.
+
+use crate::Site;
+use crate::appliance::{Appliance, Fault};
+use crate::clock::time_typed;
+use crate::page::{Frame, Moment, Page, Posted, Tab, show, show_again};
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Redirect};
+use serde::Deserialize;
+
+#[derive(Template)]
+#[template(path = "clock.html")]
+struct ClockPage {
+    frame: Frame,
+    said: Option<&'static str>,
+    fault: Option<String>,
+    simulated: bool,
+    known: bool,
+    now: Moment,
+    typed: String,
+}
+
+/// The form as it is sent.
+#[derive(Deserialize)]
+pub(crate) struct Typed {
+    time: String,
+}
+
+/// What was just done, told on the page that follows.
+#[derive(Deserialize)]
+pub(crate) struct Said {
+    said: Option<String>,
+}
+
+fn page<A: Appliance>(site: &Site<A>) -> ClockPage {
+    let seen = site.appliance.clock();
+    ClockPage {
+        frame: Frame::admin("Clock", Tab::Overview),
+        said: None,
+        fault: None,
+        simulated: site.appliance.facts().simulated_board,
+        known: seen.known,
+        now: seen.now.into(),
+        typed: String::new(),
+    }
+}
+
+pub(crate) async fn clock<A: Appliance>(State(site): State<Site<A>>, Query(said): Query<Said>) -> Page {
+    let said = said.said.map(|_| "The clock is set.");
+    show(&ClockPage { said, ..page(&site) })
+}
+
+pub(crate) async fn set<A: Appliance>(State(site): State<Site<A>>, Posted(form): Posted<Typed>) -> Page {
+    let done = match time_typed(&form.time) {
+        Some(at) => site.appliance.set_clock(at).await,
+        None => Err(Fault::Refused(
+            "Please type the day and the time in UTC, such as 2026-11-24 19:05.".to_owned(),
+        )),
+    };
+    match done {
+        Ok(()) => Ok(Redirect::to("/clock?said=set").into_response()),
+        Err(Fault::Refused(words)) => show_again(&ClockPage {
+            fault: Some(words),
+            typed: form.time,
+            ..page(&site)
+        }),
+        Err(fault) => Err(fault.into()),
+    }
+}
