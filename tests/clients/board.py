@@ -35,7 +35,7 @@ placed = [os.dup2(fd, 3 + n) for n, fd in enumerate(high)]
 for fd in high:
     os.close(fd)
 serve = subprocess.Popen(
-    [binary, "serve", "--data", folder],
+    ["setpriv", "--pdeathsig", "KILL", "--", binary, "serve", "--data", folder],
     env=dict(
         os.environ,
         LISTEN_FDS=str(len(NAMES)),

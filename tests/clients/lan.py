@@ -14,6 +14,7 @@ import time
 
 ROUTER, BOX = "10.9.0.1", "10.9.0.77"
 LEASE = 6  # seconds; renewed after half of it
+BOUND = ["setpriv", "--pdeathsig", "KILL", "--"]  # ends with this script, however that ends
 SO_BINDTODEVICE = 25
 DISCOVER, OFFER, REQUEST, ACK = 1, 2, 3, 5
 
@@ -101,7 +102,7 @@ def answers_by_name(name):
 def main(pillarbox):
     run("mount", "-t", "tmpfs", "tmpfs", "/run")
     os.mkdir("/run/link")
-    room = subprocess.Popen(["unshare", "--net", "sleep", "120"])
+    room = subprocess.Popen([*BOUND, "unshare", "--net", "sleep", "120"])
     inside = ["nsenter", f"--net=/proc/{room.pid}/ns/net"]
     until("a namespace", 5, lambda: os.readlink(f"/proc/{room.pid}/ns/net") != os.readlink("/proc/self/ns/net"))
     run("ip", "link", "add", "plug", "type", "veth", "peer", "name", "eth0")
@@ -113,7 +114,7 @@ def main(pillarbox):
     # sysfs shows the devices of the namespace it was mounted in.
     script = 'mount -t sysfs sysfs /sys && exec "$0" link'
     link = subprocess.Popen(
-        [*inside, "unshare", "--mount", "sh", "-c", script, pillarbox], stderr=subprocess.PIPE, text=True
+        [*BOUND, *inside, "unshare", "--mount", "sh", "-c", script, pillarbox], stderr=subprocess.PIPE, text=True
     )
     has_address = lambda: f" {BOX}/24 " in run(*inside, "ip", "-4", "addr", "show", "eth0")
     try:

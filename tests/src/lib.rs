@@ -2,6 +2,7 @@
 //! owe nothing to our own parsers, and a load generator.
 
 mod callers;
+pub mod children;
 pub mod fake_dns;
 pub mod imap;
 pub mod load;
@@ -12,3 +13,6 @@ pub mod sink;
 pub mod smtp;
 pub mod tls;
 pub mod web;
+
+/// What is promised within a second may take this long while other tests want the same processors.
+pub const PROMPTLY: std::time::Duration = std::time::Duration::from_secs(10);

@@ -1,5 +1,6 @@
 //! The real binary, started in a folder of its own on free ports.
 
+use crate::children::{self, bound};
 use anyhow::{Context, bail};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -13,7 +14,7 @@ pub const DOMAIN: &str = "firm.example";
 /// The password of every account that [`Pillarbox::office`] makes.
 pub const PASSWORD: &str = "correct-horse-7";
 
-/// A running box. Killed without warning when dropped.
+/// A running box. Killed without warning when dropped, and when the test is killed.
 pub struct Pillarbox {
     folder: TempDir,
     child: Child,
@@ -222,7 +223,8 @@ impl Drop for Pillarbox {
 type Launched = (Child, BTreeMap<String, u16>, Option<String>);
 
 fn launch(folder: &Path, options: &[String]) -> anyhow::Result<Launched> {
-    let mut child = Command::new(binary())
+    let mut serve = bound(binary());
+    serve
         .args(["serve", "--listen", "127.0.0.1", "--port-base", "0", "--data"])
         .arg(folder)
         .args(options)
@@ -232,9 +234,8 @@ fn launch(folder: &Path, options: &[String]) -> anyhow::Result<Launched> {
                 .create(true)
                 .append(true)
                 .open(folder.join("serve.log"))?,
-        )
-        .spawn()
-        .with_context(|| format!("cannot start {}", binary().display()))?;
+        );
+    let mut child = children::spawn(serve).with_context(|| format!("cannot start {}", binary().display()))?;
     let stdout = child.stdout.take().context("no stdout")?;
     let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || {

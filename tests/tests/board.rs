@@ -1,14 +1,14 @@
 //! `serve` under PID 1: sockets that were opened for it, and the pipe to the panel and the clock.
 
 use std::path::Path;
-use std::process::Command;
+use tests::children::bound;
 use tests::pillarbox::binary;
 
 #[test]
 fn serve_takes_its_sockets_from_process_1_and_tells_it_what_to_show_and_the_time() {
     let folder = tempfile::tempdir().unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/board.py");
-    let output = Command::new("python3")
+    let output = bound("python3")
         .arg(script)
         .arg(binary())
         .arg(folder.path())

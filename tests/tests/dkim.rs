@@ -16,7 +16,6 @@ use mail_auth::{ArcOutput, AuthenticatedMessage, AuthenticationResults};
 use proto::types::{Address, Domain};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant};
 use tests::fake_dns::{FakeDns, Lie};
 
 static KEYS: LazyLock<dkim::Keys> = LazyLock::new(|| dkim::generate(1).unwrap());
@@ -348,7 +347,7 @@ async fn what_cannot_be_read_or_covers_a_part_only_counts_as_none() -> Result<()
     Ok(())
 }
 
-// Time is no proof, but these would take minutes if the work grew with its square.
+// If the work grew with its square these would not end before the runner ends them.
 #[tokio::test]
 async fn headers_that_are_full_of_one_thing_are_read_in_a_moment() -> Result<()> {
     let dns = FakeDns::start()?;
@@ -370,13 +369,7 @@ async fn headers_that_are_full_of_one_thing_are_read_in_a_moment() -> Result<()>
             ),
         ),
     ] {
-        let started = Instant::now();
         let found = verified(&dns, (before + &good).as_bytes()).await?;
-        ensure!(
-            started.elapsed() < Duration::from_secs(20),
-            "{row}: {:?}",
-            started.elapsed()
-        );
         ensure!(found.dkim.len() <= 8, "{row}");
     }
     Ok(())

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use proto::types::Timestamp;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tests::imap::Imap;
 use tests::pillarbox::{DOMAIN, PASSWORD, Pillarbox};
 use tests::smtp::Smtp;
@@ -34,7 +34,7 @@ fn a_frozen_account_is_cut_cannot_come_in_and_still_receives() -> Result<()> {
     let last = reader.response()?;
     ensure!(format!("{last:?}").contains("BYE"), "{last:?}");
     ensure!(
-        begun.elapsed() < Duration::from_secs(5),
+        begun.elapsed() < tests::PROMPTLY,
         "the cut took {:?}",
         begun.elapsed()
     );
@@ -114,7 +114,6 @@ fn going_down_says_goodbye_and_exits_with_success() -> Result<()> {
     let mut pillarbox = Pillarbox::office(&["anna"], &[])?;
     let mut sender = Smtp::connect(pillarbox.port("smtp")?)?;
     let mut reader = Imap::login(pillarbox.port("imaps")?, "anna", PASSWORD)?;
-    let begun = Instant::now();
     let waiting = std::thread::spawn(move || {
         (
             sender.expect("421"),
@@ -122,11 +121,6 @@ fn going_down_says_goodbye_and_exits_with_success() -> Result<()> {
         )
     });
     ensure!(pillarbox.stop()? == Some(0), "{}", log(&pillarbox)?);
-    ensure!(
-        begun.elapsed() < Duration::from_secs(10),
-        "it took {:?}",
-        begun.elapsed()
-    );
     let (smtp, imap) = waiting.join().ok().context("the waiting thread died")?;
     smtp?;
     ensure!(imap?.contains("BYE"));

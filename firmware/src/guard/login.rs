@@ -211,6 +211,12 @@ impl Logins {
         Entered { account, device }
     }
 
+    /// How many passwords were hashed so far.
+    #[cfg(test)]
+    pub fn hashed(&self) -> u32 {
+        self.verifier.hashed()
+    }
+
     // Strangers wait for each other, never people of ours for strangers.
     async fn compare(
         &self,

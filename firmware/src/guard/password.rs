@@ -68,6 +68,8 @@ pub struct Verifier {
     nobody: String,
     key: [u8; 32],
     verified: Mutex<HashMap<[u8; 32], Timestamp>>,
+    #[cfg(test)]
+    hashed: std::sync::atomic::AtomicU32,
 }
 
 impl Verifier {
@@ -93,7 +95,15 @@ impl Verifier {
             nobody,
             key,
             verified: Mutex::new(HashMap::new()),
+            #[cfg(test)]
+            hashed: std::sync::atomic::AtomicU32::new(0),
         })
+    }
+
+    /// How many passwords were hashed so far: the work that [`Verifier::verify`] saves.
+    #[cfg(test)]
+    pub fn hashed(&self) -> u32 {
+        self.hashed.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Whether the password is the one with this hash; takes as long where there is no hash. `None`:
@@ -123,6 +133,8 @@ impl Verifier {
             )),
         };
         let turn = Arc::clone(&self.at_once).acquire_owned().await.ok()?;
+        #[cfg(test)]
+        self.hashed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let (text, password) = (hash.unwrap_or(&self.nobody).to_owned(), password.clone());
         // The work has the places, not the one who waits for it: hanging up does not make room for more.
         let right = tokio::task::spawn_blocking(move || {
