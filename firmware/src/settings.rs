@@ -45,13 +45,7 @@ pub fn dkim_of(office: &Office, domain: &Domain) -> String {
 /// # Errors
 /// The file failed, or the stored value is not of this type.
 pub fn read<T: DeserializeOwned>(snapshot: &Snapshot, key: &str) -> Result<Option<T>, StoreError> {
-    let Some(value) = snapshot.setting(key)? else {
-        return Ok(None);
-    };
-    match serde_json::from_value(value) {
-        Ok(value) => Ok(Some(value)),
-        Err(error) => Err(StoreError::Internal(format!("setting {key}: {error}"))),
-    }
+    typed(key, snapshot.setting(key)?)
 }
 
 /// Writes one setting; durable when this returns.
@@ -59,9 +53,38 @@ pub fn read<T: DeserializeOwned>(snapshot: &Snapshot, key: &str) -> Result<Optio
 /// # Errors
 /// The store failed, or the value is too long.
 pub async fn write<T: Serialize>(store: &Store, key: &str, setting: &T) -> Result<(), StoreError> {
-    let value = serde_json::to_value(setting)
-        .map_err(|error| StoreError::Internal(format!("setting {key}: {error}")))?;
-    store.put_setting(key, value).await
+    store.put_setting(key, untyped(key, setting)?).await
+}
+
+/// Changes one setting, from its default where it was never set; durable when this returns. Whatever
+/// others change at the same time stays: `edit` is asked again with what they made of it. Returns it as
+/// it was and as it is.
+///
+/// # Errors
+/// Those of `edit`; the store failed, or the value is too long.
+pub async fn change<T, E>(store: &Store, key: &str, edit: impl Fn(T) -> Result<T, E>) -> Result<(T, T), E>
+where
+    T: Serialize + DeserializeOwned + Default + Clone + PartialEq,
+    E: From<StoreError>,
+{
+    loop {
+        let stored = store.snapshot()?.setting(key)?;
+        let before: T = typed(key, stored.clone())?.unwrap_or_default();
+        let after = edit(before.clone())?;
+        let unchanged = after == before;
+        if unchanged || store.replace_setting(key, stored, untyped(key, &after)?).await? {
+            return Ok((before, after));
+        }
+    }
+}
+
+fn typed<T: DeserializeOwned>(key: &str, stored: Option<serde_json::Value>) -> Result<Option<T>, StoreError> {
+    let value = stored.map(serde_json::from_value).transpose();
+    value.map_err(|error| StoreError::Internal(format!("setting {key}: {error}")))
+}
+
+fn untyped<T: Serialize>(key: &str, setting: &T) -> Result<serde_json::Value, StoreError> {
+    serde_json::to_value(setting).map_err(|error| StoreError::Internal(format!("setting {key}: {error}")))
 }
 
 /// Whose mail this is.

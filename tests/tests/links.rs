@@ -6,14 +6,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use firmware::links::{LINKS, Reach, Rules};
 use firmware::settings;
-use office::Office;
+use office::{Office, envelope};
 use proto::ask::Want;
 use proto::refusal::Refusal;
-use proto::types::{AccountId, Address, SystemFlag};
+use proto::types::{AccountId, Address, Hold, SystemFlag};
 use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::time::Duration;
 use store::{EventKind, Link};
+use tests::sink::{Behaviour, Sink};
 
 type Outcome = anyhow::Result<()>;
 
@@ -178,6 +180,57 @@ async fn attachments_stay_in_the_mail_where_they_must() -> Outcome {
         assert!(office.body(blob)?.ends_with(&sent[sent.len() - 250_000..]));
         assert!(links(&office)?.is_empty() && files(&office)?.is_empty());
     }
+    Ok(())
+}
+
+/// The address of the only link in a message as it left.
+fn token(text: &str) -> &str {
+    let (_, link) = text.split_once("https://mail.example.com:8443/l/").unwrap();
+    &link[..22]
+}
+
+#[tokio::test]
+async fn mail_that_is_kept_back_is_linked_and_its_links_work_their_full_time_from_then_on() -> Outcome {
+    let sink = Sink::start(Behaviour::Accept)?;
+    let office = Office::open(sink.address().port()).await?;
+    set(&office, rules()).await?;
+    for domain in ["example.net", "example.org"] {
+        office.domain_at(domain, &["127.0.0.1"]);
+    }
+    let sent = with_attachment(&content(300_000));
+    let mut later = envelope(Some(ANN), &[BEN, "x@example.net", "y@example.org"]);
+    let week = 7 * 86_400;
+    let until = office.clock.now().plus(week);
+    later.wishes.hold = Some(Hold::Until(until));
+    office.submit_envelope(ANN, &later, &sent).await.unwrap();
+
+    let links = links(&office)?;
+    let recipients: Vec<String> = links.iter().map(|link| link.recipient.to_string()).collect();
+    assert_eq!(recipients, ["y@example.org", "x@example.net"]);
+    assert!(links.iter().all(|link| link.expires == until.plus(30 * 86_400)));
+    assert_eq!(files(&office)?.len(), 1);
+    office.turn().await;
+    assert!(sink.caught().is_empty() && office.inbox(BEN)?.is_empty());
+
+    office.wait(week);
+    office.post.links.tidy(false).await?;
+    for _ in 0..3 {
+        office.turn().await;
+    }
+    let whole = office.body(office.inbox(BEN)?[0].blob)?;
+    assert!(whole.ends_with(&sent[sent.len() - 300_000..]));
+    let caught = sink.wait_for(2, Duration::from_secs(20))?;
+    let small: Vec<String> = caught
+        .iter()
+        .map(|mail| String::from_utf8_lossy(&mail.data).into_owned())
+        .collect();
+    assert!(
+        small
+            .iter()
+            .all(|text| text.len() < 10_000 && text.contains("until 7 February 2026"))
+    );
+    assert_ne!(token(&small[0]), token(&small[1]));
+    assert_eq!(office.store.check()?.faults, [""; 0]);
     Ok(())
 }
 

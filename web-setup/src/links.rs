@@ -163,6 +163,8 @@ pub struct LinkDesk {
     pub rules: LinkRules,
     /// What the last check of the address found.
     pub check: Option<LinkCheck>,
+    /// Why attachments stay in the mail although they should become links, if they do.
+    pub held_back: Option<&'static str>,
     /// Files on the card.
     pub files: u64,
     /// Octets of them.

@@ -73,7 +73,7 @@ pub(super) fn hex(octets: &[u8]) -> String {
     })
 }
 
-pub(super) fn desk(house: &House, port: u16) -> Result<LinkDesk, Fault> {
+pub(super) async fn desk(house: &House, port: u16) -> Result<LinkDesk, Fault> {
     let rules = house.links.rules().map_err(fault)?;
     let room = house.links.room().map_err(fault)?;
     let accounts = house.store.snapshot().and_then(|snapshot| snapshot.accounts());
@@ -87,7 +87,11 @@ pub(super) fn desk(house: &House, port: u16) -> Result<LinkDesk, Fault> {
         files: room.files,
         used: room.used,
         budget: room.budget,
-        free: house.links.free(),
+        free: house.links.folder().await.free,
+        held_back: match rules.on {
+            true => house.links.held_back().await.map_err(fault)?,
+            false => None,
+        },
         rules: LinkRules {
             on: rules.on,
             trusted: rules.trusted,
@@ -114,19 +118,27 @@ fn likely(house: &House, port: u16) -> Result<String, Fault> {
 
 pub(super) async fn set(house: &House, typed: LinkRules) -> Result<(), Fault> {
     let octets = |typed: &str| megabytes(typed).map_err(Fault::Refused);
+    let (part, message) = (octets(&typed.part_mb)?, octets(&typed.message_mb)?);
+    let budget = octets(&typed.budget_mb)?;
     let days = typed.days.trim().parse();
-    let rules = Rules {
-        on: typed.on,
-        address: Some(typed.address),
-        part: octets(&typed.part_mb)?,
-        message: octets(&typed.message_mb)?,
-        days: days.map_err(|_| Fault::Refused("Write the days as a number.".to_owned()))?,
-        budget: octets(&typed.budget_mb)?,
-        exempt: typed.exempt.lines().map(str::to_owned).collect(),
-        trusted: typed.trusted,
-        ..house.links.rules().map_err(fault)?
+    let days = days.map_err(|_| Fault::Refused("Write the days as a number.".to_owned()))?;
+    let exempt: Vec<String> = typed.exempt.lines().map(str::to_owned).collect();
+    let edit = |rules: &mut Rules| {
+        *rules = Rules {
+            on: typed.on,
+            address: Some(typed.address.clone()),
+            trusted: typed.trusted,
+            part,
+            message,
+            days,
+            budget,
+            exempt: exempt.clone(),
+            // They are switched one by one.
+            accounts: std::mem::take(&mut rules.accounts),
+            incoming: std::mem::take(&mut rules.incoming),
+        };
     };
-    house.links.set_rules(rules).await.map_err(refused)?;
+    house.links.change_rules(edit).await.map_err(refused)?;
     house.links.check(&house.dns).await.map(drop).map_err(fault)
 }
 
@@ -145,16 +157,19 @@ pub(super) async fn switch(
     direction: LinkDirection,
     on: bool,
 ) -> Result<(), Fault> {
-    let mut rules = house.links.rules().map_err(fault)?;
-    match direction {
+    let edit = |rules: &mut Rules| match direction {
         LinkDirection::Outgoing => drop(rules.accounts.insert(account, on)),
         LinkDirection::Incoming if on => drop(rules.incoming.insert(account)),
         LinkDirection::Incoming => drop(rules.incoming.remove(&account)),
-    }
-    house.links.set_rules(rules).await.map_err(refused)
+    };
+    house.links.change_rules(edit).await.map(drop).map_err(refused)
 }
 
-pub(super) fn of_account(house: &House, id: AccountId, before: Option<u64>) -> Result<AccountLinks, Fault> {
+pub(super) async fn of_account(
+    house: &House,
+    id: AccountId,
+    before: Option<u64>,
+) -> Result<AccountLinks, Fault> {
     let account = house.store.snapshot().and_then(|snapshot| snapshot.account(id));
     let account = account.map_err(fault)?.ok_or(Fault::Gone)?;
     let (links, older) = house.links.list(Some(id), before.map(LinkId)).map_err(fault)?;
@@ -163,7 +178,7 @@ pub(super) fn of_account(house: &House, id: AccountId, before: Option<u64>) -> R
     Ok(AccountLinks {
         address: account.address,
         on: rules.is_for(id),
-        held_back: house.links.held_back().map_err(fault)?,
+        held_back: house.links.held_back().await.map_err(fault)?,
         incoming: rules.incoming.contains(&id),
         rows: links.into_iter().map(|link| row(link, now)).collect(),
         older: older.map(|id| id.0),
@@ -228,7 +243,7 @@ fn row(link: Link, now: Timestamp) -> LinkRow {
 
 impl web_setup::LinksRoom for Appliance {
     async fn links(&self) -> Result<LinkDesk, Fault> {
-        desk(self.house(), self.0.ports.links)
+        desk(self.house(), self.0.ports.links).await
     }
 
     async fn set_link_rules(&self, rules: LinkRules) -> Result<(), Fault> {
@@ -248,7 +263,7 @@ impl web_setup::LinksRoom for Appliance {
     }
 
     async fn account_links(&self, id: AccountId, before: Option<u64>) -> Result<AccountLinks, Fault> {
-        of_account(self.house(), id, before)
+        of_account(self.house(), id, before).await
     }
 
     async fn change_link(&self, id: AccountId, link: u64, wish: LinkWish) -> Result<(), Fault> {

@@ -3,7 +3,7 @@
 use super::carry_out::{BY, find};
 use super::folder::{self, FolderRequest};
 use crate::house::House;
-use crate::links::{Checked, Reach, Rules, Wish, in_megabytes, megabytes};
+use crate::links::{Checked, Rules, Wish, in_megabytes, megabytes};
 use anyhow::{Context, Result, anyhow, bail};
 use proto::types::{AccountId, Address, Secret};
 use serde::{Deserialize, Serialize};
@@ -127,10 +127,8 @@ pub(super) async fn carry_out(house: &House, ask: &LinksRequest) -> Result<Value
             Ok(check_shown(house, &checked)?)
         }
         LinksRequest::Settings(changes) => {
-            let before = house.links.rules()?;
-            let rules = changed(house, before.clone(), changes)?;
-            if rules != before {
-                house.links.set_rules(rules).await?;
+            let edit = Edit::read(house, changes)?;
+            if house.links.change_rules(|rules| edit.apply(rules)).await? {
                 house.links.check(&house.dns).await?;
             }
             settings_shown(house)
@@ -138,25 +136,49 @@ pub(super) async fn carry_out(house: &House, ask: &LinksRequest) -> Result<Value
     }
 }
 
-fn changed(house: &House, mut rules: Rules, changes: &Changes) -> Result<Rules> {
-    let octets = |typed: &Option<String>, before: u64| match typed {
-        Some(typed) => megabytes(typed).map_err(|words| anyhow!(words)),
-        None => Ok(before),
-    };
-    rules.on = changes.on.unwrap_or(rules.on);
-    rules.days = changes.days.unwrap_or(rules.days);
-    rules.part = octets(&changes.part, rules.part)?;
-    rules.message = octets(&changes.message, rules.message)?;
-    rules.budget = octets(&changes.budget, rules.budget)?;
-    if let Some(address) = &changes.address {
-        rules.address = Some(address.clone());
+// The changes, with what is typed read.
+struct Edit<'a> {
+    changes: &'a Changes,
+    part: Option<u64>,
+    message: Option<u64>,
+    budget: Option<u64>,
+    account: Option<AccountId>,
+}
+
+impl<'a> Edit<'a> {
+    fn read(house: &House, changes: &'a Changes) -> Result<Self> {
+        let octets = |typed: &Option<String>| {
+            let read = typed.as_deref().map(megabytes).transpose();
+            read.map_err(|words| anyhow!(words))
+        };
+        let account = changes.account.as_ref();
+        Ok(Self {
+            changes,
+            part: octets(&changes.part)?,
+            message: octets(&changes.message)?,
+            budget: octets(&changes.budget)?,
+            account: account
+                .map(|address| find(house, address))
+                .transpose()?
+                .map(|account| account.id),
+        })
     }
-    if let Some(exempt) = &changes.exempt {
-        rules.exempt = exempt.split(',').map(str::to_owned).collect();
-    }
-    rules.trusted = changes.trusted.unwrap_or(rules.trusted);
-    if let Some(address) = &changes.account {
-        let account = find(house, address)?.id;
+
+    fn apply(&self, rules: &mut Rules) {
+        let changes = self.changes;
+        rules.on = changes.on.unwrap_or(rules.on);
+        rules.days = changes.days.unwrap_or(rules.days);
+        rules.part = self.part.unwrap_or(rules.part);
+        rules.message = self.message.unwrap_or(rules.message);
+        rules.budget = self.budget.unwrap_or(rules.budget);
+        rules.trusted = changes.trusted.unwrap_or(rules.trusted);
+        if let Some(address) = &changes.address {
+            rules.address = Some(address.clone());
+        }
+        if let Some(exempt) = &changes.exempt {
+            rules.exempt = exempt.split(',').map(str::to_owned).collect();
+        }
+        let Some(account) = self.account else { return };
         if let Some(linked) = changes.linked {
             rules.accounts.insert(account, linked);
         }
@@ -166,17 +188,17 @@ fn changed(house: &House, mut rules: Rules, changes: &Changes) -> Result<Rules> 
             None => {}
         }
     }
-    Ok(rules)
 }
 
 fn check_shown(house: &House, checked: &Checked) -> Result<Value> {
-    let rules = house.links.rules()?;
+    let snapshot = house.store.snapshot()?;
+    let rules = Rules::read(&snapshot)?;
     Ok(json!({
         "address": checked.address,
         "reached": checked.reach.as_str(),
         "why": checked.words,
         "at": checked.at,
-        "links_are_made": rules.on && (rules.trusted || checked.reach != Reach::No),
+        "links_are_made": rules.on && rules.may_be_reached(&snapshot),
     }))
 }
 

@@ -170,6 +170,16 @@ struct Ready {
     size: u64,
 }
 
+// Where a message goes.
+struct Recipients {
+    // Of people here.
+    copies: Vec<MailCopy>,
+    // Of people here, kept back until its time.
+    waiting: Vec<Outgoing>,
+    // In the order of their linked messages.
+    away: Vec<Outgoing>,
+}
+
 struct Message<'a> {
     spool: Spool,
     id: &'a str,
@@ -254,12 +264,9 @@ impl Desk {
                 id,
                 to: &elsewhere,
                 now,
+                leaves: envelope.wishes.hold.map_or(now, |hold| hold.ends(now)),
             };
-            // People here get attachments themselves, and may be among those who wait.
-            let mut linked = match envelope.wishes.hold {
-                None => post.links.link(&self.snapshot, &leaves)?,
-                Some(_) => None,
-            };
+            let mut linked = post.links.link(&self.snapshot, &leaves)?;
             let messages = linked.as_mut().map(|linked| std::mem::take(&mut linked.messages));
             let whole = Message {
                 spool,
@@ -267,7 +274,14 @@ impl Desk {
                 now,
                 signer: signer.as_ref(),
             };
-            let deliveries = self.deliveries(post, facts, envelope, whole, messages, (copies, outgoing))?;
+            // People here get attachments themselves, and may be among those who wait.
+            let (away, waiting) = outgoing.into_iter().partition(|out| elsewhere.contains(&out.to));
+            let to = Recipients {
+                copies,
+                waiting,
+                away,
+            };
+            let deliveries = self.deliveries(post, facts, envelope, whole, messages, to)?;
             Ok((deliveries, linked))
         };
         let (deliveries, linked) = make().map_err(|error| unreadable(&error))?;
@@ -289,8 +303,13 @@ impl Desk {
         envelope: &Envelope,
         whole: Message<'_>,
         linked: Option<Vec<Spool>>,
-        (copies, outgoing): (Vec<MailCopy>, Vec<Outgoing>),
+        to: Recipients,
     ) -> io::Result<Vec<Delivery>> {
+        let Recipients {
+            copies,
+            mut waiting,
+            away,
+        } = to;
         let (id, now, signer) = (whole.id, whole.now, whole.signer);
         let finish = |spool, copies, outgoing| {
             self.finish(
@@ -308,13 +327,14 @@ impl Desk {
             )
         };
         let Some(linked) = linked else {
-            return Ok(vec![finish(whole.spool, copies, outgoing)?]);
+            waiting.extend(away);
+            return Ok(vec![finish(whole.spool, copies, waiting)?]);
         };
         let mut deliveries = Vec::with_capacity(linked.len() + 1);
-        if !copies.is_empty() {
-            deliveries.push(finish(whole.spool, copies, Vec::new())?);
+        if !copies.is_empty() || !waiting.is_empty() {
+            deliveries.push(finish(whole.spool, copies, waiting)?);
         }
-        for (message, out) in linked.into_iter().zip(outgoing) {
+        for (message, out) in linked.into_iter().zip(away) {
             deliveries.push(finish(message, Vec::new(), vec![out])?);
         }
         Ok(deliveries)

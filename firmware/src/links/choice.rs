@@ -87,7 +87,9 @@ impl Links {
             }
             Choice::Folder(path) => {
                 let name = path.display().to_string();
-                let path = resolved(&path).map_err(WishError::Refused)?;
+                let path = spawn_blocking(move || resolved(&path)).await;
+                let path = path.map_err(|error| WishError::Refused(error.to_string()))?;
+                let path = path.map_err(WishError::Refused)?;
                 self.take(&mut places, path, name, None).await?
             }
             Choice::Stick { id, at, name } => self.take(&mut places, at, name, Some(id)).await?,

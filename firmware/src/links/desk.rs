@@ -42,18 +42,24 @@ impl Links {
         Rules::read(&self.store.snapshot()?)
     }
 
-    /// Sets the rules, checked.
+    /// Changes the rules; they are checked first. What somebody else changes meanwhile stays: `edit` may
+    /// be asked again. `false`: they are as they were.
     ///
     /// # Errors
-    /// What is wrong with them.
-    pub async fn set_rules(&self, rules: Rules) -> Result<(), WishError> {
-        let rules = rules.checked().map_err(WishError::Refused)?;
-        settings::write(&self.store, LINKS, &rules).await?;
-        self.ledger.record(EventKind::SettingChanged {
-            key: LINKS.to_owned(),
-        });
-        self.touch();
-        Ok(())
+    /// What is wrong with the rules then.
+    pub async fn change_rules(&self, edit: impl Fn(&mut Rules)) -> Result<bool, WishError> {
+        let edit = |mut rules: Rules| {
+            edit(&mut rules);
+            rules.checked().map_err(WishError::Refused)
+        };
+        let (before, after) = settings::change(&self.store, LINKS, edit).await?;
+        if after != before {
+            self.ledger.record(EventKind::SettingChanged {
+                key: LINKS.to_owned(),
+            });
+            self.touch();
+        }
+        Ok(after != before)
     }
 
     /// Some links older than `before` (the newest, when `None`), newest first: of one account, or of
@@ -78,11 +84,11 @@ impl Links {
     ///
     /// # Errors
     /// The store failed.
-    pub fn held_back(&self) -> Result<Option<&'static str>, StoreError> {
-        let snapshot = self.store.snapshot()?;
-        if self.folder.state() == FolderState::Missing {
+    pub async fn held_back(&self) -> Result<Option<&'static str>, StoreError> {
+        if self.folder().await.state == FolderState::Missing {
             return Ok(Some("the disk for them is missing"));
         }
+        let snapshot = self.store.snapshot()?;
         Ok(Rules::read(&snapshot)?.held_back(&snapshot))
     }
 
@@ -131,12 +137,6 @@ impl Links {
             Err(StoreError::CannotChange(why)) => Err(WishError::Refused(format!("Not possible: {why}."))),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Octets that are free where the attachments are.
-    #[must_use]
-    pub fn free(&self) -> u64 {
-        self.folder.free().unwrap_or(0)
     }
 }
 

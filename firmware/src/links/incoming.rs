@@ -54,6 +54,7 @@ impl Links {
             id: arrives.id,
             to,
             now: arrives.now,
+            arrives: arrives.now,
             note: NOTE,
         };
         let linked = self.take_out(&snapshot, &rules, address, &large)?;

@@ -21,6 +21,8 @@ pub struct Leaves<'a> {
     pub to: &'a [Address],
     /// When.
     pub now: Timestamp,
+    /// When it goes on its way: later, where its sender keeps it back (RFC 4865).
+    pub leaves: Timestamp,
 }
 
 impl Links {
@@ -46,6 +48,7 @@ impl Links {
             id: leaves.id,
             to: to.collect(),
             now: leaves.now,
+            arrives: leaves.leaves,
             note: "",
         };
         self.take_out(snapshot, &rules, address, &large)

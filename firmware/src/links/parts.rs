@@ -22,6 +22,8 @@ pub(super) struct Large<'a> {
     /// Who gets links, and whose account answers for them.
     pub to: Vec<(AccountId, Address)>,
     pub now: Timestamp,
+    /// When they get it: from then on the links' days count.
+    pub arrives: Timestamp,
     /// Stands below the links; may be empty.
     pub note: &'static str,
 }
@@ -174,7 +176,7 @@ fn write(
     rules: &Rules,
     address: &str,
 ) -> io::Result<Linked> {
-    let expires = large.now.plus(i64::from(rules.days).saturating_mul(DAY));
+    let expires = large.arrives.plus(i64::from(rules.days).saturating_mul(DAY));
     let mut linked = Linked {
         messages: Vec::with_capacity(large.to.len()),
         links: Vec::new(),

@@ -188,11 +188,14 @@ impl Links {
         let Some((host, port)) = place(address) else {
             return Ok((Reach::No, "the address cannot be read".to_owned()));
         };
-        let addresses = match timeout(limits::CHECK_NAME, dns.addresses(host)).await {
-            Ok(Ok(addresses)) => addresses,
-            Ok(Err(error @ NoRoute::Unknown(..))) => return Err(error.to_string()),
-            Ok(Err(_)) => return Ok((Reach::No, format!("the name {host} has no address"))),
-            Err(_) => return Err("the name servers take too long".to_owned()),
+        let addresses = match host.parse() {
+            Ok(ip) => vec![ip], // no name: nobody has to be asked
+            Err(_) => match timeout(limits::CHECK_NAME, dns.addresses(host)).await {
+                Ok(Ok(addresses)) => addresses,
+                Ok(Err(error @ NoRoute::Unknown(..))) => return Err(error.to_string()),
+                Ok(Err(_)) => return Ok((Reach::No, format!("the name {host} has no address"))),
+                Err(_) => return Err("the name servers take too long".to_owned()),
+            },
         };
         let (Ok(question), Ok(answer)) = (token::fresh(), token::fresh()) else {
             return Err("the system gives no random numbers".to_owned());

@@ -144,15 +144,22 @@ impl Rules {
     }
 }
 
+// `kind/subtype` or `kind/*` (RFC 6838 4.2: restricted-name), or the end of a name.
 fn is_type(text: &str) -> bool {
-    let clean = |text: &str| {
-        !text.is_empty()
-            && text.len() <= 100
-            && text.chars().all(|c| c.is_alphanumeric() || "-+._*".contains(c))
+    let named = |text: &str| {
+        let (first, rest) = (text.chars().next(), text.chars());
+        text.len() <= 127
+            && first.is_some_and(|c| c.is_ascii_alphanumeric())
+            && rest
+                .into_iter()
+                .all(|c| c.is_ascii_alphanumeric() || "!#$&-^_.+".contains(c))
     };
     match text.split_once('/') {
-        Some((kind, subtype)) => clean(kind) && clean(subtype) && !subtype.contains('/'),
-        None => text.starts_with('.') && clean(text),
+        Some((kind, subtype)) => named(kind) && (subtype == "*" || named(subtype)),
+        None => text.strip_prefix('.').is_some_and(|ending| {
+            let clean = |c: char| c.is_alphanumeric() || "-+._~".contains(c);
+            (1..=100).contains(&ending.len()) && ending.chars().all(clean)
+        }),
     }
 }
 
@@ -170,7 +177,11 @@ fn address(text: &str) -> Result<String, String> {
         Some((host, port)) => (host, Some(port.parse::<u16>().map_err(|_| wrong())?)),
         None => (rest, None),
     };
-    let host = Domain::parse(host).map_err(|_| wrong())?;
+    // A literal as in mail, [192.0.2.1], is none in an address of a page.
+    let host = Domain::parse(host)
+        .ok()
+        .filter(|host| !host.as_str().starts_with('['));
+    let host = host.ok_or_else(wrong)?;
     Ok(match port.filter(|port| *port != 443) {
         Some(port) => format!("https://{host}:{port}"),
         None => format!("https://{host}"),
@@ -202,6 +213,7 @@ mod tests {
             (" https://Mail.Example.com/ ", "https://mail.example.com"),
             ("https://mail.example.com:443", "https://mail.example.com"),
             ("https://mail.example.com:8443", "https://mail.example.com:8443"),
+            ("192.0.2.1:8443", "https://192.0.2.1:8443"),
         ] {
             assert_eq!(with(typed).checked().unwrap().address.as_deref(), Some(kept));
         }
@@ -211,6 +223,8 @@ mod tests {
             "https://a b",
             "https://x.example/path",
             "x.example:99999",
+            "https://[192.0.2.1]",
+            "https://[2001:db8::1]",
         ] {
             assert!(with(typed).checked().is_err(), "{typed}");
         }
@@ -219,11 +233,21 @@ mod tests {
             exempt: vec![text.to_owned()],
             ..good.clone()
         };
-        for text in ["image/*", "application/vnd.ms-excel", ".DWG"] {
+        for text in [
+            "image/*",
+            "application/vnd.ms-excel",
+            "image/svg+xml",
+            ".DWG",
+            ".tar.gz",
+            ".план",
+        ] {
             assert!(odd(text).checked().is_ok(), "{text}");
         }
-        for text in ["dwg", "a/b/c", "/", "a b/c", "."] {
-            assert_eq!(odd(text).checked().is_err(), text != ".", "{text}");
+        for text in [
+            "dwg", "a/b/c", "/", "a b/c", ".", "*", "*/*", "image/", "image/p*", "image/*g", ".*", ".d*",
+            ". x",
+        ] {
+            assert!(odd(text).checked().is_err(), "{text}");
         }
         for bad in [
             Rules {

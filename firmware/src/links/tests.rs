@@ -3,7 +3,7 @@ mod places;
 use super::*;
 use crate::trial::Trial;
 use proto::message::body::Encoding;
-use proto::types::{Address, Secret, Timestamp};
+use proto::types::{AccountId, Address, Secret, Timestamp};
 use std::net::IpAddr;
 use store::{AccountState, LinkId, NewLink, Submission};
 
@@ -187,6 +187,47 @@ async fn wishes_out_of_bounds_and_of_others_change_nothing() {
         assert!(matches!(changed, Err(WishError::Gone)));
     }
     assert_eq!(found(&trial, &token, None).await, "open a.pdf");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_changes_the_rules_at_the_same_time_changes_nothing_of_what_others_do() {
+    let trial = Trial::new().await;
+    let links = &trial.house.links;
+    let mut writers = tokio::task::JoinSet::new();
+    for number in 1..=20 {
+        let links = links.clone();
+        writers.spawn(async move {
+            let account = AccountId(number);
+            let edit = |rules: &mut Rules| drop(rules.accounts.insert(account, false));
+            assert!(links.change_rules(edit).await.unwrap());
+            let edit = |rules: &mut Rules| drop(rules.incoming.insert(account));
+            assert!(links.change_rules(edit).await.unwrap());
+        });
+    }
+    while let Some(done) = writers.join_next().await {
+        done.unwrap();
+    }
+    let rules = links.rules().unwrap();
+    assert_eq!((rules.accounts.len(), rules.incoming.len()), (20, 20));
+    // What is wrong or changes nothing is not written.
+    let wrong = links.change_rules(|rules| rules.days = 0).await;
+    assert!(matches!(wrong, Err(WishError::Refused(_))));
+    assert!(!links.change_rules(|_| {}).await.unwrap());
+    assert_eq!(links.rules().unwrap(), rules);
+}
+
+#[tokio::test]
+async fn an_address_without_a_name_is_called_without_asking_for_one() {
+    let trial = Trial::new().await;
+    let links = &trial.house.links;
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("127.0.0.1:{}", closed.local_addr().unwrap().port());
+    drop(closed);
+    let set = |rules: &mut Rules| rules.address = Some(address.clone());
+    links.change_rules(set).await.unwrap();
+    let checked = links.check(&trial.house.dns).await.unwrap().unwrap();
+    assert_eq!(checked.reach, Reach::No, "{checked:?}");
+    assert_eq!(checked.words, "at 127.0.0.1 the connection is refused");
 }
 
 /// What stands in the attachment folder and what the store needs of it, after a restart.

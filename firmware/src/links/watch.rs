@@ -121,12 +121,12 @@ impl Links {
         true
     }
 
-    fn warnings(&self) -> Result<Vec<Warning>, StoreError> {
+    fn warnings(&self, free: u64) -> Result<Vec<Warning>, StoreError> {
         let mut warnings = Vec::new();
         match self.folder_state() {
             FolderState::Missing => warnings.push(Warning::Missing),
             FolderState::Failing(_) => warnings.push(Warning::Failing),
-            FolderState::Fine if self.rules()?.on && self.free() < limits::RESERVE => {
+            FolderState::Fine if self.rules()?.on && free < limits::RESERVE => {
                 warnings.push(Warning::Full);
             }
             FolderState::Fine => {}
@@ -140,7 +140,7 @@ impl Links {
         Ok(warnings)
     }
 
-    fn sentence(&self, warning: Warning) -> Result<String, StoreError> {
+    fn sentence(&self, warning: Warning, free: u64) -> Result<String, StoreError> {
         let mb = |octets: u64| octets / 1_000_000;
         let room = self.room()?;
         Ok(match warning {
@@ -152,7 +152,7 @@ impl Links {
                 .to_owned(),
             Warning::Full => format!(
                 "The disk for attachments is full ({} MB are free). Attachments stay in the mail.",
-                mb(self.free())
+                mb(free)
             ),
             Warning::Scarce => format!(
                 "The room for attachments is almost used up: {} of {} MB. When it is, the oldest ones go \
@@ -180,7 +180,8 @@ pub(super) async fn warn_admins(house: &House) -> Result<(), StoreError> {
     let mut told: Told = settings::read(&house.store.snapshot()?, TOLD)?.unwrap_or_default();
     let before = told.clone();
     let today = house.clock.now().0.div_euclid(DAY);
-    let due = told.due(today, &links.warnings()?);
+    let free = links.folder().await.free;
+    let due = told.due(today, &links.warnings(free)?);
     if told == before {
         return Ok(());
     }
@@ -188,7 +189,7 @@ pub(super) async fn warn_admins(house: &House) -> Result<(), StoreError> {
     if !due.is_empty() {
         let mut text = String::new();
         for warning in &due {
-            text.push_str(&links.sentence(*warning)?);
+            text.push_str(&links.sentence(*warning, free)?);
             text.push_str("\n\n");
         }
         text.push_str("The page Large attachments says more.\n");

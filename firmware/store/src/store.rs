@@ -595,6 +595,24 @@ impl Store {
         self.ask(0, move |write| write.put_setting(&key, &value)).await
     }
 
+    /// Puts a setting where it is still as it was read: `before`, or not there. `false`: somebody else
+    /// changed it in between, and nothing was done. Limits as for [`Store::put_setting`].
+    ///
+    /// # Errors
+    /// `CannotChange`: too long.
+    pub async fn replace_setting(
+        &self,
+        key: &str,
+        before: Option<serde_json::Value>,
+        after: serde_json::Value,
+    ) -> Result<bool, StoreError> {
+        let key = key.to_owned();
+        self.ask(0, move |write| {
+            write.replace_setting(&key, before.as_ref(), &after)
+        })
+        .await
+    }
+
     /// Removes a setting, if it is there.
     ///
     /// # Errors

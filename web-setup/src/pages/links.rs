@@ -21,6 +21,7 @@ struct DeskPage {
     fault: Option<String>,
     rules: LinkRules,
     check: Option<CheckView>,
+    held_back: Option<&'static str>,
     /// The door for links, to be named to the router.
     port: u16,
     files: u64,
@@ -49,17 +50,6 @@ impl From<LinkCheck> for CheckView {
     }
 }
 
-impl DeskPage {
-    /// Whether attachments stay in the mail because nobody would reach them.
-    fn held_back(&self) -> bool {
-        let unreached = self
-            .check
-            .as_ref()
-            .is_some_and(|check| check.reached == Some(false));
-        self.rules.on && !self.rules.trusted && unreached
-    }
-}
-
 /// What was just done, told on the page that follows.
 #[derive(Deserialize)]
 pub(crate) struct Said {
@@ -85,6 +75,7 @@ async fn desk<A: Appliance>(site: &Site<A>) -> Result<DeskPage, Fault> {
     let LinkDesk {
         rules,
         check,
+        held_back,
         files,
         used,
         budget,
@@ -101,6 +92,7 @@ async fn desk<A: Appliance>(site: &Site<A>) -> Result<DeskPage, Fault> {
         fault: None,
         rules,
         check: check.map(CheckView::from),
+        held_back,
         port: site.appliance.facts().ports.links,
         files,
         used: size_words(used),

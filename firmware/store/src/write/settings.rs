@@ -1,7 +1,7 @@
 //! Settings: JSON under a key.
 
 use super::Write;
-use crate::rows::to_json;
+use crate::rows::{from_json, to_json};
 use crate::{Change, StoreError};
 use redb::ReadableTable;
 
@@ -20,6 +20,24 @@ impl Write<'_> {
         self.edit().settings.insert(key, value.as_slice())?;
         self.tell(Change::Settings);
         Ok(())
+    }
+
+    /// See [`crate::Store::replace_setting`].
+    pub(crate) fn replace_setting(
+        &mut self,
+        key: &str,
+        before: Option<&serde_json::Value>,
+        after: &serde_json::Value,
+    ) -> Result<bool, StoreError> {
+        let there = match self.read().settings.get(key)? {
+            Some(value) => Some(from_json::<serde_json::Value>(value.value())?),
+            None => None,
+        };
+        if there.as_ref() != before {
+            return Ok(false);
+        }
+        self.put_setting(key, after)?;
+        Ok(true)
     }
 
     /// See [`crate::Store::remove_setting`].

@@ -470,6 +470,28 @@ fn changes_are_published_once_they_can_be_read() {
 }
 
 #[test]
+fn a_setting_is_replaced_only_where_it_is_as_it_was_read() {
+    let (_dir, store) = office();
+    let value = |n: u64| serde_json::json!({ "n": n });
+    let stored = || store.snapshot().unwrap().setting("k").unwrap();
+    for (before, after, done) in [
+        (Some(value(1)), value(2), false),
+        (None, value(1), true),
+        (None, value(2), false),
+        (Some(value(2)), value(3), false),
+        (Some(value(1)), value(2), true),
+    ] {
+        let there = stored();
+        let replaced = wait(store.replace_setting("k", before, after.clone())).unwrap();
+        assert_eq!(replaced, done);
+        assert_eq!(stored(), if done { Some(after) } else { there });
+    }
+    let long = serde_json::json!("x".repeat(300_000));
+    assert!(wait(store.replace_setting("k", stored(), long)).is_err());
+    assert_eq!(stored(), Some(value(2)));
+}
+
+#[test]
 fn a_snapshot_keeps_seeing_its_state_while_everything_is_removed() {
     let (_dir, store) = office();
     let account = wait(store.create_account(person("ann"))).unwrap();

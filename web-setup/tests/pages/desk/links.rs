@@ -10,9 +10,15 @@ impl web_setup::LinksRoom for Desk {
     async fn links(&self) -> Result<LinkDesk, Fault> {
         let inner = self.lock();
         let accounts = inner.accounts.iter();
+        let unreached = inner
+            .link_check
+            .as_ref()
+            .is_some_and(|check| check.reached == Some(false));
         Ok(LinkDesk {
             rules: inner.link_rules.clone(),
             check: inner.link_check.clone(),
+            held_back: (unreached && !inner.link_rules.trusted)
+                .then_some("the world does not reach this box"),
             files: 3,
             used: 1_900_000_000,
             budget: 2_000_000_000,
