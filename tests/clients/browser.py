@@ -1,5 +1,6 @@
 """Headless Chromium, driven over the WebDriver protocol with nothing but Python's own library."""
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -20,7 +21,7 @@ ARGUMENTS = [
 class Browser:
     """One browser window; a context manager that closes it."""
 
-    def __init__(self, width=1100, height=900, javascript=True):
+    def __init__(self, width=1100, height=900, javascript=True, host=None):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -28,11 +29,15 @@ class Browser:
         self.profile = tempfile.mkdtemp(prefix="pillarbox-browser-")
         self.driver = subprocess.Popen(
             ["chromedriver", f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        # With a host: it is this machine, and no other name is found.
+        rules = f"--host-resolver-rules=MAP {host} 127.0.0.1,MAP * ~NOTFOUND,EXCLUDE 127.0.0.1"
+        own = [f"--user-data-dir={self.profile}", f"--window-size={width},{height}"]
         options = {
-            "args": ARGUMENTS + [f"--user-data-dir={self.profile}", f"--window-size={width},{height}"],
+            "args": ARGUMENTS + own + ([rules] if host else []),
             "prefs": {"profile.managed_default_content_settings.javascript": 1 if javascript else 2},
         }
-        wanted = {"acceptInsecureCerts": True, "goog:chromeOptions": options}
+        wanted = {"acceptInsecureCerts": True, "goog:chromeOptions": options,
+                  "goog:loggingPrefs": {"performance": "ALL"}}
         body = {"capabilities": {"alwaysMatch": wanted}}
         deadline = time.monotonic() + 30
         while True:
@@ -120,6 +125,51 @@ class Browser:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"{text!r} did not appear on {self.url()}:\n{self.text()}")
             time.sleep(0.2)
+
+    def _cdp(self, command, **parameters):
+        return self._do("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    def narrow(self, width=360, height=740):
+        """The screen of a small phone."""
+        self._cdp("Emulation.setDeviceMetricsOverride",
+                  width=width, height=height, deviceScaleFactor=2, mobile=True)
+
+    def wide(self):
+        self._cdp("Emulation.clearDeviceMetricsOverride")
+
+    def overhang(self):
+        """Pixels by which the page is wider than the screen."""
+        script = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        return self._do("POST", "/execute/sync", {"script": script, "args": []})
+
+    def requests(self):
+        """Addresses that were asked for since the last call."""
+        lines = self._do("POST", "/se/log", {"type": "performance"})
+        messages = [json.loads(line["message"])["message"] for line in lines]
+        return [message["params"]["request"]["url"] for message in messages
+                if message["method"] == "Network.requestWillBeSent"]
+
+    def download(self, css):
+        """Follows a link to a file; the file's name and content."""
+        folder = tempfile.mkdtemp(dir=self.profile)
+        self._cdp("Browser.setDownloadBehavior", behavior="allow", downloadPath=folder)
+        self.click(css)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            # While it is written it has another name.
+            names = [name for name in os.listdir(folder)
+                     if not name.startswith(".") and not name.endswith(".crdownload")]
+            if names:
+                with open(os.path.join(folder, names[0]), "rb") as file:
+                    return names[0], file.read()
+            time.sleep(0.1)
+        raise RuntimeError(f"nothing was saved from {self.url()}:\n{self.text()}")
+
+    def whole_picture(self, file):
+        """The page from its head to its foot."""
+        shot = self._cdp("Page.captureScreenshot", captureBeyondViewport=True)
+        with open(file, "wb") as output:
+            output.write(b64decode(shot["data"]))
 
     def picture(self, file):
         with open(file, "wb") as output:

@@ -3,7 +3,7 @@
 
 use crate::Site;
 use crate::appliance::{Appliance, Outsider, Peer};
-use crate::page::Failure;
+use crate::page::{Failure, for_strangers};
 use crate::sessions::Role;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -212,11 +212,12 @@ pub(crate) async fn gate<A: Appliance>(
     let peer = request.extensions().get::<Peer>().copied();
     let outside = request.extensions().get::<Outsider>().is_some();
     if outside && finished && !is_for_outsiders(access, path.as_str()) {
-        return Err(Failure::new(
+        let failure = Failure::new(
             StatusCode::FORBIDDEN,
             "These pages are for the office",
             "They answer only in the office's own network. Links to attachments work from everywhere.",
-        ));
+        );
+        return Ok(for_strangers(failure.into_response()).await);
     }
     // These refresh themselves.
     let by_person = !matches!(

@@ -19,10 +19,17 @@ pub struct FolderDesk {
 }
 
 impl FolderDesk {
-    /// Whether files are on a disk that is not there.
+    /// What people call the places with files that are not there.
     #[must_use]
-    pub fn misses_files(&self) -> bool {
-        self.state == FolderHealth::Missing || self.others.iter().any(|place| !place.here)
+    pub fn missing(&self) -> Vec<&str> {
+        let now = self
+            .place
+            .as_deref()
+            .filter(|_| self.state == FolderHealth::Missing);
+        let others = self.others.iter().filter(|place| !place.here);
+        now.into_iter()
+            .chain(others.map(|place| place.name.as_str()))
+            .collect()
     }
 }
 

@@ -105,7 +105,9 @@ impl<A: Clone> Clone for Site<A> {
 pub fn router<A: Appliance>(appliance: A) -> Router {
     let site = Site::new(appliance);
     let routes = routes::<A>().route_layer(from_fn_with_state(site.clone(), access::gate::<A>));
-    kept_in_bounds(routes).with_state(site)
+    kept_in_bounds(routes)
+        .layer(map_response(page::dress))
+        .with_state(site)
 }
 
 /// What answers at the door for strangers with links, over TLS like [`router`]: their pages and
@@ -117,7 +119,10 @@ pub fn links_router<A: Appliance>(appliance: A) -> Router {
         .route("/style.css", get(pages::assets::style))
         .route("/pillarbox.svg", get(pages::assets::icon))
         .route("/robots.txt", get(pages::assets::robots));
-    kept_in_bounds(routes).with_state(site)
+    kept_in_bounds(routes)
+        .layer(map_response(page::for_strangers))
+        .layer(map_response(page::dress))
+        .with_state(site)
 }
 
 fn kept_in_bounds<A: Appliance>(routes: Router<Site<A>>) -> Router<Site<A>> {
@@ -129,7 +134,6 @@ fn kept_in_bounds<A: Appliance>(routes: Router<Site<A>>) -> Router<Site<A>> {
             REQUEST_TIMEOUT,
         ))
         .layer(CsrfLayer::new())
-        .layer(map_response(page::dress))
 }
 
 // Each also stands in `access::ROUTES`, or is not answered.
@@ -182,6 +186,7 @@ fn link_routes<A: Appliance>() -> Router<Site<A>> {
         .route("/l/{token}", get(shared::page::<A>).post(shared::unlock::<A>))
         .route("/l/{token}/file", get(download::file::<A>))
         .route("/reachable/{question}", get(shared::reachable::<A>))
+        .layer(map_response(page::for_strangers))
 }
 
 fn account_routes<A: Appliance>() -> Router<Site<A>> {

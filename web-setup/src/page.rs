@@ -142,7 +142,7 @@ pub(crate) fn show_as(status: StatusCode, template: &impl Template) -> Page {
 }
 
 /// Why there is no page: a page that says so.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Failure {
     status: StatusCode,
     title: &'static str,
@@ -155,6 +155,22 @@ const RETRY_AFTER: &str = "600";
 #[derive(Template)]
 #[template(path = "failure.html")]
 struct FailurePage<'a> {
+    frame: Frame,
+    text: &'a str,
+}
+
+/// The same for strangers: nothing on it leads anywhere.
+#[derive(Template)]
+#[template(path = "lost.html")]
+struct LostPage<'a> {
+    frame: Frame,
+    text: &'a str,
+}
+
+/// The same for somebody to whom not even the style is given.
+#[derive(Template)]
+#[template(path = "shut_out.html")]
+struct ShutOutPage<'a> {
     frame: Frame,
     text: &'a str,
 }
@@ -228,6 +244,7 @@ impl IntoResponse for Failure {
         };
         let html = page.render().unwrap_or_else(|_| self.text.clone());
         let mut response = (self.status, Html(html)).into_response();
+        response.extensions_mut().insert(self.clone()); // it may have to be told to a stranger
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             let later = HeaderValue::from_static(RETRY_AFTER);
             response.headers_mut().insert(header::RETRY_AFTER, later);
@@ -242,14 +259,38 @@ pub fn blocked(why: &str, until: Option<proto::types::Timestamp>) -> Response {
     let end = until.map_or_else(String::new, |until| {
         format!(" until {}", Moment::from(until).words)
     });
-    let text = format!("Your address is blocked{end}: {why}. Ask the administrator if that is wrong.");
-    let mut response =
-        Failure::new(StatusCode::TOO_MANY_REQUESTS, "Your address is blocked", text).into_response();
-    // The page stands alone: its own style is behind the same door.
-    for (name, value) in STRICT {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+    let text =
+        format!("It is blocked{end}: {why}. If that is wrong, ask the office's administrator by phone.");
+    let page = ShutOutPage {
+        frame: Frame::bare("Your address is blocked"),
+        text: &text,
+    };
+    let html = page.render().unwrap_or_else(|_| text.clone());
+    let mut response = (StatusCode::TOO_MANY_REQUESTS, Html(html)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(ALONE));
+    be_strict(headers);
+    response
+}
+
+/// Makes a page that strangers may get one that has no script and leads nowhere.
+pub(crate) async fn for_strangers(mut response: Response) -> Response {
+    let status = response.status();
+    if status.is_client_error() || status.is_server_error() {
+        let failure = response.extensions_mut().remove::<Failure>();
+        let failure = failure.unwrap_or_else(|| Failure::from_status(status));
+        let page = LostPage {
+            frame: Frame::bare(failure.title),
+            text: &failure.text,
+        };
+        let html = page.render().unwrap_or_else(|_| failure.text.clone());
+        response = dressed_as((status, Html(html)).into_response(), response.headers());
+        response.extensions_mut().insert(failure); // it may pass here twice
+    }
+    if is_html(response.headers()) {
+        // A file has a stricter one of its own.
+        let policy = response.headers_mut().entry(header::CONTENT_SECURITY_POLICY);
+        policy.or_insert(HeaderValue::from_static(NO_SCRIPT));
     }
     response
 }
@@ -260,22 +301,17 @@ pub(crate) async fn dress(response: Response) -> Response {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
     let mut response = if is_error && !is_html(response.headers()) {
-        redressed(response)
+        dressed_as(Failure::from_status(status).into_response(), response.headers())
     } else {
         response
     };
-    let headers = response.headers_mut();
-    for (name, value) in STRICT {
-        // A file for a stranger has stricter ones of its own.
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
-    }
+    be_strict(response.headers_mut());
     response
 }
 
-// The page, with the other headers (405 has Allow, RFC 9110 15.5.6).
-fn redressed(response: Response) -> Response {
-    let mut page = Failure::from_status(response.status()).into_response();
-    for (name, value) in response.headers() {
+// The page, with the other headers of what it replaces (405 has Allow, RFC 9110 15.5.6).
+fn dressed_as(mut page: Response, others: &HeaderMap) -> Response {
+    for (name, value) in others {
         if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
             page.headers_mut().insert(name.clone(), value.clone());
         }
@@ -283,11 +319,25 @@ fn redressed(response: Response) -> Response {
     page
 }
 
+fn be_strict(headers: &mut HeaderMap) {
+    for (name, value) in STRICT {
+        // A page or file for a stranger has stricter ones of its own.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}
+
 fn is_html(headers: &HeaderMap) -> bool {
     headers
         .get(header::CONTENT_TYPE)
         .is_some_and(|t| t.as_bytes().starts_with(b"text/html"))
 }
+
+/// Of pages for strangers.
+const NO_SCRIPT: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
+                         base-uri 'none'; frame-ancestors 'none'";
+/// Of the page that has its own style in it, since nothing else would be given.
+const ALONE: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
+                     frame-ancestors 'none'";
 
 // No Strict-Transport-Security: with it a browser would not let anybody past our own certificate.
 const STRICT: [(HeaderName, &str); 7] = [

@@ -36,7 +36,7 @@ fn a_stick_keeps_attachments_and_may_be_pulled_out_at_any_time() -> Result<()> {
     tell_the_time(&browser)?;
 
     board.emulator.plug_stick(&stick)?;
-    the_page_says(&browser, "PLANS: 267.3 MB, vfat")?;
+    the_page_says(&browser, "PLANS: 267.3 MB, FAT32")?;
     browser.submit("/links/folder", &[("place", &format!("stick:{ID}"))])?;
     the_page_says(
         &browser,

@@ -33,6 +33,8 @@ pub(crate) struct Choice {
     pub(crate) sticks: Option<Vec<StickView>>,
     /// What was typed or is chosen.
     pub(crate) path: String,
+    /// What is chosen is not there.
+    pub(crate) away: bool,
     pub(crate) fault: Option<String>,
 }
 
@@ -53,7 +55,7 @@ impl Choice {
             };
             StickView {
                 id: stick.id.clone(),
-                name: format!("{label}: {}, {}", size_words(stick.size), stick.system),
+                name: format!("{label}: {}, {}", size_words(stick.size), system(&stick.system)),
                 chosen: stick.chosen,
                 fault: stick.fault.clone(),
             }
@@ -63,8 +65,27 @@ impl Choice {
             data: desk.place.is_none(),
             sticks: desk.sticks.as_ref().map(|rows| rows.iter().map(view).collect()),
             path: desk.place.clone().unwrap_or_default(),
+            away: desk.state == FolderHealth::Missing,
             fault: None,
         }
+    }
+
+    /// Says why the wish was not granted, and keeps what was typed.
+    pub(crate) fn refuse(&mut self, words: String, path: String) {
+        self.fault = Some(words);
+        if self.sticks.is_none() && !path.is_empty() {
+            self.path = path;
+            self.away = false;
+        }
+    }
+}
+
+// As shops and PCs name it.
+fn system(name: &str) -> &str {
+    match name {
+        "vfat" => "FAT32",
+        "exfat" => "exFAT",
+        other => other,
     }
 }
 
@@ -132,10 +153,7 @@ pub(crate) async fn set<A: Appliance>(State(site): State<Site<A>>, Posted(form):
         Ok(()) => Ok(Redirect::to(&format!("{PAGE}?said={said}")).into_response()),
         Err(Fault::Refused(words)) => {
             let mut page = page(&site).await?;
-            page.choice.fault = Some(words);
-            if !form.path.is_empty() {
-                page.choice.path = form.path;
-            }
+            page.choice.refuse(words, form.path);
             show_again(&page)
         }
         Err(fault) => Err(fault.into()),

@@ -29,8 +29,8 @@ struct DeskPage {
     budget: String,
     free: String,
     scarce: bool,
-    /// A disk with attachments is not there.
-    missing: bool,
+    /// The places with attachments that are not there.
+    missing: String,
     accounts: Vec<(String, String, bool)>,
 }
 
@@ -82,12 +82,12 @@ async fn desk<A: Appliance>(site: &Site<A>) -> Result<DeskPage, Fault> {
         free,
         accounts,
     } = site.appliance.links().await?;
-    let missing = site.appliance.attachment_folder().await?.misses_files();
+    let missing = site.appliance.attachment_folder().await?.missing().join(", ");
     let accounts = accounts
         .into_iter()
         .map(|(id, address, on)| (id.to_string(), address.to_string(), on));
     Ok(DeskPage {
-        frame: Frame::admin("Links", Tab::Outgoing),
+        frame: Frame::admin("Large attachments", Tab::Outgoing),
         said: None,
         fault: None,
         rules,
@@ -172,6 +172,8 @@ struct RowView {
     expires: Moment,
     state: &'static str,
     chip: &'static str,
+    /// What its end is called.
+    until: &'static str,
     gone: bool,
     works: bool,
     locked: bool,
@@ -181,11 +183,11 @@ struct RowView {
 
 impl From<LinkRow> for RowView {
     fn from(row: LinkRow) -> Self {
-        let (state, chip) = match row.state {
-            LinkState::Works => ("works", "active"),
-            LinkState::Expired => ("expired", "none"),
-            LinkState::Withdrawn => ("withdrawn", "frozen"),
-            LinkState::Gone => ("file gone", "none"),
+        let (state, chip, until) = match row.state {
+            LinkState::Works => ("works", "active", "Works until"),
+            LinkState::Expired => ("expired", "none", "Worked until"),
+            LinkState::Withdrawn => ("withdrawn", "frozen", "Was to work until"),
+            LinkState::Gone => ("file gone", "none", ""),
         };
         Self {
             id: row.id,
@@ -196,6 +198,7 @@ impl From<LinkRow> for RowView {
             expires: row.expires.into(),
             state,
             chip,
+            until,
             gone: row.state == LinkState::Gone,
             works: row.state == LinkState::Works,
             locked: row.locked,
@@ -217,8 +220,8 @@ struct AccountPage {
     /// Whether the one who looks decides for this account.
     decides: bool,
     on: bool,
-    /// A disk with attachments is not there.
-    missing: bool,
+    /// The places with attachments that are not there.
+    missing: String,
     incoming: bool,
     said: Option<&'static str>,
     fault: Option<String>,
@@ -242,11 +245,11 @@ async fn page<A: Appliance>(
     let links = site.appliance.account_links(owner.id, before).await?;
     let (frame, back) = match owner.own {
         Some(admin) => (
-            Frame::own("Links", Tab::Me, admin),
+            Frame::own("Attachments as links", Tab::Me, admin),
             ("/me".to_owned(), "Your account".to_owned()),
         ),
         None => (
-            Frame::admin("Links", Tab::Accounts),
+            Frame::admin("Attachments as links", Tab::Accounts),
             (format!("/accounts/{}", owner.id), owner.address.clone()),
         ),
     };
@@ -257,7 +260,7 @@ async fn page<A: Appliance>(
         decides: owner.own.is_none(),
         address: links.address.to_string(),
         on: links.on,
-        missing: site.appliance.attachment_folder().await?.misses_files(),
+        missing: site.appliance.attachment_folder().await?.missing().join(", "),
         incoming: links.incoming,
         said: None,
         fault: None,

@@ -141,8 +141,8 @@ pub(super) fn refused(found: Shared) -> Failure {
         _ => Failure::new(
             StatusCode::NOT_FOUND,
             "This link does not work",
-            "It may be mistyped, expired or withdrawn, or the password is wrong. \
-             Please ask the one who sent it.",
+            "It may be mistyped, expired or withdrawn, or the password was wrong: then go back and try again. \
+             Otherwise please ask the one who sent it.",
         ),
     }
 }

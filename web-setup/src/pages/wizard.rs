@@ -297,8 +297,8 @@ struct DnsPage {
     steps: Steps,
     /// `None` while the keys are being made.
     plan: Option<Plan>,
-    /// Where attachments are kept, if there is a choice.
-    choice: Option<Choice>,
+    /// Where attachments are kept.
+    choice: Choice,
 }
 
 pub(crate) async fn dns<A: Appliance>(State(site): State<Site<A>>) -> Page {
@@ -312,12 +312,11 @@ async fn dns_page<A: Appliance>(site: &Site<A>, progress: Progress) -> Result<Dn
     let plan = keys.map(|keys| dns_plan::plan(office, &site.appliance.addresses(), &keys));
     let steps = Steps::new(Step::Dns, &progress);
     let desk = site.appliance.attachment_folder().await?;
-    let choice = desk.sticks.as_ref().is_none_or(|sticks| !sticks.is_empty());
     Ok(DnsPage {
         frame: Frame::bare("DNS records"),
         steps,
         plan,
-        choice: choice.then(|| Choice::new("/setup/folder", &desk)),
+        choice: Choice::new("/setup/folder", &desk),
     })
 }
 
@@ -332,13 +331,10 @@ pub(crate) async fn set_folder<A: Appliance>(
         .wish_folder(wish.ok_or_else(Failure::not_found)?)
         .await
     {
-        Ok(()) => Ok(Redirect::to(Step::Dns.path()).into_response()),
+        Ok(()) => Ok(Redirect::to("/setup/dns#attachments").into_response()),
         Err(Fault::Refused(words)) => {
             let mut page = dns_page(&site, progress).await?;
-            if let Some(choice) = &mut page.choice {
-                choice.fault = Some(words);
-                choice.path = form.path;
-            }
+            page.choice.refuse(words, form.path);
             show_again(&page)
         }
         Err(fault) => Err(fault.into()),

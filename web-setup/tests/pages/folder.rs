@@ -22,7 +22,7 @@ async fn a_folder_of_the_computer_is_chosen_or_refused_in_words() {
     let desk = Desk::finished();
     let mut browser = Browser::signed_in(&desk).await;
     let page = browser.get(PAGE).await.text;
-    assert!(page.contains("go to the data partition") && page.contains("name=\"path\""));
+    assert!(page.contains("are kept with the mail") && page.contains("name=\"path\""));
     let form = |path| [("place", "folder"), ("path", path)];
     let refused = browser.post(PAGE, &form("disk")).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -55,8 +55,8 @@ async fn a_stick_is_named_with_what_its_owner_calls_it() {
     broken.fault = Some("no file system".to_owned());
     desk.lock().folder.sticks = Some(vec![stick("exfat-1234abcd", "<b>PLANS"), broken]);
     let page = browser.get(PAGE).await.text;
-    assert!(page.contains("&#60;b&#62;PLANS: 32.0 GB, exfat"), "{page}");
-    assert!(page.contains("disabled> USB stick <span class=\"stranger\">without a name"));
+    assert!(page.contains("&#60;b&#62;PLANS: 32.0 GB, exFAT"), "{page}");
+    assert!(page.contains("disabled> <span>USB stick <span class=\"stranger\">without a name"));
     let seen = browser.post(PAGE, &[("place", "stick:exfat-1234abcd")]).await;
     assert_eq!(seen.to(), "/links/folder?said=chosen");
     assert_eq!(
@@ -91,7 +91,10 @@ async fn what_is_missing_is_told_and_given_up_only_when_it_is_missing() {
     );
     for path in ["/links", "/accounts/2/links"] {
         let page = browser.get(path).await.text;
-        assert!(page.contains("A disk with attachments is missing"), "{page}");
+        assert!(
+            page.contains("Not plugged in: <span class=\"stranger\">USB stick PLANS, disk b</span>"),
+            "{page}"
+        );
     }
     let seen = browser.post(PAGE, &[("place", "give-up:b")]).await;
     assert_eq!(seen.to(), "/links/folder?said=given-up");
@@ -102,22 +105,36 @@ async fn what_is_missing_is_told_and_given_up_only_when_it_is_missing() {
 }
 
 #[tokio::test]
-async fn the_wizard_offers_the_choice_only_where_there_is_one() {
+async fn the_wizard_offers_a_stick_and_says_when_it_is_pulled_out() {
     let desk = Desk::default();
     let mut browser = Browser::claimed(&desk).await;
     crate::setup::walk_to_dns(&mut browser).await;
-    let offers = |page: &str| page.contains("action=\"/setup/folder\"");
-    assert!(offers(&browser.get("/setup/dns").await.text), "a computer");
+    let page = browser.get("/setup/dns").await.text;
+    assert!(page.contains("name=\"path\""), "a computer: {page}");
     desk.lock().folder.sticks = Some(Vec::new());
-    assert!(
-        !offers(&browser.get("/setup/dns").await.text),
-        "a board without a stick"
-    );
+    let page = browser.get("/setup/dns").await.text;
+    assert!(page.contains("No USB stick is plugged in"), "a board: {page}");
     desk.lock().folder.sticks = Some(vec![stick("vfat-1", "S")]);
-    assert!(offers(&browser.get("/setup/dns").await.text));
+    let page = browser.get("/setup/dns").await.text;
+    assert!(page.contains("value=\"stick:vfat-1\""), "{page}");
     let seen = browser.post("/setup/folder", &[("place", "stick:vfat-1")]).await;
-    assert_eq!(seen.to(), "/setup/dns");
-    assert_eq!(desk.lock().folder.place.as_deref(), Some("USB stick vfat-1"));
+    assert_eq!(seen.to(), "/setup/dns#attachments");
+    let page = browser.get("/setup/dns").await.text;
+    assert!(
+        page.contains("New attachments go to <b class=\"stranger\">USB stick vfat-1</b>"),
+        "{page}"
+    );
+    // Pulled out, and another one is in its place.
+    for sticks in [Vec::new(), vec![stick("vfat-2", "S")]] {
+        desk.lock().folder.sticks = Some(sticks);
+        desk.lock().folder.state = FolderHealth::Missing;
+        let page = browser.get("/setup/dns").await.text;
+        assert!(
+            page.contains("<span class=\"stranger\">USB stick vfat-1</span> is not there"),
+            "{page}"
+        );
+        assert!(!page.contains(" checked"), "nothing else is chosen: {page}");
+    }
     let refused = browser
         .post("/setup/folder", &[("place", "folder"), ("path", "x")])
         .await;

@@ -53,7 +53,7 @@ async fn an_accounts_links_are_listed_extended_locked_and_withdrawn() {
         "{page}"
     );
     assert!(
-        page.contains("Fetched 2 times") && page.contains("file gone"),
+        page.contains("2 times, last on") && page.contains("file gone"),
         "{page}"
     );
     assert_eq!(

@@ -41,8 +41,9 @@ async fn the_page_tells_what_the_file_is_and_has_no_script() {
     assert_eq!(seen.status, StatusCode::OK);
     for words in [
         "Pl\u{e4}ne &#60;1&#62;.pdf",
-        "example.com sent you this file",
-        "10 bytes, to be fetched until 24 December 2026",
+        "<b>example.com</b> sent you this file",
+        "<dd>10 bytes</dd>",
+        "<dd>24 December 2026</dd>",
         &"ab".repeat(32),
         "href=\"/l/good/file\"",
     ] {
@@ -51,6 +52,7 @@ async fn the_page_tells_what_the_file_is_and_has_no_script() {
     assert!(!seen.text.contains("<script"));
     assert_eq!(head(&seen, "x-robots-tag"), "noindex");
     assert_eq!(head(&seen, "referrer-policy"), "same-origin");
+    assert!(head(&seen, "content-security-policy").starts_with("default-src 'none';"));
     assert!(desk.lock().pieces.is_empty(), "looking is not downloading");
 }
 
@@ -305,4 +307,58 @@ async fn a_file_whose_disk_is_missing_may_be_had_later() {
         );
     }
     assert_eq!(desk.lock().pieces, []);
+}
+
+#[tokio::test]
+async fn what_strangers_get_when_something_is_wrong_has_no_script_and_leads_nowhere() {
+    let desk = desk();
+    let (mut stranger, mut inside) = (Browser::stranger(&desk), Browser::new(&desk));
+    for path in ["/l/other", "/l/stopped/file", "/l/away", "/reachable/x"] {
+        for browser in [&mut stranger, &mut inside] {
+            assert_plain(&browser.get(path).await);
+        }
+    }
+    assert_plain(&stranger.get("/login").await);
+    assert_plain(&stranger.post("/l/good/file", &[]).await);
+    let large = "x".repeat(70_000);
+    let seen = stranger.post("/l/locked", &[("password", &large)]).await;
+    assert_eq!(seen.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_plain(&seen);
+    let beyond = axum::http::Request::get("/l/good/file").header(header::RANGE, "bytes=10-");
+    let seen = stranger.send(beyond, Body::empty()).await;
+    assert_eq!(head(&seen, "content-range"), "bytes */10");
+    assert_plain(&seen);
+}
+
+fn assert_plain(seen: &Seen) {
+    assert!(seen.status.is_client_error() || seen.status.is_server_error());
+    let page = &seen.text;
+    for word in ["<script", "href=\"/\"", "<a ", "Pillarbox", "example.com"] {
+        assert!(!page.contains(word), "{word}: {page}");
+    }
+    assert!(head(seen, "content-security-policy").starts_with("default-src 'none';"));
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "same-origin"),
+        ("cache-control", "no-store"),
+        ("x-robots-tag", "noindex"),
+    ] {
+        assert_eq!(head(seen, name), value);
+    }
+}
+
+#[test]
+fn who_is_shut_out_is_told_why_on_a_page_that_needs_nothing_else() {
+    let response = web_setup::blocked("too many <guesses>", None);
+    assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+    let policy = response.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'; style-src 'unsafe-inline';"));
+    assert_eq!(response.headers()["x-robots-tag"], "noindex");
+    let body = axum::body::to_bytes(response.into_body(), 10_000);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let page = String::from_utf8(runtime.block_on(body).unwrap().to_vec()).unwrap();
+    assert!(page.contains("too many &#60;guesses&#62;"), "{page}");
+    for word in ["<script", "<a ", "<link"] {
+        assert!(!page.contains(word), "{word}: {page}");
+    }
 }
