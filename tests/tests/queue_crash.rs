@@ -293,6 +293,45 @@ fn what_is_held_stays_held_until_it_is_released() -> Result<()> {
 }
 
 #[test]
+fn a_held_domain_stays_held_for_what_comes_later_too() -> Result<()> {
+    let mut world = World::open(Behaviour::Accept)?;
+    let hold = world.queue(&["hold", "--to", "Third.example"])?;
+    ensure!(hold["domains"] == 1 && hold["rows"] == 0, "{hold}");
+    world.submit("anna", "before", "")?;
+    world.cut(Behaviour::Accept)?;
+    world.submit("ben", "after", "")?;
+    ensure!(
+        world
+            .rows()?
+            .iter()
+            .all(|row| row["state"] == "held" && row["held_by_admin"] == true)
+    );
+    let holds = world.queue(&["holds"])?;
+    ensure!(
+        holds[0]["domain"] == "third.example" && holds[0]["rows"] == 2 && holds[0]["by"] == "command line",
+        "{holds}"
+    );
+    ensure!(world.sink.connections() == 0);
+    ensure!(world.queue(&["release", "--to", "third.example"])?["rows"] == 2);
+    world.until_settled()?;
+    world.submit("anna", "free", "")?;
+    world.until("the last has come", |world| Ok(world.sink.taken() == 3))?;
+    world.until_settled()?;
+    let again = world
+        .office
+        .cli(&["queue", "release", "--to", "third.example"], "")?;
+    ensure!(!again.status.success(), "there is no hold any more");
+    let events = world.office.cli_ok(&["events", "--kind", "queue_changed"], "")?;
+    ensure!(
+        events.contains(
+            "command line held mail (all for third.example, what comes later too); none of it waited"
+        ),
+        "{events}"
+    );
+    world.end(&[("before", 1), ("after", 1), ("free", 1)])
+}
+
+#[test]
 fn a_failure_is_told_once_whenever_the_plug_is_pulled() -> Result<()> {
     let mut world = World::open(Behaviour::StandStill(Point::Refusal))?;
     // The refusal was not read yet.

@@ -155,6 +155,7 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/outgoing", Access::Admin),
     route("POST", "/outgoing/through", Access::Admin),
     route("POST", "/outgoing/direct", Access::Admin),
+    route("POST", "/outgoing/hold", Access::Admin),
     route("GET", "/transport", Access::Admin),
     route("POST", "/transport", Access::Admin),
     route("GET", "/outgoing/{id}", Access::Admin),

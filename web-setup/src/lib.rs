@@ -50,7 +50,7 @@ pub use logins::{FailedLogin, FailedLogins, LoginFilter, LoginMail, LoginsRoom, 
 pub use names::{AliasRow, AliasWish, DomainRow, DomainWish, Names, NamesRoom};
 pub use page::blocked;
 pub use printers::{Printer, PrinterDeed, PrinterTerms, PrinterWish, Printers, PrintersRoom, Tried};
-pub use queue::{QueueDeed, QueueDone, QueuePlace, QueueRoom, QueueScope, Queued};
+pub use queue::{HeldDomain, QueueDeed, QueueDone, QueuePlace, QueueRoom, QueueScope, Queued};
 pub use rules::{good_password, server as server_typed};
 pub use screening::{BlockedRow, ListEntry, ListWish, Rule, ScreenRoom, Screening, ShieldRow};
 pub use sending::{Outgoing, Protection, SendingRoom, Smarthost, WaitState, Waiting};
@@ -265,6 +265,7 @@ fn office_routes<A: Appliance>() -> Router<Site<A>> {
         .route("/outgoing", get(outgoing::outgoing::<A>))
         .route("/outgoing/through", post(outgoing::through::<A>))
         .route("/outgoing/direct", post(outgoing::direct::<A>))
+        .route("/outgoing/hold", post(outgoing::hold::<A>))
         .route(
             "/transport",
             get(transport::overview::<A>).post(transport::set::<A>),

@@ -3,7 +3,7 @@
 use crate::appliance::Fault;
 use crate::sending::Waiting;
 use crate::sign_in::Pass;
-use proto::types::Timestamp;
+use proto::types::{Domain, Timestamp};
 use std::future::Future;
 
 /// Mail that waits, with what goes with it.
@@ -72,6 +72,19 @@ pub struct QueuePlace {
     pub rest: Option<(Timestamp, String)>,
 }
 
+/// A domain that all mail is held for, what comes later too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldDomain {
+    /// Which.
+    pub domain: Domain,
+    /// Since when.
+    pub since: Timestamp,
+    /// By whom.
+    pub by: String,
+    /// Recipients whose mail waits because of it.
+    pub rows: u64,
+}
+
 /// What the pages ask of this room. See [`crate::Appliance`] for what holds for every method.
 pub trait QueueRoom: Send + Sync {
     /// One recipient's waiting mail. [`Fault::Gone`]: it left, or never was.
@@ -86,6 +99,18 @@ pub trait QueueRoom: Send + Sync {
         id: u64,
         scope: QueueScope,
         deed: QueueDeed,
+        by: Option<Pass>,
+    ) -> impl Future<Output = Result<QueueDone, Fault>> + Send;
+
+    /// The domains that all mail is held for.
+    fn held_domains(&self) -> impl Future<Output = Result<Vec<HeldDomain>, Fault>> + Send;
+
+    /// Holds all mail for the domain, what comes later too, or releases it. [`Fault::Gone`]: it is not held,
+    /// and nothing waits there.
+    fn hold_domain(
+        &self,
+        domain: Domain,
+        hold: bool,
         by: Option<Pass>,
     ) -> impl Future<Output = Result<QueueDone, Fault>> + Send;
 }

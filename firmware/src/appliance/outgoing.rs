@@ -10,7 +10,7 @@ use crate::settings::{self, SmarthostTls};
 use proto::types::Secret;
 use store::EventKind;
 use store::{QueueItem, Snapshot, Store, StoreError};
-use web_setup::{Fault, Outgoing, Protection, Smarthost, WaitState, Waiting};
+use web_setup::{Fault, Outgoing, Pass, Protection, Smarthost, WaitState, Waiting};
 
 /// The oldest rows of the queue.
 ///
@@ -151,22 +151,42 @@ fn refused(words: &str) -> Fault {
 /// Sets the smarthost for what was typed, nothing meaning everything, or takes it away; with its event.
 ///
 /// # Errors
-/// As [`keep`]; that is no domain.
+/// As [`keep`]; that is no domain, or has no smarthost to take away.
 pub async fn set(
     house: &House,
     typed: &str,
     smarthost: Option<(Smarthost, Option<Secret>)>,
+    by: &str,
 ) -> Result<(), Fault> {
     let name = match typed.trim() {
         "" => None,
         typed => Some(ways::named(typed).map_err(Fault::Refused)?),
     };
     let key = ways::key(name.as_deref());
-    match smarthost {
-        Some((smarthost, password)) => keep(&house.store, name.as_deref(), smarthost, password).await?,
-        None => house.store.remove_setting(&key).await.map_err(fault)?,
-    }
-    house.ledger.record(EventKind::SettingChanged { key });
+    let through = match smarthost {
+        Some((smarthost, password)) => {
+            let server = format!("{}, port {}", smarthost.host, smarthost.port);
+            let through = match &smarthost.user {
+                Some(user) => format!("{server}, as {user}"),
+                None => server,
+            };
+            keep(&house.store, name.as_deref(), smarthost, password).await?;
+            Some(through)
+        }
+        None => {
+            let stored = blocking(|| house.store.snapshot()?.setting(&key));
+            if stored.map_err(fault)?.is_none() {
+                return Err(refused("No server is set for that mail."));
+            }
+            house.store.remove_setting(&key).await.map_err(fault)?;
+            None
+        }
+    };
+    house.ledger.record(EventKind::WayChanged {
+        mail: name.map_or_else(|| "all mail".to_owned(), |name| format!("mail for {name}")),
+        through,
+        by: by.to_owned(),
+    });
     Ok(())
 }
 
@@ -191,11 +211,14 @@ impl web_setup::SendingRoom for Appliance {
         domains: String,
         smarthost: Smarthost,
         password: Option<Secret>,
+        by: Option<Pass>,
     ) -> Result<(), Fault> {
-        set(self.house(), &domains, Some((smarthost, password))).await
+        let by = self.who(by)?;
+        set(self.house(), &domains, Some((smarthost, password)), &by).await
     }
 
-    async fn send_directly(&self, domains: String) -> Result<(), Fault> {
-        set(self.house(), &domains, None).await
+    async fn send_directly(&self, domains: String, by: Option<Pass>) -> Result<(), Fault> {
+        let by = self.who(by)?;
+        set(self.house(), &domains, None, &by).await
     }
 }

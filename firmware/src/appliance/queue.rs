@@ -7,7 +7,7 @@ use crate::deliver::orders::{self, Which};
 use crate::house::House;
 use proto::types::{Domain, QueueId};
 use store::{QueueOrder, StoreError};
-use web_setup::{Fault, Pass, QueueDeed, QueueDone, QueuePlace, QueueScope, Queued};
+use web_setup::{Fault, HeldDomain, Pass, QueueDeed, QueueDone, QueuePlace, QueueScope, Queued};
 
 fn queued(house: &House, id: u64) -> Result<Option<Queued>, StoreError> {
     let snapshot = house.store.snapshot()?;
@@ -33,13 +33,33 @@ fn domain_of(house: &House, id: u64) -> Result<Option<Domain>, StoreError> {
     Ok(item.map(|item| item.to.domain().clone()))
 }
 
-// Whose session it is, as the ledger names it.
-fn who(house: &House, pass: Option<Pass>) -> Result<String, StoreError> {
-    let Some(id) = pass.and_then(|pass| pass.account) else {
-        return Ok(BY.to_owned());
-    };
-    let account = house.store.snapshot()?.account(id)?;
-    Ok(account.map_or_else(|| BY.to_owned(), |account| account.address.to_string()))
+impl Appliance {
+    /// Whose session it is, as the ledger names it.
+    pub(super) fn who(&self, pass: Option<Pass>) -> Result<String, Fault> {
+        let Some(id) = pass.and_then(|pass| pass.account) else {
+            return Ok(BY.to_owned());
+        };
+        let account = blocking(|| self.house().store.snapshot()?.account(id)).map_err(fault)?;
+        Ok(account.map_or_else(|| BY.to_owned(), |account| account.address.to_string()))
+    }
+
+    async fn carry_out(&self, which: &Which, deed: QueueDeed, by: Option<Pass>) -> Result<QueueDone, Fault> {
+        let by = self.who(by)?;
+        let (order, tell) = match deed {
+            QueueDeed::Hold => (QueueOrder::Hold, false),
+            QueueDeed::Release => (QueueOrder::Release, false),
+            QueueDeed::Retry => (QueueOrder::Retry, false),
+            QueueDeed::Delete { tell } => (QueueOrder::Delete, tell),
+        };
+        match orders::carry_out(self.house(), which, order, tell, &by).await {
+            Ok(done) => Ok(QueueDone {
+                rows: done.rows,
+                sending: done.sending,
+            }),
+            Err(StoreError::NotFound) => Err(Fault::Gone),
+            Err(error) => Err(fault(error)),
+        }
+    }
 }
 
 impl web_setup::QueueRoom for Appliance {
@@ -67,30 +87,31 @@ impl web_setup::QueueRoom for Appliance {
         deed: QueueDeed,
         by: Option<Pass>,
     ) -> Result<QueueDone, Fault> {
-        let house = self.house();
-        let by = blocking(|| who(house, by)).map_err(fault)?;
         let which = match scope {
             QueueScope::Row => Which::Row(id),
             QueueScope::Message => Which::Message(id),
             QueueScope::Domain => {
-                let domain = blocking(|| domain_of(house, id)).map_err(fault)?;
+                let domain = blocking(|| domain_of(self.house(), id)).map_err(fault)?;
                 Which::Domain(domain.ok_or(Fault::Gone)?)
             }
             QueueScope::All => Which::All,
         };
-        let (order, tell) = match deed {
-            QueueDeed::Hold => (QueueOrder::Hold, false),
-            QueueDeed::Release => (QueueOrder::Release, false),
-            QueueDeed::Retry => (QueueOrder::Retry, false),
-            QueueDeed::Delete { tell } => (QueueOrder::Delete, tell),
-        };
-        match orders::carry_out(house, &which, order, tell, &by).await {
-            Ok(done) => Ok(QueueDone {
-                rows: done.rows,
-                sending: done.sending,
-            }),
-            Err(StoreError::NotFound) => Err(Fault::Gone),
-            Err(error) => Err(fault(error)),
-        }
+        self.carry_out(&which, deed, by).await
+    }
+
+    async fn held_domains(&self) -> Result<Vec<HeldDomain>, Fault> {
+        let held = blocking(|| orders::held_domains(&self.house().store.snapshot()?)).map_err(fault)?;
+        let shown = held.into_iter().map(|(held, rows)| HeldDomain {
+            domain: held.domain,
+            since: held.held.since,
+            by: held.held.by,
+            rows,
+        });
+        Ok(shown.collect())
+    }
+
+    async fn hold_domain(&self, domain: Domain, hold: bool, by: Option<Pass>) -> Result<QueueDone, Fault> {
+        let deed = if hold { QueueDeed::Hold } else { QueueDeed::Release };
+        self.carry_out(&Which::Domain(domain), deed, by).await
     }
 }

@@ -33,14 +33,16 @@ pub(super) enum Queue {
     },
     /// Servers that are spoken to or left alone just now
     Places(Common),
-    /// Keep mail here until it is released
+    /// Domains that all mail is held for, what comes later too
+    Holds(Common),
+    /// Keep mail here until it is released; with --to, what comes later for that domain too
     Hold {
         #[command(flatten)]
         which: Chosen,
         #[command(flatten)]
         with: Common,
     },
-    /// Let go what was held; mail of a frozen account stays (see `guard release`)
+    /// Let go what was held, and hold nothing more for the domain (--to) or for any (--all); mail of a frozen account stays (see `guard release`)
     Release {
         #[command(flatten)]
         which: Chosen,
@@ -112,6 +114,7 @@ impl Queue {
             } => (QueueRequest::List { to, held, limit }, with),
             Self::Show { row, with } => (QueueRequest::Show { row }, with),
             Self::Places(with) => (QueueRequest::Places, with),
+            Self::Holds(with) => (QueueRequest::Holds, with),
             Self::Hold { which, with } => (order(QueueOrder::Hold, which, false), with),
             Self::Release { which, with } => (order(QueueOrder::Release, which, false), with),
             Self::Retry { which, with } => (order(QueueOrder::Retry, which, false), with),

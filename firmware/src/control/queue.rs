@@ -30,6 +30,8 @@ pub enum QueueRequest {
     },
     /// Places that are spoken to or left alone just now.
     Places,
+    /// Domains that all mail is held for.
+    Holds,
     /// An order.
     Order {
         /// What.
@@ -83,6 +85,18 @@ pub(super) async fn carry_out(house: &House, request: &QueueRequest) -> Result<V
                     "at_once": place.window,
                     "left_alone_until": until,
                     "words": words,
+                })
+            });
+            Ok(rows.collect())
+        }
+        QueueRequest::Holds => {
+            let held = orders::held_domains(&house.store.snapshot()?)?.into_iter();
+            let rows = held.map(|(held, rows)| {
+                json!({
+                    "domain": held.domain,
+                    "since": held.held.since,
+                    "by": held.held.by,
+                    "rows": rows,
                 })
             });
             Ok(rows.collect())

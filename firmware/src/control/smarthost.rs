@@ -1,5 +1,6 @@
 //! What the command line can have done about the servers that pass mail on.
 
+use super::carry_out::BY;
 use crate::appliance::outgoing::{named, set, shown};
 use crate::house::House;
 use anyhow::Result;
@@ -79,9 +80,9 @@ pub(super) async fn carry_out(house: &House, request: &SmarthostRequest) -> Resu
             let password = password
                 .as_ref()
                 .map(|text| Secret::new(text.clone().into_bytes()));
-            set(house, domains, Some((smarthost, password))).await?;
+            set(house, domains, Some((smarthost, password)), BY).await?;
         }
-        SmarthostRequest::Remove { domains } => set(house, domains, None).await?,
+        SmarthostRequest::Remove { domains } => set(house, domains, None, BY).await?,
     }
     let snapshot = house.store.snapshot()?;
     let all = shown(&snapshot)?.map(|smarthost| row("everything", &smarthost));

@@ -5,6 +5,9 @@
 //! | hold | leaves, or stays held if it does not |
 //! | release, retry | nothing changes for it |
 //! | delete | is left alone, and the admin is told so |
+//!
+//! A hold of a domain counts for what comes later too, until that domain, or everything, is released. A hold of
+//! everything is one of what waits now.
 
 use super::notice::{self, About, Content, Fate};
 use super::{Traffic, ways};
@@ -15,8 +18,8 @@ use crate::settings::{self, Office};
 use proto::message::dsn::Action;
 use proto::types::{Domain, QueueId, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
-use store::{Delivery, QueueChange, QueueItem, QueueOrder, Snapshot, StoreError};
+use std::collections::{BTreeMap, BTreeSet};
+use store::{Delivery, HeldDomain, QueueChange, QueueItem, QueueOrder, QueueReach, Snapshot, StoreError};
 
 /// What its sender reads of mail that an admin deleted (RFC 3463: X.7.1, a decision of a person).
 const DELETED: &str = "5.7.1 an administrator deleted the message before it was sent";
@@ -57,6 +60,8 @@ pub struct Done {
     pub sending: u64,
     /// Notices to senders.
     pub told: u64,
+    /// Domains whose hold for all mail, what comes later too, began or ended.
+    pub domains: u64,
 }
 
 /// Where a row stands.
@@ -116,11 +121,33 @@ pub fn message(snapshot: &Snapshot, row: u64) -> Result<Vec<QueueItem>, StoreErr
     }
 }
 
+/// The domains that all mail is held for, with how many rows of each an admin holds.
+///
+/// # Errors
+/// The store failed.
+pub fn held_domains(snapshot: &Snapshot) -> Result<Vec<(HeldDomain, u64)>, StoreError> {
+    let held = snapshot.held_domains()?;
+    let mut counts: BTreeMap<Domain, u64> = held.iter().map(|held| (held.domain.clone(), 0)).collect();
+    if !counts.is_empty() {
+        each(snapshot, |item| {
+            if let Some(count) = counts.get_mut(item.to.domain()).filter(|_| item.held_by_admin) {
+                *count += 1;
+            }
+        })?;
+    }
+    let counted = held.into_iter().map(|held| {
+        let count = counts.get(&held.domain).copied().unwrap_or_default();
+        (held, count)
+    });
+    Ok(counted.collect())
+}
+
 /// Carries an order out: all rows in one commit with its event, or, where senders are told, a few
 /// messages at a time with theirs. `tell` counts for deleting only.
 ///
 /// # Errors
-/// `NotFound`: there are no such rows. The store failed.
+/// `NotFound`: there are no such rows, and no hold of such domains to begin or to end. `CannotChange`:
+/// mail is held for too many domains. The store failed.
 pub async fn carry_out(
     house: &House,
     which: &Which,
@@ -128,36 +155,68 @@ pub async fn carry_out(
     tell: bool,
     by: &str,
 ) -> Result<Done, StoreError> {
-    let traffic = &house.traffic;
-    let _one_at_a_time = traffic.order().await;
+    let _one_at_a_time = house.traffic.order().await;
     let (rows, domains) = blocking(|| chosen(house, which))?;
+    if order == QueueOrder::Delete {
+        return delete(house, which, rows, tell, by).await;
+    }
+    let traffic = &house.traffic;
+    if order == QueueOrder::Retry {
+        let all = which == &Which::All;
+        blocking(|| forget_rests(house, if all { None } else { Some(&domains) }))?;
+    }
+    let change = change(house, which, order, reach(which, &rows), by);
+    let changed = house.store.change_queue(change).await?;
+    traffic.wake();
+    let stands = matches!(which, Which::Domain(_)) && order == QueueOrder::Hold;
+    if rows.is_empty() && changed.rows == 0 && changed.domains == 0 && !stands {
+        return Err(StoreError::NotFound);
+    }
+    // What a try took before the commit is in its hands now.
+    let sending = rows.iter().filter(|id| traffic.is_busy(**id)).count() as u64;
+    Ok(Done {
+        rows: changed.rows,
+        sending,
+        told: 0,
+        domains: changed.domains,
+    })
+}
+
+fn reach(which: &Which, rows: &[QueueId]) -> QueueReach {
+    match which {
+        Which::Row(_) | Which::Message(_) => QueueReach::Rows(rows.to_vec()),
+        Which::Domain(domain) => QueueReach::Domain(domain.clone()),
+        Which::All => QueueReach::All,
+    }
+}
+
+fn change(house: &House, which: &Which, order: QueueOrder, reach: QueueReach, by: &str) -> QueueChange {
+    let which = match (which, order) {
+        (Which::Domain(domain), QueueOrder::Hold) => format!("all for {domain}, what comes later too"),
+        _ => which.to_string(),
+    };
+    QueueChange {
+        order,
+        reach,
+        notices: Vec::new(),
+        which,
+        at: house.clock.now(),
+        by: by.to_owned(),
+    }
+}
+
+async fn delete(
+    house: &House,
+    which: &Which,
+    rows: Vec<QueueId>,
+    tell: bool,
+    by: &str,
+) -> Result<Done, StoreError> {
     if rows.is_empty() {
         return Err(StoreError::NotFound);
     }
-    let change = |rows: Vec<QueueId>, notices| QueueChange {
-        order,
-        rows,
-        notices,
-        which: which.to_string(),
-        at: house.clock.now(),
-        by: by.to_owned(),
-    };
-    if order != QueueOrder::Delete {
-        if order == QueueOrder::Retry {
-            let all = which == &Which::All;
-            blocking(|| forget_rests(house, if all { None } else { Some(&domains) }))?;
-        }
-        let changed = house.store.change_queue(change(rows.clone(), Vec::new())).await?;
-        traffic.wake();
-        // What a try took before the commit is in its hands now.
-        let sending = rows.iter().filter(|id| traffic.is_busy(**id)).count() as u64;
-        return Ok(Done {
-            rows: changed,
-            sending,
-            told: 0,
-        });
-    }
-    let hands = traffic.take_for_order(rows.iter().copied());
+    let change = |rows: Vec<QueueId>| change(house, which, QueueOrder::Delete, QueueReach::Rows(rows), by);
+    let hands = house.traffic.take_for_order(rows.iter().copied());
     let count = rows.len();
     let free: Vec<QueueId> = rows.into_iter().filter(|id| hands.has(*id)).collect();
     let mut done = Done {
@@ -165,15 +224,19 @@ pub async fn carry_out(
         ..Done::default()
     };
     if !tell {
-        done.rows = house.store.change_queue(change(free, Vec::new())).await?;
+        done.rows = house.store.change_queue(change(free)).await?.rows;
         return Ok(done);
     }
     let mut left = free.as_slice();
     while let Some((batch, notices)) = blocking(|| next_batch(house, &mut left))? {
         let told = notices.len() as u64;
-        match house.store.change_queue(change(batch, notices)).await {
-            Ok(rows) => {
-                done.rows += rows;
+        let change = QueueChange {
+            notices,
+            ..change(batch)
+        };
+        match house.store.change_queue(change).await {
+            Ok(changed) => {
+                done.rows += changed.rows;
                 done.told += told;
             }
             // Somebody discarded a frozen sender's mail in this moment: what is left is left.

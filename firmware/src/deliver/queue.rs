@@ -11,7 +11,7 @@
 //! | waiting for its next try | when that is due, or an admin retries it | waiting |
 //! | kept back by its sender (RFC 4865) | when he let it go | kept back |
 //! | held because its sender is frozen | when the guard's mail of his is released or discarded | held |
-//! | held by an admin | when an admin releases or deletes it | held |
+//! | held by an admin, or because its domain is | when an admin releases or deletes it | held |
 //! | settled, or deleted by an admin | never | gone, with the notice committed beside it |
 
 use super::Post;

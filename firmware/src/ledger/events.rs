@@ -316,11 +316,18 @@ fn of_mail(kind: &EventKind) -> Option<String> {
             ..
         } => {
             let done = done(*order, *told > 0);
+            if *rows == 0 {
+                return Some(format!("{by} {done} mail ({which}); none of it waited"));
+            }
             format!(
                 "{by} {done} waiting mail for {rows} recipients ({which}): {}",
                 list(to)
             )
         }
+        EventKind::WayChanged { mail, through, by } => match through {
+            Some(server) => format!("{by} had {mail} leave through {server}"),
+            None => format!("{by} took the server for {mail} away"),
+        },
         EventKind::Bounced {
             hard,
             from,

@@ -7,7 +7,8 @@ use crate::schema::{
 };
 use crate::write::leads_to;
 use crate::write::{
-    Counter, EVENTS as MOST_EVENTS, MOST_GREY, MOST_LEARNT, MOST_SENDERS, MOST_TOKENS, chunks, footprint,
+    Counter, EVENTS as MOST_EVENTS, MOST_GREY, MOST_HELD_DOMAINS, MOST_LEARNT, MOST_SENDERS, MOST_TOKENS,
+    chunks, footprint,
 };
 use crate::{LocalDomain, Snapshot, StoreError};
 use proto::types::AccountId;
@@ -97,6 +98,11 @@ fn filter(snapshot: &Snapshot, report: &mut CheckReport) -> Result<(), StoreErro
             "listed senders",
             transaction.open_table(SENDERS)?.len()?,
             MOST_SENDERS,
+        ),
+        (
+            "held domains",
+            snapshot.held_domains()?.len() as u64,
+            MOST_HELD_DOMAINS,
         ),
     ] {
         report.demand(there <= most, || format!("there are {there} {what}"));

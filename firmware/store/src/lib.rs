@@ -31,8 +31,9 @@ pub const OFFICE: &str = "office";
 
 pub use values::{
     Account, AccountCounts, AccountState, Acquaintance, Alias, BayesState, Body, Counter, Delivered,
-    Delivery, DomainRules, Event, EventKind, FileHash, Freeze, FreezeOutcome, GreyAnswer, GreyRow, GreyState,
-    GuardAction, KeyStep, Lesson, Link, LinkChange, LinkId, LocalDomain, MailCopy, NameChange, NewAccount,
-    NewLink, NewPrinter, Outgoing, Place, Placement, Points, Printer, QueueChange, QueueItem, QueueOrder,
-    Reason, SenderEntry, SenderList, Settlement, SourceClass, Submission, Terms, TokenCount, Trip, Verdict,
+    Delivery, DomainHold, DomainRules, Event, EventKind, FileHash, Freeze, FreezeOutcome, GreyAnswer,
+    GreyRow, GreyState, GuardAction, HeldDomain, KeyStep, Lesson, Link, LinkChange, LinkId, LocalDomain,
+    MailCopy, NameChange, NewAccount, NewLink, NewPrinter, Outgoing, Place, Placement, Points, Printer,
+    QueueChange, QueueChanged, QueueItem, QueueOrder, QueueReach, Reason, SenderEntry, SenderList,
+    Settlement, SourceClass, Submission, Terms, TokenCount, Trip, Verdict,
 };

@@ -51,6 +51,8 @@ pub(crate) const QUEUE_PLACES: TableDefinition<'static, (&str, i64, u64), ()> =
 /// (Next attempt, domain): the first of `QUEUE_PLACES` for each domain, so that what is due is found
 /// domain by domain, however much waits for one of them.
 pub(crate) const PLACES_DUE: TableDefinition<'static, (i64, &str), ()> = TableDefinition::new("places_due");
+/// Domain that an admin holds all mail for -> `DomainHold`, JSON.
+pub(crate) const HELD_DOMAINS: TableDefinition<'static, &str, Bytes> = TableDefinition::new("held_domains");
 /// Sequence number -> `Event`, JSON.
 pub(crate) const EVENTS: TableDefinition<'static, u64, Bytes> = TableDefinition::new("events");
 /// (Account, whom or what it knows, see `Acquaintance::key`) -> (first met, last met).
@@ -102,6 +104,7 @@ pub(crate) struct Tables<'t> {
     pub queue: redb::Table<'t, u64, Bytes>,
     pub queue_places: redb::Table<'t, (&'static str, i64, u64), ()>,
     pub places_due: redb::Table<'t, (i64, &'static str), ()>,
+    pub held_domains: redb::Table<'t, &'static str, Bytes>,
     pub events: redb::Table<'t, u64, Bytes>,
     pub acquaintances: redb::Table<'t, (u64, &'static str), (i64, i64)>,
     pub settings: redb::Table<'t, &'static str, Bytes>,
@@ -132,6 +135,7 @@ impl<'t> Tables<'t> {
             queue: transaction.open_table(QUEUE)?,
             queue_places: transaction.open_table(QUEUE_PLACES)?,
             places_due: transaction.open_table(PLACES_DUE)?,
+            held_domains: transaction.open_table(HELD_DOMAINS)?,
             events: transaction.open_table(EVENTS)?,
             acquaintances: transaction.open_table(ACQUAINTANCES)?,
             settings: transaction.open_table(SETTINGS)?,
@@ -162,6 +166,7 @@ pub(crate) fn probe(transaction: &ReadTransaction) -> Result<(), TableError> {
     transaction.open_table(QUEUE)?;
     transaction.open_table(QUEUE_PLACES)?;
     transaction.open_table(PLACES_DUE)?;
+    transaction.open_table(HELD_DOMAINS)?;
     transaction.open_table(EVENTS)?;
     transaction.open_table(ACQUAINTANCES)?;
     transaction.open_table(SETTINGS)?;

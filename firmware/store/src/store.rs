@@ -7,7 +7,8 @@ use crate::writer::{Job, Operation, WAITING, Writer};
 use crate::{
     AccountState, Acquaintance, Alias, Change, CheckReport, Delivered, Delivery, Event, FileHash, Freeze,
     FreezeOutcome, GreyAnswer, Lesson, Link, LinkChange, LinkId, LocalDomain, NewAccount, NewLink,
-    NewPrinter, OpenError, QueueChange, SenderEntry, Settlement, Snapshot, StoreError, Submission, Terms,
+    NewPrinter, OpenError, QueueChange, QueueChanged, SenderEntry, Settlement, Snapshot, StoreError,
+    Submission, Terms,
 };
 use proto::ask::{FlagChange, SpecialUse};
 use proto::types::{
@@ -248,12 +249,13 @@ impl Store {
         self.ask(0, move |write| write.discard_queued(&ids)).await
     }
 
-    /// Carries out an admin's order about rows of the queue, with its event, in one commit. Returns
-    /// how many rows it concerned. Rows that are being sent are the caller's to keep out of it.
+    /// Carries out an admin's order about rows of the queue, with its event, in one commit. Rows that
+    /// are being sent are the caller's to keep out of it.
     ///
     /// # Errors
-    /// As [`Store::deliver`]; `NotFound`: with notices, a row.
-    pub async fn change_queue(&self, mut change: QueueChange) -> Result<u64, StoreError> {
+    /// As [`Store::deliver`]; `NotFound`: with notices, a row; `CannotChange`: mail is held for too many
+    /// domains.
+    pub async fn change_queue(&self, mut change: QueueChange) -> Result<QueueChanged, StoreError> {
         let notices = std::mem::take(&mut change.notices)
             .into_iter()
             .map(Prepared::new)

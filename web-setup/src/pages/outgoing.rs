@@ -1,14 +1,19 @@
 //! Mail on its way out: what waits, and by which way it leaves.
 
 use crate::Site;
+use crate::access::Visit;
 use crate::appliance::{Appliance, Fault};
 use crate::page::{Frame, Moment, Page, Posted, Tab, secret, show, show_again};
+use crate::queue::QueueDone;
 use crate::rules;
 use crate::sending::{Protection, Smarthost, WaitState, Waiting};
+use crate::sessions::Role;
+use crate::sign_in::Pass;
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect};
-use proto::types::Secret;
+use proto::types::{Domain, Secret};
 use serde::Deserialize;
 
 /// Rows on the page; more are only counted.
@@ -20,6 +25,8 @@ struct OutgoingPage {
     frame: Frame,
     said: Option<String>,
     places: Vec<PlaceRow>,
+    held: Vec<HeldRow>,
+    hold: HoldForm,
     rows: Vec<Row>,
     more: u64,
     // Whether mail leaves through a smarthost now.
@@ -28,6 +35,7 @@ struct OutgoingPage {
     named: Vec<(String, String, String)>,
     form: SmarthostForm,
     fault: Option<String>,
+    hold_fault: Option<String>,
 }
 
 /// A recipient who waits, in words.
@@ -76,6 +84,13 @@ impl From<Waiting> for Row {
             words: waiting.words.unwrap_or_default(),
         }
     }
+}
+
+struct HeldRow {
+    domain: String,
+    since: Moment,
+    by: String,
+    rows: u64,
 }
 
 struct PlaceRow {
@@ -155,6 +170,11 @@ impl Said {
                 let words = "From now on this mail does not leave through that server any more.";
                 return Some(words.to_owned());
             }
+            "held" => {
+                return Some(format!(
+                    "All mail for that domain stays here from now on, what comes later too. Waiting for it now: {rows}."
+                ));
+            }
             "hold" => ("held from now on", "stay here if they do not leave now"),
             "release" => ("let go", "are on their way"),
             "retry" => ("tried now", "are on their way"),
@@ -188,16 +208,26 @@ async fn page<A: Appliance>(site: &Site<A>) -> Result<OutgoingPage, Fault> {
         at_once: place.at_once,
         rest: place.rest.map(|(until, words)| (until.into(), words)),
     });
+    let held = site.appliance.held_domains().await?.into_iter();
+    let held = held.map(|held| HeldRow {
+        domain: held.domain.to_string(),
+        since: held.since.into(),
+        by: held.by,
+        rows: held.rows,
+    });
     Ok(OutgoingPage {
         frame: Frame::admin("Outgoing mail", Tab::Outgoing),
         said: None,
         places: places.collect(),
+        held: held.collect(),
+        hold: HoldForm::default(),
         more: outgoing.total.saturating_sub(rows.len() as u64),
         rows,
         through: smarthost.as_ref().map(|smarthost| smarthost.host.clone()),
         named: named.collect(),
         form: smarthost.into(),
         fault: None,
+        hold_fault: None,
     })
 }
 
@@ -210,6 +240,7 @@ pub(crate) async fn outgoing<A: Appliance>(State(site): State<Site<A>>, Query(sa
 
 pub(crate) async fn through<A: Appliance>(
     State(site): State<Site<A>>,
+    Extension(visit): Extension<Visit>,
     Posted(form): Posted<SmarthostForm>,
 ) -> Page {
     let protection = match form.protection.as_str() {
@@ -237,7 +268,11 @@ pub(crate) async fn through<A: Appliance>(
             let typed = !form.password.expose().is_empty();
             let password = typed.then(|| form.password.clone());
             let domains = form.domains.trim().to_owned();
-            match site.appliance.send_through(domains, smarthost, password).await {
+            match site
+                .appliance
+                .send_through(domains, smarthost, password, by(&visit))
+                .await
+            {
                 Ok(()) => return Ok(Redirect::to("/outgoing?said=through").into_response()),
                 Err(Fault::Refused(words)) => words,
                 Err(fault) => return Err(fault.into()),
@@ -258,10 +293,54 @@ pub(crate) struct DirectForm {
     domains: String,
 }
 
+fn by(visit: &Visit) -> Option<Pass> {
+    visit.role.and_then(Role::pass)
+}
+
 pub(crate) async fn direct<A: Appliance>(
     State(site): State<Site<A>>,
+    Extension(visit): Extension<Visit>,
     Posted(form): Posted<DirectForm>,
 ) -> Page {
-    site.appliance.send_directly(form.domains).await?;
-    Ok(Redirect::to("/outgoing?said=direct").into_response())
+    match site.appliance.send_directly(form.domains, by(&visit)).await {
+        // It was taken away already.
+        Ok(()) | Err(Fault::Refused(_)) => Ok(Redirect::to("/outgoing?said=direct").into_response()),
+        Err(fault) => Err(fault.into()),
+    }
+}
+
+/// A domain that mail is to be held for, or released.
+#[derive(Default, Deserialize)]
+pub(crate) struct HoldForm {
+    domain: String,
+    #[serde(default)]
+    release: String,
+}
+
+pub(crate) async fn hold<A: Appliance>(
+    State(site): State<Site<A>>,
+    Extension(visit): Extension<Visit>,
+    Posted(form): Posted<HoldForm>,
+) -> Page {
+    let hold = form.release != "yes";
+    let done = match Domain::parse(form.domain.trim()) {
+        Ok(domain) => site.appliance.hold_domain(domain, hold, by(&visit)).await,
+        Err(_) => Err(Fault::Refused(format!("`{}` is no domain.", form.domain.trim()))),
+    };
+    let QueueDone { rows, sending } = match done {
+        Ok(done) => done,
+        // It was released already.
+        Err(Fault::Gone) => QueueDone { rows: 0, sending: 0 },
+        Err(Fault::Refused(words)) => {
+            return show_again(&OutgoingPage {
+                hold: form,
+                hold_fault: Some(words),
+                ..page(&site).await?
+            });
+        }
+        Err(fault) => return Err(fault.into()),
+    };
+    let said = if hold { "held" } else { "release" };
+    let to = format!("/outgoing?said={said}&rows={rows}&sending={sending}");
+    Ok(Redirect::to(&to).into_response())
 }

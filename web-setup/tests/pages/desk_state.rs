@@ -53,6 +53,7 @@ pub struct Inner {
     pub folder_wishes: Vec<FolderWish>,
     pub outgoing: Vec<Waiting>,
     pub places: Vec<QueuePlace>,
+    pub held_domains: Vec<web_setup::HeldDomain>,
     pub orders: Vec<(u64, QueueScope, QueueDeed)>,
     pub smarthost: Option<(Smarthost, Option<Secret>)>,
     pub smarthosts: Vec<(String, Smarthost)>,

@@ -247,3 +247,32 @@ async fn what_cannot_work_is_said_beside_the_form() {
     }
     assert!(desk.lock().changes.is_empty());
 }
+
+#[tokio::test]
+async fn a_domain_is_held_shown_and_released() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    let seen = browser.post("/outgoing/hold", &[("domain", "no domain")]).await;
+    assert_eq!(seen.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(seen.text.contains("`no domain` is no domain.") && desk.lock().held_domains.is_empty());
+    assert!(seen.text.contains("value=\"no domain\""), "what was typed stays");
+    let seen = browser
+        .post("/outgoing/hold", &[("domain", " Example.NET ")])
+        .await;
+    assert_eq!(seen.to(), "/outgoing?said=held&rows=4&sending=0");
+    let page = browser.get(seen.to()).await.text;
+    for part in [
+        "stays here from now on",
+        "Waiting for it now: 4.",
+        "example.net",
+        "ada@example.com",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let release = [("domain", "example.net"), ("release", "yes")];
+    for _ in 0..2 {
+        let seen = browser.post("/outgoing/hold", &release).await;
+        assert!(seen.to().starts_with("/outgoing?said=release&"), "{}", seen.to());
+        assert!(desk.lock().held_domains.is_empty());
+    }
+}

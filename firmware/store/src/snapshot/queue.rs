@@ -2,9 +2,9 @@
 
 use super::Snapshot;
 use crate::rows::{QueueRow, Row, from_json, get};
-use crate::schema::{ACQUAINTANCES, EVENTS, PLACES_DUE, QUEUE, QUEUE_PLACES};
-use crate::{Acquaintance, Event, QueueItem, StoreError};
-use proto::types::{AccountId, QueueId, Timestamp};
+use crate::schema::{ACQUAINTANCES, EVENTS, HELD_DOMAINS, PLACES_DUE, QUEUE, QUEUE_PLACES};
+use crate::{Acquaintance, Event, HeldDomain, QueueItem, StoreError};
+use proto::types::{AccountId, Domain, QueueId, Timestamp};
 use redb::{ReadableTable, ReadableTableMetadata};
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -117,6 +117,20 @@ impl Snapshot {
     pub fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         let due = self.transaction.open_table(PLACES_DUE)?;
         Ok(due.first()?.map(|(key, _)| Timestamp(key.value().0)))
+    }
+
+    /// The domains that an admin holds all mail for, by name.
+    pub fn held_domains(&self) -> Result<Vec<HeldDomain>, StoreError> {
+        let table = self.transaction.open_table(HELD_DOMAINS)?;
+        let held = table.iter()?.map(|entry| {
+            let (domain, hold) = entry?;
+            let domain = Domain::parse(domain.value());
+            Ok(HeldDomain {
+                domain: domain.map_err(|error| StoreError::Internal(format!("a held domain: {error}")))?,
+                held: from_json(hold.value())?,
+            })
+        });
+        held.collect()
     }
 
     /// How many rows the queue has, held ones included.

@@ -242,6 +242,14 @@ pub enum EventKind {
         told: u64,
         by: String,
     },
+    /// Which way mail leaves was changed.
+    WayChanged {
+        /// Which mail, in words.
+        mail: String,
+        /// The server that passes it on, with its port, and the login there; `None`: none any more.
+        through: Option<String>,
+        by: String,
+    },
     /// The admins were told that an account was stopped.
     Notified {
         account: AccountId,

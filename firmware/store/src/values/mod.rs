@@ -21,5 +21,7 @@ pub use guard::{Acquaintance, Counter, Freeze, FreezeOutcome, GuardAction, Sourc
 pub use link::{FileHash, Link, LinkChange, LinkId, NewLink};
 pub use names::{Alias, DomainRules, LocalDomain};
 pub use printer::{NewPrinter, Printer, Terms};
-pub use queue::{QueueChange, QueueItem, QueueOrder, Settlement};
+pub use queue::{
+    DomainHold, HeldDomain, QueueChange, QueueChanged, QueueItem, QueueOrder, QueueReach, Settlement,
+};
 pub use verdict::{Placement, Points, Reason, Verdict};

@@ -1,7 +1,9 @@
 //! Mail that waits to leave: one row for each recipient.
 
 use super::{Delivery, Place};
-use proto::types::{AccountId, Address, BlobId, QueueId, RecipientWishes, ReversePath, Timestamp, Wishes};
+use proto::types::{
+    AccountId, Address, BlobId, Domain, QueueId, RecipientWishes, ReversePath, Timestamp, Wishes,
+};
 use serde::{Deserialize, Serialize};
 
 /// A row of the queue.
@@ -69,12 +71,49 @@ pub enum QueueOrder {
     Delete,
 }
 
+/// How far an order reaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum QueueReach {
+    /// To these rows; those that are gone are left out.
+    Rows(Vec<QueueId>),
+    /// To all for this domain. A hold counts for what comes later too, until it is released.
+    Domain(Domain),
+    /// To all there is. A release ends the holds of domains.
+    All,
+}
+
+/// A domain that all mail is held for, what comes later too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldDomain {
+    /// Which.
+    pub domain: Domain,
+    /// Since when, and by whom.
+    pub held: DomainHold,
+}
+
+/// Since when mail for a domain is held, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // the names say it
+pub struct DomainHold {
+    pub since: Timestamp,
+    pub by: String,
+}
+
+/// What an order changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QueueChanged {
+    /// Rows.
+    pub rows: u64,
+    /// Domains whose hold began or ended.
+    pub domains: u64,
+}
+
 /// An order about rows of the queue, to be carried out in one commit.
 pub struct QueueChange {
     /// What.
     pub order: QueueOrder,
-    /// With which rows; those that are gone or need no change are left out.
-    pub rows: Vec<QueueId>,
+    /// With which rows; those that need no change are left out.
+    pub reach: QueueReach,
     /// What senders are told of it. With notices, every row has to be there.
     pub notices: Vec<Delivery>,
     /// Which rows these are, in words.

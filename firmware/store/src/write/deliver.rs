@@ -133,7 +133,7 @@ impl Write<'_> {
             wishes: outgoing.wishes.clone(),
             asked: outgoing.asked.clone(),
             told: None,
-            held_by_admin: false,
+            held_by_admin: self.holds_domain(outgoing.to.domain())?,
         };
         self.add_queue_row(id, &row)?;
         self.tell(Change::Queue);

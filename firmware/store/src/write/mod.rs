@@ -11,6 +11,7 @@ mod links;
 mod mailboxes;
 mod messages;
 mod names;
+mod orders;
 mod printers;
 mod queue;
 mod recent;
@@ -23,6 +24,7 @@ pub(crate) use deliver::Prepared;
 pub(crate) use greylist::{GREYLIST as MOST_GREY, holds as grey_holds};
 pub(crate) use ledger::EVENTS;
 pub(crate) use names::leads_to;
+pub(crate) use orders::HELD_DOMAINS as MOST_HELD_DOMAINS;
 pub(crate) use recent::Recent;
 pub(crate) use senders::SENDERS as MOST_SENDERS;
 

@@ -3,15 +3,12 @@
 use super::Write;
 use super::deliver::Prepared;
 use crate::rows::{MessageRow, QueueRow, Row, get};
-use crate::{Change, EventKind, Place, QueueChange, QueueOrder, Settlement, StoreError};
+use crate::{Change, Place, Settlement, StoreError};
 use proto::types::{AccountId, BlobId, Flags, QueueId, Timestamp};
 use redb::ReadableTable;
-use std::collections::BTreeSet;
 
 /// Most octets kept of what the other side said.
 const WORDS: usize = 1000;
-/// Most recipients that the event of an order names.
-const NAMED: usize = 10;
 
 impl Write<'_> {
     /// See [`crate::Store::settle`].
@@ -98,78 +95,6 @@ impl Write<'_> {
         Ok(count)
     }
 
-    /// See [`crate::Store::change_queue`].
-    pub(crate) fn change_queue(
-        &mut self,
-        change: &QueueChange,
-        notices: &[Prepared],
-    ) -> Result<u64, StoreError> {
-        let mut rows = Vec::with_capacity(change.rows.len());
-        for id in &change.rows {
-            match get::<QueueRow>(&self.read().queue, id.0)? {
-                Some(row) => rows.push((*id, row)),
-                None if notices.is_empty() => {}
-                None => return Err(StoreError::NotFound), // it may have left: its sender would be told wrong
-            }
-        }
-        self.deliver(notices)?;
-        let (mut to, mut owners, mut count) = (Vec::new(), BTreeSet::new(), 0);
-        for (id, row) in rows {
-            if !self.carry_out(change, id, &row)? {
-                continue;
-            }
-            count += 1;
-            owners.insert(row.owner);
-            if to.len() < NAMED {
-                to.push(row.to);
-            }
-        }
-        if count == 0 {
-            return Ok(0);
-        }
-        self.tell(Change::Queue);
-        let account = owners.pop_first().flatten().filter(|_| owners.is_empty());
-        self.say(
-            change.at,
-            EventKind::QueueChanged {
-                order: change.order,
-                which: change.which.clone(),
-                account,
-                to,
-                rows: count,
-                told: notices.len() as u64,
-                by: change.by.clone(),
-            },
-        )?;
-        Ok(count)
-    }
-
-    // Whether there was anything to do.
-    fn carry_out(&mut self, change: &QueueChange, id: QueueId, row: &QueueRow) -> Result<bool, StoreError> {
-        if change.order == QueueOrder::Delete {
-            self.remove_queue_row(id, row)?;
-            return Ok(true);
-        }
-        let hold = row.wishes.hold;
-        let at_once = hold.map_or(change.at, |hold| hold.ends(row.created).max(change.at)); // RFC 4865
-        let mut next = row.clone();
-        match change.order {
-            QueueOrder::Hold => next.held_by_admin = true,
-            QueueOrder::Release if row.held_by_admin => {
-                next.held_by_admin = false;
-                next.next_attempt = at_once;
-                next.attempts = 0; // the time that it was held does not give it up
-            }
-            QueueOrder::Retry if !row.is_held() => next.next_attempt = row.next_attempt.min(at_once),
-            QueueOrder::Release | QueueOrder::Retry | QueueOrder::Delete => {}
-        }
-        let differs = next != *row;
-        if differs {
-            self.change_queue_row(id, row, &next)?;
-        }
-        Ok(differs)
-    }
-
     /// Holds or releases everything that the account sent.
     pub(super) fn hold_queue_of(&mut self, owner: AccountId, held: bool) -> Result<(), StoreError> {
         let mut rows = Vec::new();
@@ -216,7 +141,8 @@ impl Write<'_> {
         self.put_queue_row(id, Some(old), Some(new))
     }
 
-    fn remove_queue_row(&mut self, id: QueueId, row: &QueueRow) -> Result<(), StoreError> {
+    /// Drops a row, and its part of the body.
+    pub(super) fn remove_queue_row(&mut self, id: QueueId, row: &QueueRow) -> Result<(), StoreError> {
         self.put_queue_row(id, Some(row), None)?;
         self.drop_reference(row.blob)
     }

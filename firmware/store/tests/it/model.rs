@@ -444,7 +444,7 @@ impl World {
             }
         };
         let change = change(order, &[id], 2000);
-        let done = wait(self.store().change_queue(change)).unwrap();
+        let done = wait(self.store().change_queue(change)).unwrap().rows;
         assert_eq!(done, u64::from(differs), "{order:?}");
     }
 

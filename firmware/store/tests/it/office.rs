@@ -4,7 +4,8 @@ use proto::types::{
     AccountId, Address, Flags, MailboxId, Part, QueueId, RecipientWishes, Span, Structure, Timestamp, Wishes,
 };
 use store::{
-    Body, Delivery, MailCopy, NewAccount, Options, Outgoing, Place, QueueChange, QueueItem, QueueOrder, Store,
+    Body, Delivery, MailCopy, NewAccount, Options, Outgoing, Place, QueueChange, QueueItem, QueueOrder,
+    QueueReach, Store,
 };
 use tempfile::TempDir;
 
@@ -118,7 +119,7 @@ pub fn named(store: &Store, account: AccountId, name: &str) -> MailboxId {
 pub fn change(order: QueueOrder, rows: &[QueueId], at: i64) -> QueueChange {
     QueueChange {
         order,
-        rows: rows.to_vec(),
+        reach: QueueReach::Rows(rows.to_vec()),
         notices: Vec::new(),
         which: "these".to_owned(),
         at: Timestamp(at),

@@ -1,8 +1,8 @@
 //! What waits to leave: its order, and what an admin does with it.
 
 use crate::office::{address, assert_sound, change, delivery, due, office, outgoing, person, to_inbox, wait};
-use proto::types::{AccountId, QueueId, RecipientWishes, Timestamp, Wishes};
-use store::{EventKind, Freeze, Outgoing, QueueOrder, Store, StoreError};
+use proto::types::{AccountId, Domain, QueueId, RecipientWishes, Timestamp, Wishes};
+use store::{EventKind, Freeze, Outgoing, QueueChange, QueueOrder, QueueReach, Store, StoreError};
 
 const MAIL: &[u8] = b"Subject: hi\r\n\r\nhi\r\n";
 
@@ -114,7 +114,7 @@ fn an_admins_hold_and_that_of_a_frozen_account_are_lifted_each_by_itself() {
                 .clone()
         })
         .collect();
-    let order = |order, rows: &[QueueId]| wait(store.change_queue(change(order, rows, 100))).unwrap();
+    let order = |order, rows: &[QueueId]| wait(store.change_queue(change(order, rows, 100))).unwrap().rows;
     assert_eq!(order(QueueOrder::Hold, &rows[..1]), 1);
     assert_eq!(order(QueueOrder::Hold, &rows[..1]), 0, "it is held already");
     freeze(&store, ann);
@@ -150,17 +150,19 @@ fn an_order_is_one_commit_with_an_event_that_names_who_gave_it() {
         })
         .collect();
     assert_eq!(
-        wait(store.change_queue(change(QueueOrder::Retry, &rows, 100))).unwrap(),
+        wait(store.change_queue(change(QueueOrder::Retry, &rows, 100)))
+            .unwrap()
+            .rows,
         12
     );
     assert_eq!(due(&store, 100).len(), 12);
     let mut delete = change(QueueOrder::Delete, &rows, 101);
     delete.notices = vec![to_inbox(b"sorry\r\n", ann)];
-    assert_eq!(wait(store.change_queue(delete)).unwrap(), 12);
+    assert_eq!(wait(store.change_queue(delete)).unwrap().rows, 12);
     let report = store.check().unwrap();
     assert_eq!((report.queued, report.messages), (0, 1));
     let mut again = change(QueueOrder::Delete, &rows, 102);
-    assert_eq!(wait(store.change_queue(again)).unwrap(), 0);
+    assert_eq!(wait(store.change_queue(again)).unwrap().rows, 0);
     again = change(QueueOrder::Delete, &rows, 102);
     again.notices = vec![to_inbox(b"sorry\r\n", ann)];
     let told_wrong = wait(store.change_queue(again));
@@ -197,5 +199,61 @@ fn an_order_is_one_commit_with_an_event_that_names_who_gave_it() {
             (QueueOrder::Retry, "these", Some(ann), 10, 12, 0, "chief"),
         ]
     );
+    assert_sound(&store);
+}
+
+#[test]
+fn a_domain_is_held_for_what_comes_later_until_it_is_released() {
+    let (_dir, store) = office();
+    let enqueue = |to: &str| wait(store.deliver(vec![outgoing(MAIL, None, to, 1)])).unwrap()[0].queued[0];
+    let first = enqueue("a@one.example");
+    let order = |order, reach: QueueReach| {
+        let change = QueueChange {
+            reach,
+            ..change(order, &[], 100)
+        };
+        let changed = wait(store.change_queue(change)).unwrap();
+        (changed.rows, changed.domains)
+    };
+    let domain = |name: &str| QueueReach::Domain(Domain::parse(name).unwrap());
+    let held = || -> Vec<String> {
+        let held = store.snapshot().unwrap().held_domains().unwrap();
+        held.iter()
+            .map(|held| format!("{} by {}", held.domain, held.held.by))
+            .collect()
+    };
+    assert_eq!(order(QueueOrder::Hold, domain("one.example")), (1, 1));
+    assert_eq!(
+        order(QueueOrder::Hold, domain("two.example")),
+        (0, 1),
+        "nothing waits there yet"
+    );
+    assert_eq!(
+        order(QueueOrder::Hold, domain("One.Example")),
+        (0, 0),
+        "it is held already"
+    );
+    assert_eq!(held(), ["one.example by chief", "two.example by chief"]);
+    let second = enqueue("b@one.example");
+    let third = enqueue("c@two.example");
+    let free = enqueue("d@sub.one.example");
+    assert_eq!(ids(&due(&store, 200)), [free.0]);
+    // One row let go changes nothing for the rest.
+    assert_eq!(order(QueueOrder::Release, QueueReach::Rows(vec![first])), (1, 0));
+    let fourth = enqueue("e@one.example");
+    assert_eq!(ids(&due(&store, 200)), [free.0, first.0]);
+    assert_sound(&store);
+    assert_eq!(order(QueueOrder::Release, domain("one.example")), (2, 1));
+    assert_eq!(held(), ["two.example by chief"]);
+    let fifth = enqueue("f@one.example");
+    let mut expected = [first, second, free, fourth, fifth].map(|id| id.0);
+    let mut found = ids(&due(&store, 200));
+    (expected.sort_unstable(), found.sort_unstable());
+    assert_eq!(found, expected);
+    assert_eq!(order(QueueOrder::Release, QueueReach::All), (1, 1));
+    assert!(held().is_empty() && ids(&due(&store, 200)).contains(&third.0));
+    assert_eq!(order(QueueOrder::Hold, QueueReach::All), (6, 0));
+    enqueue("g@three.example");
+    assert_eq!(due(&store, 200).len(), 1, "all that waits is not all that will");
     assert_sound(&store);
 }

@@ -1,5 +1,6 @@
 use crate::desk_state::Desk;
-use web_setup::{Fault, Pass, QueueDeed, QueueDone, QueuePlace, QueueScope, Queued};
+use proto::types::{Domain, Timestamp};
+use web_setup::{Fault, HeldDomain, Pass, QueueDeed, QueueDone, QueuePlace, QueueScope, Queued};
 
 impl web_setup::QueueRoom for Desk {
     async fn queued(&self, id: u64) -> Result<Queued, Fault> {
@@ -36,5 +37,27 @@ impl web_setup::QueueRoom for Desk {
         assert!(by.is_some_and(|by| by.admin));
         self.change("queue").orders.push((id, scope, deed));
         Ok(QueueDone { rows: 3, sending: 2 })
+    }
+
+    async fn held_domains(&self) -> Result<Vec<HeldDomain>, Fault> {
+        Ok(self.lock().held_domains.clone())
+    }
+
+    async fn hold_domain(&self, domain: Domain, hold: bool, by: Option<Pass>) -> Result<QueueDone, Fault> {
+        assert!(by.is_some_and(|by| by.admin));
+        let mut state = self.change("held domain");
+        let before = state.held_domains.len();
+        state.held_domains.retain(|held| held.domain != domain);
+        if hold {
+            state.held_domains.push(HeldDomain {
+                domain,
+                since: Timestamp(1_764_000_000),
+                by: "ada@example.com".to_owned(),
+                rows: 4,
+            });
+        } else if state.held_domains.len() == before {
+            return Err(Fault::Gone);
+        }
+        Ok(QueueDone { rows: 4, sending: 0 })
     }
 }

@@ -1,6 +1,6 @@
 use crate::desk_state::Desk;
 use proto::types::Secret;
-use web_setup::{Fault, Outgoing, Smarthost};
+use web_setup::{Fault, Outgoing, Pass, Smarthost};
 
 impl web_setup::SendingRoom for Desk {
     async fn outgoing(&self, limit: usize) -> Result<Outgoing, Fault> {
@@ -28,7 +28,9 @@ impl web_setup::SendingRoom for Desk {
         domains: String,
         smarthost: Smarthost,
         password: Option<Secret>,
+        by: Option<Pass>,
     ) -> Result<(), Fault> {
+        assert!(by.is_some_and(|by| by.admin));
         if smarthost.user.is_some() && password.is_none() {
             return Err(Fault::Refused("Please type the password.".to_owned()));
         }
@@ -40,7 +42,8 @@ impl web_setup::SendingRoom for Desk {
         Ok(())
     }
 
-    async fn send_directly(&self, domains: String) -> Result<(), Fault> {
+    async fn send_directly(&self, domains: String, by: Option<Pass>) -> Result<(), Fault> {
+        assert!(by.is_some_and(|by| by.admin));
         if !domains.is_empty() {
             self.change("no smarthost")
                 .smarthosts
