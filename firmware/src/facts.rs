@@ -2,7 +2,7 @@
 
 use proto::ask::Identity;
 use proto::types::{Protocol, Secret};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 /// A connection, as far as it has come.
 #[derive(Debug, Clone)]
@@ -70,32 +70,7 @@ impl ConnectionFacts {
     }
 }
 
-/// Whom limits count an address as: an IPv6 caller owns the whole /64 it sits in.
-#[must_use]
-pub const fn source(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-        v4 => v4,
-    }
-}
-
 // Bans, limits and logs know a caller by one address, whichever socket took the call.
 const fn plain(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_caller_is_counted_by_its_network_and_named_by_its_address() {
-        for (ip, counted) in [
-            ("192.0.2.7", "192.0.2.7"),
-            ("::ffff:192.0.2.7", "192.0.2.7"),
-            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
-        ] {
-            assert_eq!(source(ip.parse().unwrap()), counted.parse::<IpAddr>().unwrap());
-        }
-    }
 }

@@ -165,20 +165,9 @@ async fn write(store: &Store, batch: &mut Vec<Event>) {
     }
 }
 
-// Today's events and the last hour's, newest first, in portions.
+// Of today and of the last hour.
 fn remembered(now: Timestamp, snapshot: &Snapshot) -> Result<Counters, StoreError> {
-    const PORTION: usize = 1000;
     let mut counters = Counters::at(now);
-    let since = counters::horizon(now);
-    let mut before = None;
-    loop {
-        let events = snapshot.events(before, PORTION, |_| true)?;
-        for (_, event) in &events {
-            counters.count(event);
-        }
-        match events.last() {
-            Some((number, event)) if event.at >= since && events.len() == PORTION => before = Some(*number),
-            _ => return Ok(counters),
-        }
-    }
+    snapshot.events_since(counters::horizon(now), usize::MAX, |event| counters.count(&event))?;
+    Ok(counters)
 }

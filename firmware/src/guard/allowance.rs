@@ -11,6 +11,7 @@ mod stop;
 
 use super::networks::{LAN, Lan, Network, NetworkError};
 use super::rules::{Allowed, RULES, Rules};
+use super::temporary;
 use super::windows::{Message, Over, Windows};
 use crate::blocking::blocking;
 use crate::clock::{Clock, DAY};
@@ -33,8 +34,6 @@ const GREETED: usize = 4096;
 
 /// Most networks that can be named as the office's.
 const LANS: usize = 64;
-/// How much of an IPv6 address is one household or firm, whatever wires it has; of IPv4 a /24.
-const HOUSEHOLD: u8 = 48;
 
 /// Says the box's own addresses.
 pub type OwnAddresses = Box<dyn Fn() -> Vec<IpAddr> + Send + Sync>;
@@ -139,7 +138,7 @@ impl Guard {
         loop {
             let mut decided = std::pin::pin!(self.0.decided.notified());
             decided.as_mut().enable(); // first listening, then looking
-            let judged = blocking(|| self.judge(sending)).map_err(|error| temporary(&error))?;
+            let judged = blocking(|| self.judge(sending)).map_err(temporary)?;
             match judged {
                 Judged::Leave(permit) => return Ok(permit),
                 Judged::Refused(refusal) => return Err(refusal),
@@ -196,14 +195,14 @@ impl Guard {
                 frozen => frozen,
             },
             Ok((None, _)) => Refusal::NotYourSender,
-            Err(error) => temporary(&error),
+            Err(error) => temporary(error),
         }
     }
 
     /// The account logged in from there: a day later the network is a known one.
     pub fn greet(&self, account: AccountId, ip: IpAddr) {
         let now = self.0.clock.now();
-        let network = household(ip);
+        let network = Network::household(ip);
         {
             let mut greeted = self.0.greeted.lock().unwrap_or_else(PoisonError::into_inner);
             if greeted.len() >= GREETED {
@@ -274,6 +273,14 @@ impl Guard {
     /// The box's own addresses.
     pub(super) fn own_addresses(&self) -> Vec<IpAddr> {
         (self.0.own)()
+    }
+
+    /// Whether `ip` is in the office's network.
+    ///
+    /// # Errors
+    /// The store failed, or the setting cannot be read.
+    pub(super) fn in_office(&self, snapshot: &Snapshot, ip: IpAddr) -> Result<bool, StoreError> {
+        Ok(Lan::read(snapshot)?.contains(ip, &self.own_addresses()))
     }
 
     /// Changes one of the guard's settings, one change after the other.
@@ -383,8 +390,8 @@ impl Guard {
         sending: &Sending<'_>,
         now: Timestamp,
     ) -> Result<(SourceClass, Network), StoreError> {
-        let network = household(sending.ip);
-        if Lan::read(snapshot)?.contains(sending.ip, &(self.0.own)()) {
+        let network = Network::household(sending.ip);
+        if self.in_office(snapshot, sending.ip)? {
             return Ok((SourceClass::Lan, network));
         }
         let met = snapshot.met(sending.account, &Acquaintance::Network(network.to_string()))?;
@@ -478,16 +485,6 @@ pub fn is_watched(account: &Account, now: Timestamp) -> bool {
     since.is_some_and(|since| (0..WATCHED_FOR).contains(&(now.0 - since.0)))
 }
 
-/// The network by which an account is known: /24, or /48 of IPv6.
-#[must_use]
-pub fn household(ip: IpAddr) -> Network {
-    if ip.to_canonical().is_ipv4() {
-        Network::around(ip)
-    } else {
-        Network::of(ip, HOUSEHOLD)
-    }
-}
-
 fn networks(value: &str) -> Result<Lan, String> {
     if value.trim() == "default" {
         return Ok(Lan::default());
@@ -498,9 +495,4 @@ fn networks(value: &str) -> Result<Lan, String> {
         return Err(format!("lan: at most {LANS} networks"));
     }
     Ok(Lan { networks })
-}
-
-fn temporary(error: &StoreError) -> Refusal {
-    error!(%error, "the guard cannot judge");
-    Refusal::Temporary
 }

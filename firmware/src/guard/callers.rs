@@ -1,6 +1,6 @@
 //! How many connections there are, in all and from one address.
 
-use crate::facts::source;
+use super::Network;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +22,7 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Counts {
     all: usize,
-    by_ip: HashMap<IpAddr, usize>,
+    by_source: HashMap<Network, usize>,
     complained: Option<Instant>,
 }
 
@@ -30,7 +30,7 @@ struct Counts {
 #[derive(Debug)]
 pub struct Call {
     callers: Callers,
-    ip: IpAddr,
+    source: Network,
 }
 
 impl Callers {
@@ -47,18 +47,18 @@ impl Callers {
     /// Counts a connection; `None` when there are too many already.
     #[must_use]
     pub fn admit(&self, ip: IpAddr) -> Option<Call> {
-        let ip = source(ip);
+        let source = Network::source(ip);
         let mut counts = self.counts();
-        let here = counts.by_ip.get(&ip).copied().unwrap_or(0);
+        let here = counts.by_source.get(&source).copied().unwrap_or(0);
         if counts.all >= self.0.all || here >= self.0.each {
             return None;
         }
         counts.all += 1;
-        counts.by_ip.insert(ip, here + 1);
+        counts.by_source.insert(source, here + 1);
         drop(counts);
         Some(Call {
             callers: self.clone(),
-            ip,
+            source,
         })
     }
 
@@ -85,10 +85,10 @@ impl Drop for Call {
     fn drop(&mut self) {
         let mut counts = self.callers.counts();
         counts.all = counts.all.saturating_sub(1);
-        match counts.by_ip.get_mut(&self.ip) {
+        match counts.by_source.get_mut(&self.source) {
             Some(here) if *here > 1 => *here -= 1,
             _ => {
-                counts.by_ip.remove(&self.ip);
+                counts.by_source.remove(&self.source);
             }
         }
     }
@@ -117,6 +117,6 @@ mod tests {
         assert!(callers.admit(greedy).is_some());
         drop((calls, other));
         assert_eq!(callers.counts().all, 0);
-        assert!(callers.counts().by_ip.is_empty());
+        assert!(callers.counts().by_source.is_empty());
     }
 }

@@ -2,11 +2,12 @@
 
 mod proof;
 
-use super::allowance::household;
+use super::Network;
 use super::device::{Device, DeviceId, DevicePasswords, Devices};
 use super::password::Verifier;
 use super::screen::{Screen, Target};
 use super::second_factor::{Judgement, Owner, SecondFactors};
+use super::temporary;
 use super::turns::Turns;
 use crate::clock::Clock;
 use crate::ledger::Ledger;
@@ -21,7 +22,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use store::{Account, AccountState, Acquaintance, EventKind, Store, StoreError};
 use tokio::sync::OwnedSemaphorePermit;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 /// The name of the login that is no mail account and opens the admin's pages.
 const ADMIN: &str = "admin";
@@ -114,7 +115,7 @@ impl Logins {
             _turn,
         } = self.approach(attempt).await?;
         let id = account.as_ref().map(|account| account.id);
-        let devices = self.devices_for(attempt, id).map_err(|error| temporary(&error))?;
+        let devices = self.devices_for(attempt, id).map_err(temporary)?;
         let device = devices.find(password);
         let hash = account.as_ref().map(|account| account.password_hash.as_str());
         let right = match device {
@@ -130,7 +131,7 @@ impl Logins {
                 None if device.is_none() && devices.web_only() => {
                     ("main password is for the web", Refusal::DevicePassword)
                 }
-                None if self.is_half(attempt, id).map_err(|error| temporary(&error))? => {
+                None if self.is_half(attempt, id).map_err(temporary)? => {
                     return Ok(Entered {
                         account,
                         device: None,
@@ -162,7 +163,7 @@ impl Logins {
         let is_admin = attempt.protocol == Protocol::Web && attempt.login.trim().eq_ignore_ascii_case(ADMIN);
         let account = match is_admin {
             true => None,
-            false => self.find(attempt.login).map_err(|error| temporary(&error))?,
+            false => self.find(attempt.login).map_err(temporary)?,
         };
         let id = account.as_ref().map(|account| account.id);
         let named = account
@@ -170,8 +171,7 @@ impl Logins {
             .map(|account| (account.id, account.address.to_string()));
         let target = self.screen.target(named, attempt.login);
         if let Some(id) = id {
-            self.recall(id, attempt.ip, &target)
-                .map_err(|error| temporary(&error))?;
+            self.recall(id, attempt.ip, &target).map_err(temporary)?;
         }
         if let Err(blocked) = self.screen.may_try(attempt.ip, &target) {
             return Err(self.refuse(attempt, id, "blocked", blocked.into()).await);
@@ -186,7 +186,7 @@ impl Logins {
     // The store knows where the account was used, also before the box was started.
     fn recall(&self, account: AccountId, ip: IpAddr, target: &Target) -> Result<(), StoreError> {
         if !self.screen.is_familiar(ip, target) {
-            let network = Acquaintance::Network(household(ip).to_string());
+            let network = Acquaintance::Network(Network::household(ip).to_string());
             if self.store.snapshot()?.met(account, &network)?.is_some() {
                 self.screen.recall(ip, target);
             }
@@ -261,7 +261,7 @@ impl Logins {
             let snapshot = self.store.snapshot()?;
             Ok((snapshot.account(account)?, Devices::read(&snapshot, account)?))
         };
-        let (found, devices) = look().map_err(|error: StoreError| temporary(&error))?;
+        let (found, devices) = look().map_err(temporary)?;
         if !devices.admit(device) {
             return Err(device.map_or(Refusal::DevicePassword, |_| Refusal::BadCredentials));
         }
@@ -282,23 +282,15 @@ impl Logins {
         if !attempt.login.trim().eq_ignore_ascii_case(ADMIN) {
             return Ok(Some(self.login(attempt, password).await?.account));
         }
-        let Some(_turn) = self.turns.take(attempt.ip).await else {
-            return Err(self
-                .refuse(attempt, None, "too many attempts", Refusal::Throttled)
-                .await);
-        };
+        let Visitor { target, _turn, .. } = self.approach(attempt).await?;
         let admin: Option<Admin> = self
             .store
             .snapshot()
             .and_then(|snapshot| settings::read(&snapshot, settings::ADMIN))
-            .map_err(|error| temporary(&error))?;
+            .map_err(temporary)?;
         let hash = admin.as_ref().map(|admin| admin.password_hash.as_str());
-        let target = self.screen.target(None, ADMIN);
-        if let Err(blocked) = self.screen.may_try(attempt.ip, &target) {
-            return Err(self.refuse(attempt, None, "blocked", blocked.into()).await);
-        }
         let (reason, refusal) = match self.compare(attempt, password, &target, hash).await {
-            Ok(true) if self.is_half(attempt, None).map_err(|error| temporary(&error))? => return Ok(None),
+            Ok(true) if self.is_half(attempt, None).map_err(temporary)? => return Ok(None),
             Ok(true) => {
                 self.screen.right(attempt.ip, &target);
                 self.welcome_admin(attempt);
@@ -347,7 +339,7 @@ impl Logins {
         }
         let text = String::from_utf8_lossy(code.expose());
         let judged = self.second.judge(owner, &text).await;
-        let (reason, refusal) = match judged.map_err(|error| temporary(&error))? {
+        let (reason, refusal) = match judged.map_err(temporary)? {
             Judgement::Right => {
                 let why = account.as_ref().and_then(|account| shut(&account.state));
                 if let Some((reason, refusal)) = why {
@@ -472,11 +464,6 @@ pub(super) fn shut(state: &AccountState) -> Option<(&'static str, Refusal)> {
         }
         AccountState::Disabled => Some(("account disabled", Refusal::Disabled)),
     }
-}
-
-fn temporary(error: &StoreError) -> Refusal {
-    error!(%error, "a login could not be judged");
-    Refusal::Temporary
 }
 
 fn cut(text: &str, most: usize) -> &str {

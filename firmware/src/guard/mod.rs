@@ -33,3 +33,12 @@ pub use networks::{LAN, Lan, Network, NetworkError};
 pub use password::{PasswordError, hash};
 pub use second_factor::{Enrolled, Owner, SecondFactors};
 pub use sessions::{Bell, Sessions, Ticket};
+
+use proto::refusal::Refusal;
+use store::StoreError;
+
+// Whoever cannot be judged is asked to come again.
+fn temporary(error: StoreError) -> Refusal {
+    tracing::error!(%error, "the guard cannot judge");
+    Refusal::Temporary
+}

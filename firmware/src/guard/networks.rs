@@ -47,12 +47,32 @@ impl Network {
         Self::of(ip, u8::MAX)
     }
 
-    /// The neighbourhood that one party usually has: a /24, or a /64 of IPv6.
+    /// Whom limits and bans count a caller as: his address, or the whole /64 of IPv6, in which he can
+    /// have any address he likes.
+    #[must_use]
+    pub fn source(ip: IpAddr) -> Self {
+        match ip.to_canonical() {
+            IpAddr::V4(_) => Self::host(ip),
+            IpAddr::V6(_) => Self::of(ip, 64),
+        }
+    }
+
+    /// The neighbourhood of a caller, where other machines of his are likely: a /24, or a /64 of IPv6.
     #[must_use]
     pub fn around(ip: IpAddr) -> Self {
         match ip.to_canonical() {
             IpAddr::V4(_) => Self::of(ip, 24),
             IpAddr::V6(_) => Self::of(ip, 64),
+        }
+    }
+
+    /// Where somebody is at home or at work, whatever machine he uses there: a /24, or the /48 of IPv6
+    /// that one connection to the world is given. By these an account's places are known.
+    #[must_use]
+    pub fn household(ip: IpAddr) -> Self {
+        match ip.to_canonical() {
+            IpAddr::V4(_) => Self::of(ip, 24),
+            IpAddr::V6(_) => Self::of(ip, 48),
         }
     }
 
@@ -191,6 +211,29 @@ mod tests {
             "x",
         ] {
             assert_eq!(text.parse::<Network>(), Err(NetworkError), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_caller_is_at_a_source_in_a_neighbourhood_and_in_a_household() {
+        for (ip, source, around, household) in [
+            ("192.0.2.7", "192.0.2.7", "192.0.2.0/24", "192.0.2.0/24"),
+            ("::ffff:192.0.2.7", "192.0.2.7", "192.0.2.0/24", "192.0.2.0/24"),
+            (
+                "2001:db8:1:2:3:4:5:6",
+                "2001:db8:1:2::/64",
+                "2001:db8:1:2::/64",
+                "2001:db8:1::/48",
+            ),
+        ] {
+            let ip: IpAddr = ip.parse().unwrap();
+            for (found, wanted) in [
+                (Network::source(ip), source),
+                (Network::around(ip), around),
+                (Network::household(ip), household),
+            ] {
+                assert_eq!(found, wanted.parse().unwrap());
+            }
         }
     }
 

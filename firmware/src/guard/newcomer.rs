@@ -1,6 +1,6 @@
 //! A person is told when somebody comes in with the password from where that person never was.
 
-use super::allowance::household;
+use super::Network;
 use crate::house::House;
 use crate::notify::{self, Letter};
 use proto::message::date;
@@ -45,7 +45,7 @@ fn is_new(house: &House, account: &Account, ip: IpAddr) -> Result<bool, StoreErr
     if house.screen.is_home(ip) || !house.screen.is_first(account.id, ip) {
         return Ok(false);
     }
-    let network = Acquaintance::Network(household(ip).to_string());
+    let network = Acquaintance::Network(Network::household(ip).to_string());
     Ok(house.store.snapshot()?.met(account.id, &network)?.is_none())
 }
 

@@ -2,7 +2,6 @@
 //! and as one sender, and only so many messages in an hour. No network is trusted whole.
 
 use super::allowance::Guard;
-use super::networks::Lan;
 use crate::deliver::people;
 use crate::facts::ConnectionFacts;
 use crate::house::House;
@@ -57,7 +56,7 @@ impl Guard {
         ip: IpAddr,
         from: &Address,
     ) -> Result<Option<Account>, StoreError> {
-        if !Lan::read(snapshot)?.contains(ip, &self.own_addresses()) {
+        if !self.in_office(snapshot, ip)? {
             return Ok(None);
         }
         let key = from.key();
@@ -72,10 +71,8 @@ impl Guard {
 /// Records that somebody was refused for want of a login, if he is in the office's network: it may
 /// be a printer that is to be allowed.
 pub fn denied(house: &House, facts: &ConnectionFacts, from: &ReversePath, to: Option<&Address>) {
-    let near = || -> Result<bool, StoreError> {
-        Ok(Lan::read(&house.store.snapshot()?)?.contains(facts.ip(), &house.guard.own_addresses()))
-    };
-    match near() {
+    let near = house.store.snapshot();
+    match near.and_then(|snapshot| house.guard.in_office(&snapshot, facts.ip())) {
         Ok(true) => {}
         Ok(false) => return,
         Err(error) => return error!(%error, "a refusal could not be recorded"),
@@ -193,7 +190,7 @@ fn fits(
             "Its sender has to be an address of one of the office's own domains. Set one on the device first, such as scanner@ and the domain.",
         );
     }
-    if !Lan::read(snapshot)?.contains(ip, &house.guard.own_addresses()) {
+    if !house.guard.in_office(snapshot, ip)? {
         return no(
             "That address is not in the office's network. A device without a login is trusted there only.",
         );

@@ -11,7 +11,8 @@ use super::notice::{self, Done, Invitation, Left, Notice, Sent};
 use crate::blocking::blocking;
 use crate::deliver::people::token;
 use crate::deliver::{Post, pieces};
-use crate::facts::{ConnectionFacts, source};
+use crate::facts::ConnectionFacts;
+use crate::guard::Network;
 use crate::house::House;
 use crate::limits;
 use crate::notify::{self, Letter};
@@ -354,7 +355,7 @@ impl Reply<'_> {
 
     // A flood of replies that do nothing must not push everything else out of the ledger.
     fn is_worth_a_line(&self) -> bool {
-        let here = Counted::Source(source(self.facts.ip()));
+        let here = Counted::Source(Network::source(self.facts.ip()));
         self.house.replies.allow(here, limits::REPLIES, self.now)
     }
 

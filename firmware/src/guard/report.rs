@@ -8,10 +8,9 @@ use crate::settings::{self, Office};
 use proto::types::{AccountId, Address, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use store::{Account, AccountState, Event, EventKind, GuardAction, Snapshot, StoreError, Trip};
+use store::{Account, AccountState, EventKind, GuardAction, Snapshot, StoreError, Trip};
 
 /// Events read at a time, and most of them read for one report.
-const PORTION: usize = 100; // a listener has seen all but the last few
 const MOST: usize = 20_000;
 /// How far back `left` and `trip` look, in seconds.
 const LOOK_BACK: i64 = 7 * crate::clock::DAY;
@@ -137,10 +136,8 @@ pub fn history(snapshot: &Snapshot, account: &Account, now: Timestamp) -> Result
     let office: Option<Office> = settings::read(snapshot, settings::OFFICE)?;
     let mut history = History::default();
     let mut failed = None;
-    look_back(
-        snapshot,
-        left_since.min(now.plus(-LOOK_BACK)),
-        |event| match event.kind {
+    snapshot.events_since(left_since.min(now.plus(-LOOK_BACK)), MOST, |event| {
+        match event.kind {
             EventKind::Relayed {
                 account: Some(owner),
                 to,
@@ -166,8 +163,8 @@ pub fn history(snapshot: &Snapshot, account: &Account, now: Timestamp) -> Result
                 history.trip = Some(*trip);
             }
             _ => {}
-        },
-    )?;
+        }
+    })?;
     failed.map_or(Ok(history), Err)
 }
 
@@ -178,37 +175,10 @@ pub fn history(snapshot: &Snapshot, account: &Account, now: Timestamp) -> Result
 /// The store failed.
 pub fn trips(snapshot: &Snapshot, after: Option<u64>) -> Result<Vec<(u64, Timestamp, Trip)>, StoreError> {
     let mut trips = Vec::new();
-    let mut before = None;
-    for _ in 0..MOST / PORTION {
-        let events = snapshot.events(before, PORTION, |_| true)?;
-        let full = events.len() == PORTION;
-        before = events.last().map(|(number, _)| *number);
-        for (number, event) in events {
-            if after.is_some_and(|after| number <= after) {
-                return Ok(trips);
-            }
-            if let EventKind::Tripped(trip) = event.kind {
-                trips.push((number, event.at, *trip));
-            }
+    snapshot.events_after(after, MOST, |number, event| {
+        if let EventKind::Tripped(trip) = event.kind {
+            trips.push((number, event.at, *trip));
         }
-        if !full {
-            break;
-        }
-    }
+    })?;
     Ok(trips)
-}
-
-fn look_back(snapshot: &Snapshot, since: Timestamp, mut look: impl FnMut(Event)) -> Result<(), StoreError> {
-    let mut before = None;
-    for _ in 0..MOST / PORTION {
-        let events = snapshot.events(before, PORTION, |_| true)?;
-        let last = events.last().map(|(number, event)| (*number, event.at));
-        let full = events.len() == PORTION;
-        events.into_iter().for_each(|(_, event)| look(event));
-        match last {
-            Some((number, at)) if full && at >= since => before = Some(number),
-            _ => break,
-        }
-    }
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! One address tries so many logins at once and no more, and each wrong one makes it wait.
 
-use crate::facts;
+use super::Network;
 use crate::limits;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -17,7 +17,7 @@ const LONGEST: u32 = 3;
 /// Keeps the order.
 #[derive(Debug, Default)]
 pub struct Turns {
-    sources: Mutex<HashMap<IpAddr, Source>>,
+    sources: Mutex<HashMap<Network, Source>>,
 }
 
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ struct Source {
 impl Turns {
     /// Waits for a turn; `None` when it takes too long.
     pub async fn take(&self, ip: IpAddr) -> Option<OwnedSemaphorePermit> {
-        let turns = self.of(facts::source(ip));
+        let turns = self.of(Network::source(ip));
         timeout(limits::LOGIN_WAIT, turns.acquire_owned())
             .await
             .ok()?
@@ -40,7 +40,7 @@ impl Turns {
     /// Counts a wrong login: the delay it deserves.
     pub fn wrong(&self, ip: IpAddr) -> Duration {
         let mut sources = self.sources();
-        let source = sources.entry(facts::source(ip)).or_default();
+        let source = sources.entry(Network::source(ip)).or_default();
         if source.last.is_none_or(|last| last.elapsed() > MEMORY) {
             source.wrong = 0;
         }
@@ -49,9 +49,9 @@ impl Turns {
         Duration::from_secs(source.wrong.min(LONGEST).into())
     }
 
-    fn of(&self, ip: IpAddr) -> Arc<Semaphore> {
+    fn of(&self, place: Network) -> Arc<Semaphore> {
         let mut sources = self.sources();
-        if sources.len() >= limits::DELAYED && !sources.contains_key(&ip) {
+        if sources.len() >= limits::DELAYED && !sources.contains_key(&place) {
             sources.retain(|_, source| {
                 source.turns.strong_count() > 0 || source.last.is_some_and(|last| last.elapsed() < MEMORY)
             });
@@ -60,7 +60,7 @@ impl Turns {
                 sources.retain(|_, source| source.turns.strong_count() > 0);
             }
         }
-        let source = sources.entry(ip).or_default();
+        let source = sources.entry(place).or_default();
         source.turns.upgrade().unwrap_or_else(|| {
             let turns = Arc::new(Semaphore::new(limits::LOGINS_PER_IP));
             source.turns = Arc::downgrade(&turns);
@@ -68,7 +68,7 @@ impl Turns {
         })
     }
 
-    fn sources(&self) -> MutexGuard<'_, HashMap<IpAddr, Source>> {
+    fn sources(&self) -> MutexGuard<'_, HashMap<Network, Source>> {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,6 +3,7 @@
 use crate::clock::DAY;
 use crate::guard::{Network, NetworkError};
 use proto::types::Protocol;
+use std::ops::RangeInclusive;
 use store::{Event, EventKind, Snapshot, StoreError};
 use web_setup::{FailedLogin, FailedLogins, LoginFilter};
 
@@ -15,6 +16,7 @@ const MOST: usize = 4096;
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     network: Option<Network>,
+    days: Option<RangeInclusive<i64>>,
     wanted: LoginFilter,
 }
 
@@ -26,7 +28,20 @@ impl Filter {
     pub fn new(wanted: LoginFilter) -> Result<Self, NetworkError> {
         let from = wanted.from.trim();
         let network = (!from.is_empty()).then(|| from.parse()).transpose()?;
-        Ok(Self { network, wanted })
+        Ok(Self {
+            network,
+            days: wanted.day.map(|day| day..=day),
+            wanted,
+        })
+    }
+
+    /// All of these days, counted from 1970.
+    #[must_use]
+    pub fn of_days(days: RangeInclusive<i64>) -> Self {
+        Self {
+            days: Some(days),
+            ..Self::default()
+        }
     }
 
     fn takes(&self, row: &FailedLogin) -> bool {
@@ -35,20 +50,14 @@ impl Filter {
         wanted.protocol.is_none_or(|protocol| protocol == row.protocol)
             && self.network.is_none_or(|network| network.contains(row.ip))
             && wanted.known.is_none_or(|known| known == row.known)
-            && wanted.day.is_none_or(|day| row.is_of(day))
+            && self.days.as_ref().is_none_or(|days| is_of(row, days))
             && (name.is_empty() || row.login.to_lowercase().contains(&name))
     }
 }
 
-trait OfDay {
-    fn is_of(&self, day: i64) -> bool;
-}
-
-impl OfDay for FailedLogin {
-    // Folded ones may have begun on the day before.
-    fn is_of(&self, day: i64) -> bool {
-        (self.first.0.div_euclid(DAY)..=self.at.0.div_euclid(DAY)).contains(&day)
-    }
+// Folded ones may have begun on the day before.
+fn is_of(row: &FailedLogin, days: &RangeInclusive<i64>) -> bool {
+    row.first.0.div_euclid(DAY) <= *days.end() && *days.start() <= row.at.0.div_euclid(DAY)
 }
 
 /// At most `limit` rows older than event `before`.

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Event, EventKind, Snapshot, StoreError};
+use store::{EventKind, Snapshot, StoreError};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::error;
 use web_setup::{FailedLogin, LoginFilter};
@@ -28,11 +28,12 @@ const TICK: Duration = Duration::from_secs(60);
 const APART: i64 = 300;
 /// Rows of one letter.
 const ROWS: usize = 100;
+/// Days before yesterday that a digest tells of at most, if it could not be written in time.
+const DAYS: i64 = 30;
 /// Addresses counted for the threshold.
 const SOURCES: usize = 4096;
-/// Events looked at in one go, and how many goes.
-const PORTION: usize = 500;
-const GOES: usize = 20;
+/// Newest events that are looked at in one turn.
+const LOOKED_AT: usize = 10_000;
 
 /// How the admins hear of failed logins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -205,22 +206,11 @@ impl Reports {
     // Failed logins that were not looked at yet, oldest first.
     fn fresh(&mut self, snapshot: &Snapshot) -> Result<Vec<FailedLogin>, StoreError> {
         let mut fresh = Vec::new();
-        let mut before = None;
-        let mut newest = self.told.number;
-        for _ in 0..GOES {
-            let events = snapshot.events(before, PORTION, |_| true)?;
-            newest = newest.max(events.first().map(|(number, _)| *number));
-            before = events.last().map(|(number, _)| *number);
-            let full = events.len() == PORTION;
-            let new = |(number, _): &&(u64, Event)| Some(*number) > self.told.number;
-            let all_new = events.last().as_ref().is_some_and(new);
-            let rows = events.iter().take_while(new);
-            fresh.extend(rows.filter_map(|(_, event)| failed_logins::row(event)));
-            if !all_new || !full {
-                break;
-            }
-        }
-        self.told.number = newest;
+        let told = self.told.number;
+        snapshot.events_after(told, LOOKED_AT, |number, event| {
+            self.told.number = self.told.number.max(Some(number));
+            fresh.extend(failed_logins::row(&event));
+        })?;
         fresh.reverse();
         Ok(fresh)
     }
@@ -308,25 +298,23 @@ impl Reports {
         if self.told.day >= yesterday {
             return Ok(None);
         }
+        // The box may have been off at midnight, for days.
+        let first = (self.told.day + 1).max(yesterday - DAYS);
         self.told.day = yesterday;
-        let filter = LoginFilter {
-            day: Some(yesterday),
-            ..LoginFilter::default()
-        };
-        let Ok(filter) = Filter::new(filter) else {
-            return Ok(None);
-        };
+        let filter = Filter::of_days(first..=yesterday);
         let rows = failed_logins::page(snapshot, &filter, None, 10 * ROWS)?.rows;
         if rows.is_empty() {
             return Ok(None);
         }
         let count: u64 = rows.iter().map(|row| row.count).sum();
-        let day = moment(Timestamp(yesterday * DAY));
-        let day = day.get(..10).unwrap_or_default();
-        let subject = format!("{count} failed logins on {day}");
+        let days = match first == yesterday {
+            true => format!("on {}", date(first)),
+            false => format!("from {} to {}", date(first), date(yesterday)),
+        };
+        let begin = format!("All failed logins {days} (UTC):");
         Ok(Some((
-            subject,
-            text("All failed logins of that day (UTC):", &rows),
+            format!("{count} failed logins {days}"),
+            text(&begin, &rows),
         )))
     }
 }
@@ -379,6 +367,12 @@ fn line(row: &FailedLogin) -> String {
         row.count,
         row.reason
     )
+}
+
+fn date(day: i64) -> String {
+    let mut date = moment(Timestamp(day * DAY));
+    date.truncate(10);
+    date
 }
 
 fn moment(at: Timestamp) -> String {
@@ -525,6 +519,23 @@ mod tests {
         bench.turn(DAY).await;
         bench.fail("192.0.2.2", "z", 10);
         assert_eq!(bench.turn(60).await.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_digest_tells_of_the_days_that_passed_while_the_box_was_off() {
+        let mut bench = Bench::new("digest").await;
+        bench.turn(60).await;
+        for (ip, after) in [("192.0.2.1", 0), ("192.0.2.2", DAY), ("192.0.2.3", 3 * DAY)] {
+            bench.house.clock.set(NOON.plus(after));
+            bench.fail(ip, "x", 2);
+            bench.house.ledger.flush().await;
+        }
+        let told = ["4 failed logins from 2024-10-04 to 2024-10-06"];
+        assert_eq!(bench.turn(0).await, told, "today's are not over yet");
+        let letter = &bench.letters("chief@firm.example")[0];
+        assert!(letter.contains("192.0.2.1  ") && letter.contains("192.0.2.2  "));
+        assert!(!letter.contains("192.0.2.3  "), "{letter}");
+        assert_eq!(bench.turn(60).await.len(), 1, "told once");
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 use crate::StoreError;
 use crate::schema::{META, OLDEST_READER, Tables, VERSION};
+use crate::write::Counter;
 use redb::{ReadableTable, WriteTransaction};
 
 type Step = fn(&WriteTransaction) -> Result<(), StoreError>;
@@ -27,6 +28,12 @@ pub(crate) fn migrate(transaction: &WriteTransaction) -> Result<(), StoreError> 
         step(transaction)?;
     }
     let mut meta = transaction.open_table(META)?;
+    // Mail programs know mailboxes by it: after a new start with an empty store they must not take
+    // what comes for what they have seen (RFC 9051 2.3.1.1). Three quarters of the numbers are left.
+    if meta.get(Counter::UidValidity.key())?.is_none() {
+        let first = getrandom::u32().map_err(|error| StoreError::Internal(error.to_string()))? >> 2;
+        meta.insert(Counter::UidValidity.key(), u64::from(first))?;
+    }
     meta.insert("version", VERSION)?;
     meta.insert("oldest_reader", OLDEST_READER)?;
     Ok(())

@@ -1,14 +1,11 @@
 //! The windows as the ledger remembers them.
 
-use super::household;
 use crate::clock::DAY;
+use crate::guard::Network;
 use crate::guard::windows::{Message, Windows};
 use proto::types::{AccountId, Timestamp};
 use std::collections::HashMap;
 use store::{Event, EventKind, Snapshot, SourceClass, StoreError};
-
-/// Events read at a time.
-const PORTION: usize = 1000;
 
 /// Every account's windows at `now`. What an account sent before it was given back counts no more.
 pub(super) fn windows(
@@ -30,7 +27,7 @@ pub(super) fn windows(
             } => {
                 let message = Message {
                     source: source.unwrap_or(SourceClass::Lan),
-                    network: household(ip),
+                    network: Network::household(ip),
                     recipients: u32::try_from(to.len()).unwrap_or(u32::MAX),
                     first_time,
                     author,
@@ -56,26 +53,18 @@ pub(super) fn windows(
 
 // What counts of the last day, newest first.
 fn last_day(snapshot: &Snapshot, now: Timestamp) -> Result<Vec<Event>, StoreError> {
-    let since = now.plus(-DAY);
     let mut kept = Vec::new();
-    let mut before = None;
-    loop {
-        let events = snapshot.events(before, PORTION, |_| true)?;
-        let full = events.len() == PORTION;
-        let oldest = events.last().map(|(number, event)| (*number, event.at));
-        kept.extend(events.into_iter().map(|(_, event)| event).filter(|event| {
-            let counts = matches!(
-                event.kind,
-                EventKind::Sent { .. }
-                    | EventKind::Bounced { .. }
-                    | EventKind::SenderRefused { .. }
-                    | EventKind::Unfrozen { .. }
-            );
-            counts && event.at > since
-        }));
-        match oldest {
-            Some((number, at)) if full && at > since => before = Some(number),
-            _ => return Ok(kept),
+    snapshot.events_since(now.plus(1 - DAY), usize::MAX, |event| {
+        let counts = matches!(
+            event.kind,
+            EventKind::Sent { .. }
+                | EventKind::Bounced { .. }
+                | EventKind::SenderRefused { .. }
+                | EventKind::Unfrozen { .. }
+        );
+        if counts {
+            kept.push(event);
         }
-    }
+    })?;
+    Ok(kept)
 }

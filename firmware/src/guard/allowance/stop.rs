@@ -1,12 +1,12 @@
 //! The account's states and the ways between them: active, limited, frozen, disabled. Every way is
 //! one operation of the store, which records it in the same commit.
 
-use super::{Guard, Sending, Stopped, household, is_watched, temporary};
+use super::{Guard, Sending, Stopped, is_watched};
 use crate::deliver::fresh_id;
 use crate::guard::networks::Network;
 use crate::guard::rules::{Allowed, HOUR, window};
 use crate::guard::windows::Over;
-use crate::guard::words;
+use crate::guard::{temporary, words};
 use proto::refusal::Refusal;
 use proto::types::{AccountId, Address, Timestamp};
 use std::net::IpAddr;
@@ -98,7 +98,7 @@ impl Guard {
             Ok(finding) => finding,
             Err(error) => {
                 self.decided(account, None);
-                return temporary(&error);
+                return temporary(error);
             }
         };
         let reason = freeze.reason.clone();
@@ -121,7 +121,7 @@ impl Guard {
         match stopping.await {
             Ok(Ok(FreezeOutcome::Limited { until, .. })) => Refusal::Limited { until },
             Ok(Ok(FreezeOutcome::Frozen { .. } | FreezeOutcome::Already)) => Refusal::Frozen { reason },
-            Ok(Err(error)) => temporary(&error),
+            Ok(Err(error)) => temporary(error),
             Err(error) => {
                 error!(%error, "stopping an account ended badly");
                 self.decided(account, None);
@@ -179,7 +179,7 @@ impl Guard {
             None => (Vec::new(), Vec::new(), 0),
         };
         if let Some(sending) = sending {
-            let here = household(sending.ip);
+            let here = Network::household(sending.ip);
             networks.retain(|network| *network != here);
             networks.insert(0, here);
         }

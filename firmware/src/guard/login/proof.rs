@@ -6,9 +6,9 @@
 //! for a few wrong proofs an hour from one place and then no more; the passwords of devices, which
 //! nobody guesses, always are.
 
-use super::{Attempt, Entered, Logins, Visitor, shut, temporary};
-use crate::facts::source;
+use super::{Attempt, Entered, Logins, Visitor, shut};
 use crate::guard::device::Device;
+use crate::guard::{Network, temporary};
 use crate::limits;
 use proto::refusal::Refusal;
 use proto::sasl::scram::{Proof, Salt, Signature};
@@ -19,12 +19,12 @@ use std::sync::{Mutex, PoisonError};
 
 /// Wrong proofs, counted from the first for an hour.
 #[derive(Default)]
-pub(super) struct Misses(Mutex<HashMap<(AccountId, IpAddr), (Timestamp, u32)>>);
+pub(super) struct Misses(Mutex<HashMap<(AccountId, Network), (Timestamp, u32)>>);
 
 impl Misses {
     fn too_many(&self, account: AccountId, ip: IpAddr, now: Timestamp) -> bool {
         let misses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let missed = misses.get(&(account, source(ip)));
+        let missed = misses.get(&(account, Network::source(ip)));
         missed.is_some_and(|(since, count)| counts(*since, now) && *count >= limits::SCRAM_MISSES)
     }
 
@@ -36,7 +36,7 @@ impl Misses {
         if misses.len() >= limits::DELAYED {
             misses.clear();
         }
-        let miss = misses.entry((account, source(ip))).or_insert((now, 0));
+        let miss = misses.entry((account, Network::source(ip))).or_insert((now, 0));
         if !counts(miss.0, now) {
             *miss = (now, 0);
         }
@@ -55,12 +55,12 @@ impl Logins {
     /// # Errors
     /// `Temporary` when the store fails.
     pub async fn salt(&self, login: &str, exporter: Option<Vec<u8>>) -> Result<Salt, Refusal> {
-        let name = match self.find(login).map_err(|error| temporary(&error))? {
+        let name = match self.find(login).map_err(temporary)? {
             Some(account) => account.address.key(),
-            None => self.full(login).map_err(|error| temporary(&error))?,
+            None => self.full(login).map_err(temporary)?,
         };
         let salt = self.devices.salts().challenge(&name, exporter).await;
-        salt.map_err(|error| temporary(&error))
+        salt.map_err(temporary)
     }
 
     /// Judges the proof of a mail account's password, and proves in turn that it is known here.
@@ -78,13 +78,13 @@ impl Logins {
             let reason = "wrong channel binding";
             return Err(self.refuse(attempt, id, reason, Refusal::BadCredentials).await);
         }
-        let one_guess = Secret::new(format!("scram {}", source(attempt.ip)).into_bytes());
+        let one_guess = Secret::new(format!("scram {}", Network::source(attempt.ip)).into_bytes());
         let Some(account) = account else {
             let refusal = self.wrong(attempt, &target, &one_guess);
             return Err(self.refuse(attempt, None, "unknown account", refusal).await);
         };
         let now = self.clock.now();
-        let devices = self.devices_for(attempt, id).map_err(|error| temporary(&error))?;
+        let devices = self.devices_for(attempt, id).map_err(temporary)?;
         let known = |device: &'_ Device| device.keys().iter().find_map(|keys| proof.check(keys));
         let with_device = devices
             .list

@@ -1,8 +1,9 @@
 //! How many replies are worth the work.
 
+use crate::guard::Network;
 use proto::types::{AccountId, Timestamp};
 use std::collections::HashMap;
-use std::net::IpAddr;
+
 use std::sync::{Mutex, PoisonError};
 
 /// Sources that are counted. Notices and admins are few; strangers must not be able to crowd them out.
@@ -16,7 +17,7 @@ pub struct Rates(Mutex<HashMap<Counted, (Timestamp, u32)>>);
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Counted {
     /// Replies from one place.
-    Source(IpAddr),
+    Source(Network),
     /// Replies to one token, by its hash.
     Notice(String),
     /// Letters to one admin that his reply did nothing.
@@ -57,7 +58,7 @@ mod tests {
         assert!(rates.allow(Counted::Answered(AccountId(1)), 3, Timestamp(0)));
         assert!(!rates.allow(notice(), 3, Timestamp(HOUR - 1)));
         for number in 0..20_000 {
-            let source = Counted::Source(IpAddr::from(u32::to_be_bytes(number)));
+            let source = Counted::Source(Network::source(u32::to_be_bytes(number).into()));
             rates.allow(source, 3, Timestamp(HOUR - 1));
         }
         assert_eq!(rates.0.lock().unwrap().len(), COUNTED);

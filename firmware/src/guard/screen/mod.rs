@@ -202,7 +202,7 @@ impl Screen {
             return Verdict::Welcome;
         }
         let blocked = state.blocked(ip, now);
-        let key = Key::Network(party(ip));
+        let key = Key::Network(Network::source(ip));
         let (count, until) = state.sources.connection(key, now);
         let most = state.rules.connections_per_minute * state.patience(ip, now);
         if blocked.is_some() || !state.rules.on || count <= most {
@@ -214,7 +214,7 @@ impl Screen {
         }
         let why = format!("more than {most} connections in a minute");
         Verdict::Blocked(if count > most.saturating_mul(FLOOD) {
-            self.impose(&mut state, Subject::Network(party(ip)), why, now)
+            self.impose(&mut state, Subject::Network(Network::source(ip)), why, now)
         } else {
             Blocked {
                 why,
@@ -302,12 +302,12 @@ impl Screen {
         let trusted = state.trust.address(ip, now);
         let mut over = None;
         let mut counted = vec![(
-            Subject::Network(party(ip)),
-            Key::Network(party(ip)),
+            Subject::Network(Network::source(ip)),
+            Key::Network(Network::source(ip)),
             rules.address_passwords * state.patience(ip, now),
         )];
         let around = Network::around(ip);
-        if !trusted && around != party(ip) {
+        if !trusted && around != Network::source(ip) {
             counted.push((
                 Subject::Network(around),
                 Key::Network(around),
@@ -340,7 +340,7 @@ impl Screen {
     pub fn right(&self, ip: IpAddr, target: &Target) {
         let now = self.now();
         let mut state = self.state();
-        for network in [party(ip), Network::around(ip)] {
+        for network in [Network::source(ip), Network::around(ip)] {
             state.sources.forgive(&Key::Network(network), target.print);
         }
         state.trust.learn(target.print, ip, now);
@@ -362,7 +362,7 @@ impl Screen {
             return (Duration::ZERO, None);
         }
         let rules = state.rules;
-        let key = Key::Network(party(ip));
+        let key = Key::Network(Network::source(ip));
         let (count, all) = state.sources.offence(key.clone(), offence, now, rules.window());
         let (most, what) = match offence {
             Offence::Recipient => (rules.failed_recipients, "recipients that do not exist"),
@@ -374,7 +374,7 @@ impl Screen {
         let blocked = (count > most * state.patience(ip, now)).then(|| {
             state.sources.forget(&key);
             let why = format!("{count} {what} within {} minutes", rules.window_minutes);
-            self.impose(&mut state, Subject::Network(party(ip)), why, now)
+            self.impose(&mut state, Subject::Network(Network::source(ip)), why, now)
         });
         // Resets alone are nothing bad: big senders reset between two messages.
         let waits = rules.tarpit && blocked.is_none() && offence != Offence::Reset;
@@ -539,14 +539,6 @@ impl Screen {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-// Who has one address: an IPv6 caller owns the whole /64 it sits in.
-fn party(ip: IpAddr) -> Network {
-    match ip.to_canonical() {
-        IpAddr::V4(_) => Network::host(ip),
-        IpAddr::V6(_) => Network::around(ip),
     }
 }
 

@@ -1,7 +1,6 @@
 //! Where people of ours have logged in lately.
 
 use super::sources::keep_newest;
-use crate::facts::source;
 use crate::guard::Network;
 use proto::types::{AccountId, Timestamp};
 use std::collections::HashMap;
@@ -18,7 +17,7 @@ const LOOKED: usize = 5000;
 /// Addresses, and which account was used in which network.
 #[derive(Debug, Default)]
 pub(super) struct Trust {
-    addresses: HashMap<IpAddr, Timestamp>,
+    addresses: HashMap<Network, Timestamp>,
     places: HashMap<(u64, Network), Timestamp>,
     greeted: HashMap<(AccountId, Network), Timestamp>,
 }
@@ -33,7 +32,7 @@ impl Trust {
             if let EventKind::LoginOk { ip, .. } = event.kind
                 && event.at <= now
             {
-                let at = trust.addresses.entry(source(ip)).or_default();
+                let at = trust.addresses.entry(Network::source(ip)).or_default();
                 *at = event.at.max(*at);
             }
         }
@@ -42,7 +41,7 @@ impl Trust {
     }
 
     pub(super) fn learn(&mut self, account: u64, ip: IpAddr, now: Timestamp) {
-        self.addresses.insert(source(ip), now);
+        self.addresses.insert(Network::source(ip), now);
         if self.addresses.len() > MOST {
             keep_newest(&mut self.addresses, MOST - MOST / 8, |at| *at);
         }
@@ -72,7 +71,9 @@ impl Trust {
 
     /// Whether anybody of ours logged in from there.
     pub(super) fn address(&self, ip: IpAddr, now: Timestamp) -> bool {
-        self.addresses.get(&source(ip)).is_some_and(|at| recent(*at, now))
+        self.addresses
+            .get(&Network::source(ip))
+            .is_some_and(|at| recent(*at, now))
     }
 
     /// Whether this account was used around there.

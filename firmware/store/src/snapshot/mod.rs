@@ -2,6 +2,7 @@
 
 mod body;
 mod filter;
+mod ledger;
 mod links;
 mod mail;
 mod names;

@@ -1,9 +1,9 @@
-//! The queue and the ledger.
+//! The queue, and whom accounts know.
 
 use super::Snapshot;
 use crate::rows::{QueueRow, Row, from_json, get};
-use crate::schema::{ACQUAINTANCES, EVENTS, HELD_DOMAINS, PLACES_DUE, QUEUE, QUEUE_PLACES};
-use crate::{Acquaintance, Event, HeldDomain, QueueItem, StoreError};
+use crate::schema::{ACQUAINTANCES, HELD_DOMAINS, PLACES_DUE, QUEUE, QUEUE_PLACES};
+use crate::{Acquaintance, HeldDomain, QueueItem, StoreError};
 use proto::types::{AccountId, Domain, QueueId, Timestamp};
 use redb::{ReadableTable, ReadableTableMetadata};
 use std::collections::BTreeMap;
@@ -171,27 +171,5 @@ impl Snapshot {
             let (first, last) = times.value();
             (Timestamp(first), Timestamp(last))
         }))
-    }
-
-    /// Events with their sequence numbers, newest first, older than `before`, that `filter` takes.
-    pub fn events(
-        &self,
-        before: Option<u64>,
-        limit: usize,
-        mut filter: impl FnMut(&Event) -> bool,
-    ) -> Result<Vec<(u64, Event)>, StoreError> {
-        let ledger = self.transaction.open_table(EVENTS)?;
-        let mut events = Vec::new();
-        for entry in ledger.range(..before.unwrap_or(u64::MAX))?.rev() {
-            if events.len() >= limit {
-                break;
-            }
-            let (number, json) = entry?;
-            let event: Event = from_json(json.value())?;
-            if filter(&event) {
-                events.push((number.value(), event));
-            }
-        }
-        Ok(events)
     }
 }

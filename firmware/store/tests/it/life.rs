@@ -552,6 +552,45 @@ fn a_body_from_a_file_is_its_prefix_and_the_rest_of_the_file() {
 }
 
 #[test]
+fn a_new_store_gives_no_mailbox_the_uid_validity_that_it_had_in_another() {
+    let validity = || {
+        let (_dir, store) = office();
+        let account = wait(store.create_account(person("anna"))).unwrap();
+        let inbox = store.snapshot().unwrap().mailbox(account, "INBOX").unwrap();
+        inbox.unwrap().uid_validity
+    };
+    assert_ne!(validity(), validity());
+}
+
+#[test]
+fn a_look_back_goes_past_events_of_a_clock_that_was_wrong_and_ends_at_older_ones() {
+    let (_dir, store) = office();
+    let at = |at| Event {
+        at: Timestamp(at),
+        kind: EventKind::Started {
+            version: String::new(),
+        },
+    };
+    // Long ago; then a day with a while at a wrong time in it.
+    let times = (0..600).map(|_| 5).chain([1000, 1001, 7, 8, 1002]);
+    wait(store.record(times.map(at).collect())).unwrap();
+    let snapshot = store.snapshot().unwrap();
+    let seen = |most| {
+        let mut seen = Vec::new();
+        let look = |event: Event| seen.push(event.at.0);
+        snapshot.events_since(Timestamp(1000), most, look).unwrap();
+        seen
+    };
+    assert_eq!(seen(usize::MAX), [1002, 1001, 1000]);
+    assert_eq!(seen(4), [1002, 1001]);
+    let newest = snapshot.events(None, 1, |_| true).unwrap()[0].0;
+    let mut after = Vec::new();
+    let look = |number, event: Event| after.push((newest - number, event.at.0));
+    snapshot.events_after(Some(newest - 2), 100, look).unwrap();
+    assert_eq!(after, [(0, 1002), (1, 8)]);
+}
+
+#[test]
 fn events_come_newest_first_by_pages() {
     let (_dir, store) = office();
     let started = |n| Event {
