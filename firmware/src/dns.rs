@@ -242,6 +242,22 @@ impl Dns {
         found(host, addresses, failure)
     }
 
+    /// Whether a host has an address of any kind; the second kind is asked for only without the first.
+    ///
+    /// # Errors
+    /// See [`NoRoute`]; none is one.
+    pub async fn has_address(&self, host: &str) -> Result<(), NoRoute> {
+        let mut failure = None;
+        for kind in [RecordType::A, RecordType::AAAA] {
+            match self.ask(host, kind).await {
+                Ok(_) => return Ok(()),
+                Err(Silence::Nothing { .. }) => {}
+                Err(silence) => failure = Some(silence.words()),
+            }
+        }
+        found(host, Vec::new(), failure).map(drop)
+    }
+
     /// The texts at a name, each in one piece.
     ///
     /// # Errors
@@ -325,7 +341,7 @@ pub(crate) enum Silence {
 }
 
 impl Silence {
-    fn words(self) -> String {
+    pub(crate) fn words(self) -> String {
         match self {
             Self::Nothing { .. } => secure::UNPROVEN.to_owned(),
             Self::Forged => secure::FORGED.to_owned(),

@@ -346,11 +346,11 @@ pub mod spf {
 pub mod judge {
     use std::time::Duration;
 
-    /// Longest wait for the answers of one check; all but DMARC's are waited for at the same time.
+    /// Longest wait for the answers of one check; all are waited for at the same time.
     pub const CHECK: Duration = Duration::from_secs(5);
-    /// Longest wait for DMARC's answers, after those of SPF and DKIM: a message waits [`CHECK`] and this
-    /// at most.
-    pub const DMARC: Duration = Duration::from_secs(3);
+    /// Longest wait for what is to be asked only once other answers are there, such as about the domain
+    /// of a good signature, for DKIM and then for DMARC: a message waits [`CHECK`] and twice this at most.
+    pub const AFTERWARDS: Duration = Duration::from_secs(3);
     /// DKIM signatures of a message that are verified.
     pub const SIGNATURES: usize = 8;
     /// Names of fields in one signature; one with more is not looked at.

@@ -324,6 +324,19 @@ async fn only_so_many_signatures_are_looked_at_and_the_rest_is_counted() -> Resu
     Ok(())
 }
 
+#[tokio::test]
+async fn nobody_is_asked_for_keys_to_another_body() -> Result<()> {
+    let dns = FakeDns::start()?;
+    publish(&dns)?;
+    let mut message = signed(&wire(DINNER))?;
+    message.extend_from_slice(b"And bring money.\r\n");
+    let found = verified(&dns, &message).await?;
+    ensure!(outcomes(&found) == [Outcome::Neutral; 2], "{found:?}");
+    let asked = dns.asked();
+    ensure!(!asked.iter().any(|name| name.contains("_domainkey")), "{asked:?}");
+    Ok(())
+}
+
 // RFC 6376 3.5, 8.2
 #[tokio::test]
 async fn what_cannot_be_read_or_covers_a_part_only_counts_as_none() -> Result<()> {

@@ -45,15 +45,21 @@ impl Dns {
             RData::PTR(name) => Some(name.to_ascii()),
             _ => None,
         });
+        let kind = match client {
+            IpAddr::V4(_) => RecordType::A,
+            IpAddr::V6(_) => RecordType::AAAA,
+        };
         let mut found = ReverseName::Missing;
         for name in names.take(limits::NAMES_OF_ONE) {
-            let addresses = match self.addresses(&name).await {
-                Ok(addresses) => addresses,
-                Err(error) if error.is_temporary() => return ReverseName::Unknown,
-                Err(_) => Vec::new(),
+            let answers = match self.ask(&name, kind).await {
+                Ok(answers) => answers,
+                Err(Silence::Nothing { .. }) => Vec::new(),
+                Err(_) => return ReverseName::Unknown,
             };
+            let mut addresses = answers.iter().filter_map(RData::ip_addr).take(limits::ADDRESSES);
+            let leads_back = addresses.any(|one| one == client);
             match Domain::parse(name.trim_end_matches('.')) {
-                Ok(domain) if addresses.contains(&client) => return ReverseName::Confirmed(domain),
+                Ok(domain) if leads_back => return ReverseName::Confirmed(domain),
                 _ => found = ReverseName::Unconfirmed(name),
             }
         }

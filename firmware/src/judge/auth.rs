@@ -1,5 +1,5 @@
 //! SPF, DKIM, ARC and DMARC of one message: the only place that knows mail-auth's verifiers. SPF by
-//! itself is in `judge::spf`.
+//! itself is in `judge::spf`, what the others ask for in `judge::texts`.
 //!
 //! | RFC | what | here |
 //! |---|---|---|
@@ -13,14 +13,13 @@
 //! and what takes longer than [`limits::CHECK`] counts as a temporary error.
 
 use super::spf::Check;
+use super::texts::Texts;
 use crate::deliver::people::ascii;
 use crate::dkim::Blanks;
 use crate::dns::Dns;
 use crate::limits::PIECE;
 use crate::limits::judge as limits;
 use crate::spool::Spool;
-use futures_util::future::join_all;
-use hickory_resolver::proto::rr::{RData, RecordType};
 use mail_auth::common::crypto::{HashAlgorithm, HashContext as _, HashImpl, Sha1, Sha256};
 use mail_auth::dkim::Canonicalization;
 use mail_auth::dkim::canonicalize::BodyHasher;
@@ -28,16 +27,12 @@ use mail_auth::dmarc::Policy;
 use mail_auth::dmarc::verify::DmarcParameters;
 use mail_auth::{
     ArcOutput, AuthenticatedMessage, DkimOutput, DkimResult, DmarcOutput, DmarcResult, DnsError, Error,
-    MessageAuthenticator, Parameters, ResolverCache, SpfOutput, SpfResult, Txt,
+    MessageAuthenticator, Parameters, SpfOutput, SpfResult,
 };
 use proto::message::{address, header};
 use proto::types::{Address, Domain};
-use std::borrow::Borrow;
-use std::collections::HashMap;
-use std::hash::Hash;
 use std::io::{self, Read};
 use std::net::IpAddr;
-use std::time::Instant;
 use tokio::time::timeout;
 
 /// A result in the words of RFC 8601 2.7.
@@ -219,14 +214,20 @@ impl<'a> Evidence<'a> {
     /// No name server is known, in words.
     pub async fn verify(&self, dns: &Dns, caller: &Caller<'_>) -> Result<Findings, String> {
         let authenticator = &dns.authenticator()?;
-        let (spf, helo, dkim, arc) = tokio::join!(
+        let (spf, helo, keys, arc, policies) = tokio::join!(
             sender(dns, caller),
             helo(dns, caller),
-            self.dkim(authenticator),
-            self.arc(authenticator)
+            timeout(limits::CHECK, Texts::keys(dns, &self.message)),
+            self.arc(authenticator),
+            self.policies(dns)
         );
+        let keys = keys.ok();
+        let dkim = self.dkim(authenticator, keys.as_ref()).await;
         let dmarc = match &self.author {
-            Some(author) => self.dmarc(dns, authenticator, author, &spf, &dkim).await,
+            Some(author) => {
+                self.dmarc(authenticator, author, policies.as_ref(), &spf, &dkim)
+                    .await
+            }
             None => Dmarc::default(),
         };
         Ok(Findings {
@@ -240,7 +241,20 @@ impl<'a> Evidence<'a> {
         })
     }
 
-    async fn dkim(&self, authenticator: &MessageAuthenticator) -> Vec<DkimOutput<'_>> {
+    // `None`: no answer in time, or nobody to ask about.
+    async fn policies(&self, dns: &Dns) -> Option<Texts> {
+        let domain = ascii(self.author.as_ref()?.domain());
+        timeout(limits::CHECK, Texts::policies(dns, domain.as_str()))
+            .await
+            .ok()
+    }
+
+    // Without keys there was no answer in time.
+    async fn dkim<'k>(
+        &'k self,
+        authenticator: &MessageAuthenticator,
+        keys: Option<&'k Texts>,
+    ) -> Vec<DkimOutput<'k>> {
         let late = || {
             let signatures = self.message.dkim_headers.iter();
             let late = signatures.map(|signature| {
@@ -249,7 +263,9 @@ impl<'a> Evidence<'a> {
             });
             late.collect()
         };
-        let answer = timeout(limits::CHECK, authenticator.verify_dkim(&self.message)).await;
+        let Some(keys) = keys else { return late() };
+        let parameters = Parameters::new(&self.message).with_txt_cache(keys);
+        let answer = timeout(limits::AFTERWARDS, authenticator.verify_dkim(parameters)).await;
         answer.unwrap_or_else(|_| late())
     }
 
@@ -268,27 +284,30 @@ impl<'a> Evidence<'a> {
 
     async fn dmarc(
         &self,
-        dns: &Dns,
         authenticator: &MessageAuthenticator,
         author: &Address,
+        policies: Option<&Texts>,
         spf: &Spf,
         dkim: &[DkimOutput<'_>],
     ) -> Dmarc {
         let spf_output = SpfOutput::new(spf.domain.clone()).with_result(spf_result(spf.outcome));
         let domain = ascii(author.domain()).to_string();
-        let asked = async {
-            let known = &Known::about(dns, &domain).await;
-            let parameters = DmarcParameters {
-                message: &self.message,
-                dkim_output: dkim,
-                dkim2_output: None,
-                rfc5321_mail_from_domain: &spf.domain,
-                spf_output: &spf_output,
+        let Some(policies) = policies else {
+            return Dmarc {
+                outcome: Outcome::TempError,
+                domain,
+                wish: Wish::Nothing,
             };
-            let parameters = Parameters::new(parameters).with_txt_cache(known);
-            authenticator.verify_dmarc(parameters).await
         };
-        let output = timeout(limits::DMARC, asked).await;
+        let parameters = DmarcParameters {
+            message: &self.message,
+            dkim_output: dkim,
+            dkim2_output: None,
+            rfc5321_mail_from_domain: &spf.domain,
+            spf_output: &spf_output,
+        };
+        let parameters = Parameters::new(parameters).with_txt_cache(policies);
+        let output = timeout(limits::AFTERWARDS, authenticator.verify_dmarc(parameters)).await;
         Dmarc {
             outcome: output.as_ref().map_or(Outcome::TempError, dmarc_outcome),
             domain,
@@ -325,62 +344,6 @@ fn drop_unreadable(message: &mut AuthenticatedMessage<'_>) -> usize {
         message.has_arc_errors = true;
     }
     (errors + signatures).saturating_sub(message.errors.len() + message.dkim_headers.len())
-}
-
-/// What is known about names before mail-auth asks for them.
-struct Known(HashMap<Box<str>, Txt>);
-
-impl Known {
-    /// Names on the way from a domain up that have several DMARC records: all of them are void
-    /// (RFC 9989 4.10), where mail-auth would take the first, which is another one each time.
-    async fn about(dns: &Dns, domain: &str) -> Self {
-        let dots = domain.match_indices('.').map(|(at, _)| at.saturating_add(1));
-        let names = std::iter::once(0).chain(dots).filter_map(|at| domain.get(at..));
-        let (first, above): (Vec<_>, Vec<_>) = names.enumerate().partition(|(place, _)| *place == 0);
-        let above = above.iter().rev().take(limits::WALK).rev();
-        let asked = first.iter().chain(above).map(|(_, name)| async move {
-            let name = format!("_dmarc.{name}.");
-            let answers = dns.ask(&name, RecordType::TXT).await.ok()?;
-            let records = answers.iter().filter(|data| is_dmarc(data)).count();
-            (records > 1).then(|| {
-                let none = Txt::Error(Error::Dns(DnsError::InvalidRecordType));
-                (name.into_boxed_str(), none)
-            })
-        });
-        Self(join_all(asked).await.into_iter().flatten().collect())
-    }
-}
-
-// RFC 9989 4.8: it begins with its version.
-fn is_dmarc(data: &RData) -> bool {
-    let RData::TXT(text) = data else { return false };
-    let text = text.txt_data.concat();
-    let mut first = text
-        .split(|octet| *octet == b';')
-        .next()
-        .unwrap_or_default()
-        .splitn(2, |octet| *octet == b'=');
-    let tag = first.next().unwrap_or_default().trim_ascii();
-    let version = first.next().unwrap_or_default().trim_ascii();
-    tag.eq_ignore_ascii_case(b"v") && version == b"DMARC1"
-}
-
-impl ResolverCache<Box<str>, Txt> for Known {
-    fn get<Q: Hash + Eq + ?Sized>(&self, name: &Q) -> Option<Txt>
-    where
-        Box<str>: Borrow<Q>,
-    {
-        self.0.get(name).cloned()
-    }
-
-    fn remove<Q: Hash + Eq + ?Sized>(&self, _: &Q) -> Option<Txt>
-    where
-        Box<str>: Borrow<Q>,
-    {
-        None
-    }
-
-    fn insert(&self, _: Box<str>, _: Txt, _: Instant) {}
 }
 
 async fn sender(dns: &Dns, caller: &Caller<'_>) -> Spf {

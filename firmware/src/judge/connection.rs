@@ -147,7 +147,7 @@ async fn host(dns: &Dns, helo: &str, ip: IpAddr) -> Standing {
         };
     }
     match named(helo) {
-        Some(name) => standing(dns.addresses(name.as_str()).await.map(|_| ())),
+        Some(name) => standing(dns.has_address(name.as_str()).await),
         None => Standing::Nowhere,
     }
 }
@@ -164,7 +164,7 @@ async fn domain(dns: &Dns, domain: &Domain) -> Standing {
     match dns.mail_hosts(&domain).await {
         // RFC 5321 5.1: without MX records its own address counts.
         Ok(hosts) if hosts == [crate::dns::MailHost::Name(domain.to_string())] => {
-            standing(dns.addresses(domain.as_str()).await.map(|_| ()))
+            standing(dns.has_address(domain.as_str()).await)
         }
         other => standing(other.map(|_| ())),
     }

@@ -122,10 +122,8 @@ pub fn find(snapshot: &Snapshot, sender: &Sender, now: Timestamp) -> Result<Opti
     keys.extend(sender.signed.iter().flat_map(keys_of));
     keys.sort_unstable();
     keys.dedup();
-    let mut found = Vec::new();
-    for key in keys {
-        found.extend(snapshot.sender(&key)?.filter(|entry| entry.holds(now)));
-    }
+    let mut found = snapshot.senders_named(&keys)?;
+    found.retain(|entry| entry.holds(now));
     Ok(choose(found, sender))
 }
 

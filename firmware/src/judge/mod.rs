@@ -21,6 +21,7 @@ pub mod rules;
 pub mod score;
 pub mod sender;
 pub mod spf;
+mod texts;
 
 use crate::blocking::{blocking, blocking_if};
 use crate::deliver::{Post, people, pieces};
@@ -38,7 +39,7 @@ use rules::Judging;
 use score::Score;
 use sender::Sender;
 use std::io::{self, Read};
-use store::{Placement, Points, Reason, SenderList, StoreError, Verdict};
+use store::{Placement, Points, Reason, SenderList, Snapshot, StoreError, Verdict};
 
 /// A message at the door.
 #[derive(Debug, Clone, Copy)]
@@ -127,7 +128,7 @@ pub async fn judge(post: &Post, case: &Case<'_>) -> Result<Judged, JudgeError> {
         score.helo(&judging, found.helo.as_ref());
     }
     score.findings(&judging, &found, sender.author.is_some());
-    let allowed = blocking(|| opinions(post, case, &filtering, &sender, &mut score))?;
+    let allowed = opinions(post, case, &filtering, &sender, &mut score)?;
     greylist(post, case, &filtering, &sender, allowed, &mut score).await?;
     let (verdict, refusal) = score.verdict(&judging);
     if verdict.placement == Placement::Inbox {
@@ -207,21 +208,32 @@ fn opinions(
             }
         }
     }
-    if score.is_refused() || !bayes::has_learnt(&snapshot, filtering)? {
-        return Ok(false);
+    if !score.is_refused() && bayes::has_learnt(&snapshot, filtering)? {
+        // A thousand rows, which may have to come from the card.
+        blocking(|| learnt(&snapshot, case.spool, filtering, score))?;
     }
-    let structure = pieces::structure(&[], case.spool.reader())?;
+    Ok(false)
+}
+
+// What the filter says.
+fn learnt(
+    snapshot: &Snapshot,
+    spool: &Spool,
+    filtering: &Filtering,
+    score: &mut Score,
+) -> Result<(), JudgeError> {
+    let structure = pieces::structure(&[], spool.reader())?;
     let tokens = bayes::tokens::of(&structure, |span| -> io::Result<Vec<u8>> {
-        let rest = pieces::skip(case.spool.reader(), span.start)?;
+        let rest = pieces::skip(spool.reader(), span.start)?;
         let mut octets = Vec::new();
         let length = span.end.saturating_sub(span.start).min(bayes::tokens::TEXT);
         rest.take(length).read_to_end(&mut octets)?;
         Ok(octets)
     })?;
-    if let Some(opinion) = bayes::judge(&snapshot, filtering, &tokens)? {
+    if let Some(opinion) = bayes::judge(snapshot, filtering, &tokens)? {
         score.add("bayes", Points::rounded(opinion.points()), opinion.words());
     }
-    Ok(false)
+    Ok(())
 }
 
 async fn greylist(

@@ -78,10 +78,16 @@ impl Snapshot {
         Ok(state)
     }
 
-    /// What stands about a sender on a list, expired or not.
-    pub fn sender(&self, who: &str) -> Result<Option<SenderEntry>, StoreError> {
-        let row = self.transaction.open_table(SENDERS)?.get(who)?;
-        row.map(|row| from_json(row.value())).transpose()
+    /// What stands about any of these on a list, expired or not.
+    pub fn senders_named(&self, names: &[String]) -> Result<Vec<SenderEntry>, StoreError> {
+        let table = self.transaction.open_table(SENDERS)?;
+        let mut entries = Vec::new();
+        for name in names {
+            if let Some(row) = table.get(name.as_str())? {
+                entries.push(from_json(row.value())?);
+            }
+        }
+        Ok(entries)
     }
 
     /// Every sender on a list, by name.
