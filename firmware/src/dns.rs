@@ -3,6 +3,7 @@
 //! Name servers come from `--dns` or from `/etc/resolv.conf`, which is read again when it changes
 //! (the network may come up, or move, while we run).
 
+mod aliases;
 mod checking;
 mod names;
 mod owner;

@@ -12,7 +12,7 @@ use crate::ledger::{Ledger, Writer};
 use crate::limits;
 use crate::links::Links;
 use crate::settings::{self, Office};
-use crate::spool::Spool;
+use crate::spool::{Shelf, Spool};
 use crate::tls::Tls;
 use crate::world::Maildrops;
 use anyhow::{Context, Result, anyhow};
@@ -83,7 +83,8 @@ pub struct House {
     pub maildrops: Maildrops,
     /// Largest message in octets from the world, where the command line says so.
     pub max_message: Option<u64>,
-    spool: Arc<Path>,
+    /// Where messages wait while they come in.
+    pub shelf: Arc<Shelf>,
 }
 
 impl House {
@@ -149,7 +150,7 @@ impl House {
             naming: tokio::sync::Mutex::default(),
             maildrops: Maildrops::default(),
             max_message: None,
-            spool: Arc::from(spool),
+            shelf: Shelf::new(spool),
         };
         Ok((house, writer))
     }
@@ -157,7 +158,7 @@ impl House {
     /// An empty spool.
     #[must_use]
     pub fn new_spool(&self) -> Spool {
-        Spool::new(Arc::clone(&self.spool))
+        self.shelf.spool()
     }
 
     /// The office's names; `None` before the setup is finished.

@@ -1,12 +1,15 @@
-//! Every fixed limit of the appliance, in one place. What an admin may change is in `settings`.
+//! Every fixed limit of the appliance, in one place; those of receiving mail, with what the RFCs ask for,
+//! stand in [`proto::limits::smtp`] and are only named here. What an admin may change is in `settings`.
 
+use proto::limits::smtp;
+pub use proto::limits::smtp::{HOPS, MESSAGE, MOST_RECIPIENTS as RECIPIENTS};
 use std::time::Duration;
 
 /// Connections of other servers (port 25). Counted apart from the others, so that a flood from
 /// outside never keeps the office out.
-pub const SERVERS: usize = 512;
+pub const SERVERS: usize = smtp::CONNECTIONS;
 /// Connections of other servers from one address.
-pub const SERVERS_PER_IP: usize = 100;
+pub const SERVERS_PER_IP: usize = smtp::CONNECTIONS_FROM_ONE;
 /// Connections of mail programs (IMAP, POP3, submission).
 pub const PROGRAMS: usize = 1024;
 /// Connections of mail programs from one address: a branch office behind one has many.
@@ -22,13 +25,13 @@ pub const STRANGERS: usize = 128;
 /// Connections of strangers from one address: a browser opens six, a downloader some more.
 pub const STRANGERS_PER_IP: usize = 24;
 /// How long a TLS handshake may take.
-pub const HANDSHAKE: Duration = Duration::from_secs(30);
+pub const HANDSHAKE: Duration = Duration::from_secs(smtp::HANDSHAKE);
 /// How long a peer may leave our octets unread.
-pub const WRITE: Duration = Duration::from_secs(60);
+pub const WRITE: Duration = Duration::from_secs(smtp::WRITE);
 /// How long a peer may be silent in the middle of a message.
-pub const BODY_SILENCE: Duration = Duration::from_secs(180); // 3 minutes (RFC 5321 4.5.3.2.5)
+pub const BODY_SILENCE: Duration = Duration::from_secs(smtp::BODY_SILENCE);
 /// How long one message may take in all.
-pub const BODY: Duration = Duration::from_secs(3600);
+pub const BODY: Duration = Duration::from_secs(smtp::BODY);
 /// How long a connection to a door that wants a login may stay without one.
 pub const WITHOUT_LOGIN: Duration = Duration::from_secs(300);
 /// How long sessions have for their goodbye when the box goes down.
@@ -84,8 +87,6 @@ pub const EVENTS_SHOWN: usize = 10_000;
 /// Sources counted for the panel's "worst source".
 pub const SOURCES: usize = 4096;
 
-/// Default largest message in octets.
-pub const MESSAGE: u64 = 50 * 1024 * 1024; // 64 KiB (RFC 5321 4.5.3.1.7)
 /// Longest request line on the control socket, in octets.
 pub const CONTROL_LINE: u64 = 64 * 1024;
 
@@ -93,9 +94,6 @@ pub const CONTROL_LINE: u64 = 64 * 1024;
 pub const GOODBYE: Duration = Duration::from_secs(2);
 /// Addresses whose failed logins are remembered for the delay.
 pub const DELAYED: usize = 4096;
-
-/// Recipients of one message.
-pub const RECIPIENTS: usize = 1000; // 100 (RFC 5321 4.5.3.1.8)
 
 /// Admins' addresses outside of the box that notices go to.
 pub const OUTSIDE: usize = 10;
@@ -105,8 +103,6 @@ pub const TICKETS: usize = 400;
 pub const ANSWERS: u32 = 10;
 /// Replies from one source, and to one notice, that are judged in an hour.
 pub const REPLIES: u32 = 30;
-/// Received fields of a message that goes in circles.
-pub const HOPS: usize = 100; // 100 (RFC 5321 6.3)
 
 /// The filter, the greylist and the lists of senders.
 pub mod filter {
@@ -254,6 +250,10 @@ pub mod dns {
     pub const PROVEN: u64 = 1024;
     /// Aliases in a row that are followed.
     pub const ALIASES: usize = 8;
+    /// Steps by which an answer that looks forged is followed where branches lead elsewhere (DNAME).
+    pub const BRANCHES: usize = 3;
+    /// Names above another one that may be such a branch.
+    pub const ABOVE: usize = 8;
     /// TLSA records of one server that are looked at.
     pub const TLSA: usize = 32;
     /// How soon the name servers are asked again whether they give signatures.

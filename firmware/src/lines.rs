@@ -139,13 +139,13 @@ fn each_piece(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spool::Shelf;
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD as BASE64;
-    use std::sync::Arc;
 
     fn spool(octets: &[u8]) -> (tempfile::TempDir, Spool) {
         let folder = tempfile::tempdir().unwrap();
-        let mut spool = Spool::new(Arc::from(folder.path()));
+        let mut spool = Shelf::new(folder.path()).spool();
         spool.write(octets).unwrap();
         (folder, spool)
     }

@@ -1,19 +1,101 @@
-//! Where a message waits while it is received: in memory while it is small, then in a file
-//! without a name, which vanishes with its last handle whatever happens to the box.
+//! Where a message waits while it is received: in memory while it is small and there is room, then in
+//! a file without a name, which vanishes with its last handle whatever happens to the box.
 
+use proto::limits::smtp as limits;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Most octets of one message kept in memory; a larger one goes to the card.
-pub const IN_MEMORY: usize = 256 * 1024;
+pub use proto::limits::smtp::IN_MEMORY;
+
+/// What all spools of a box share: the folder of their files, and the room for them in memory and on
+/// the card.
+pub struct Shelf {
+    folder: PathBuf,
+    in_memory: AtomicUsize,
+    free: Box<Measure>,
+}
+
+/// How many octets are free where the folder is.
+type Measure = dyn Fn(&Path) -> io::Result<u64> + Send + Sync;
+
+impl Shelf {
+    /// One whose files are made in `folder`.
+    #[must_use]
+    pub fn new(folder: impl Into<PathBuf>) -> Arc<Self> {
+        Self::measured(folder, Box::new(free))
+    }
+
+    /// The same; the card is measured so.
+    #[must_use]
+    pub fn measured(folder: impl Into<PathBuf>, free: Box<Measure>) -> Arc<Self> {
+        Arc::new(Self {
+            folder: folder.into(),
+            in_memory: AtomicUsize::new(0),
+            free,
+        })
+    }
+
+    /// An empty spool.
+    #[must_use]
+    pub fn spool(self: &Arc<Self>) -> Spool {
+        Spool {
+            shelf: Arc::clone(self),
+            content: Content::Memory(Vec::new()),
+        }
+    }
+
+    /// Whether a message of so many octets has room: a large one needs it on the card, and what the
+    /// store needs beside the mail stays free.
+    #[must_use]
+    pub fn has_room(&self, octets: u64) -> bool {
+        octets <= IN_MEMORY as u64 || self.takes(octets).is_ok()
+    }
+
+    // A card that cannot be measured shows what it has no room for when it is written.
+    fn takes(&self, octets: u64) -> io::Result<()> {
+        let needed = octets.saturating_add(limits::CARD_RESERVE);
+        match (self.free)(&self.folder) {
+            Ok(free) if free < needed => Err(io::ErrorKind::StorageFull.into()),
+            _ => Ok(()),
+        }
+    }
+
+    // Room in memory, if there is so much of it.
+    fn reserve(&self, octets: usize) -> bool {
+        let taken = self.in_memory.fetch_add(octets, Ordering::Relaxed);
+        let fits = taken.saturating_add(octets) <= limits::ALL_IN_MEMORY;
+        if !fits {
+            self.release(octets);
+        }
+        fits
+    }
+
+    fn release(&self, octets: usize) {
+        self.in_memory.fetch_sub(octets, Ordering::Relaxed);
+    }
+}
+
+impl std::fmt::Debug for Shelf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shelf")
+            .field("folder", &self.folder)
+            .finish_non_exhaustive()
+    }
+}
+
+fn free(folder: &Path) -> io::Result<u64> {
+    let disk = nix::sys::statvfs::statvfs(folder)?;
+    Ok(disk.blocks_available().saturating_mul(disk.fragment_size()))
+}
 
 /// A received message, octet by octet as it came (dot-stuffing removed).
 #[derive(Debug)]
 pub struct Spool {
-    folder: Arc<Path>,
+    shelf: Arc<Shelf>,
     content: Content,
 }
 
@@ -23,44 +105,52 @@ enum Content {
 }
 
 impl Spool {
-    /// An empty spool whose file, should it need one, is made in `folder`.
-    #[must_use]
-    pub const fn new(folder: Arc<Path>) -> Self {
-        Self {
-            folder,
-            content: Content::Memory(Vec::new()),
-        }
-    }
-
-    /// Appends octets. May block on the card once the message is over [`IN_MEMORY`].
+    /// Appends octets. May block on the card once the message is over [`IN_MEMORY`], or where all that
+    /// wait in memory take as much as they may.
     ///
     /// # Errors
-    /// The file cannot be made or written: the card is full or failing.
+    /// The file cannot be made or written: the card is full but for the reserve, or failing. What was
+    /// written before is of no use then.
     pub fn write(&mut self, octets: &[u8]) -> io::Result<()> {
         match &mut self.content {
-            Content::Memory(memory) if memory.len() + octets.len() <= IN_MEMORY => {
-                memory.extend_from_slice(octets);
-            }
             Content::Memory(memory) => {
-                let mut file = tempfile::tempfile_in(&self.folder)?;
+                let whole = memory.len().saturating_add(octets.len());
+                if whole <= IN_MEMORY && self.shelf.reserve(octets.len()) {
+                    memory.reserve_exact(
+                        whole
+                            .next_power_of_two()
+                            .min(IN_MEMORY)
+                            .saturating_sub(memory.len()),
+                    );
+                    memory.extend_from_slice(octets);
+                    return Ok(());
+                }
+                self.shelf.takes(whole as u64)?;
+                let mut file = tempfile::tempfile_in(&self.shelf.folder)?;
                 file.write_all(memory)?;
                 file.write_all(octets)?;
-                let size = (memory.len() + octets.len()) as u64;
+                self.shelf.release(memory.len());
+                let size = whole as u64;
                 self.content = Content::File { file, size };
             }
             Content::File { file, size } => {
+                self.shelf.takes(octets.len() as u64)?;
                 file.write_all(octets)?;
-                *size += octets.len() as u64;
+                *size = size.saturating_add(octets.len() as u64);
             }
         }
         Ok(())
     }
 
-    /// Whether writing `more` octets touches the card.
+    /// Whether writing `more` octets may touch the card.
     #[must_use]
-    pub const fn blocks(&self, more: usize) -> bool {
+    pub fn blocks(&self, more: usize) -> bool {
         match &self.content {
-            Content::Memory(memory) => memory.len() + more > IN_MEMORY,
+            Content::Memory(memory) => {
+                let all = self.shelf.in_memory.load(Ordering::Relaxed);
+                memory.len().saturating_add(more) > IN_MEMORY
+                    || all.saturating_add(more) > limits::ALL_IN_MEMORY
+            }
             Content::File { .. } => true,
         }
     }
@@ -104,7 +194,7 @@ impl Spool {
     /// An empty spool beside this one.
     #[must_use]
     pub fn another(&self) -> Self {
-        Self::new(Arc::clone(&self.folder))
+        self.shelf.spool()
     }
 
     /// The message for the store: `prefix`, then all but the first `skip` octets. Nothing is copied
@@ -112,8 +202,8 @@ impl Spool {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn into_body(self, prefix: Vec<u8>, skip: u64) -> io::Result<store::Body> {
-        match self.content {
+    pub fn into_body(mut self, prefix: Vec<u8>, skip: u64) -> io::Result<store::Body> {
+        match self.take() {
             Content::Memory(mut memory) => {
                 let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(memory.len());
                 memory.drain(..skip);
@@ -121,6 +211,15 @@ impl Spool {
             }
             Content::File { file, .. } => store::Body::from_file(prefix, file, skip),
         }
+    }
+
+    // Leaves nothing.
+    fn take(&mut self) -> Content {
+        let content = std::mem::replace(&mut self.content, Content::Memory(Vec::new()));
+        if let Content::Memory(memory) = &content {
+            self.shelf.release(memory.len());
+        }
+        content
     }
 
     /// The whole message in memory.
@@ -131,6 +230,12 @@ impl Spool {
         let mut all = Vec::with_capacity(usize::try_from(self.size()).unwrap_or(0));
         self.reader().read_to_end(&mut all)?;
         Ok(all)
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        drop(self.take());
     }
 }
 
@@ -174,7 +279,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for size in [0, 1, IN_MEMORY - 1, IN_MEMORY, IN_MEMORY + 1, 3 * IN_MEMORY] {
             let octets: Vec<u8> = (0..size).map(|n| u8::try_from(n % 251).unwrap()).collect();
-            let mut spool = Spool::new(Arc::from(folder.path()));
+            let mut spool = Shelf::new(folder.path()).spool();
             for piece in octets.chunks(60_001) {
                 spool.write(piece).unwrap();
             }
@@ -190,7 +295,7 @@ mod tests {
     fn a_body_is_the_prefix_and_what_was_not_skipped() {
         let folder = tempfile::tempdir().unwrap();
         for size in [10, 2 * IN_MEMORY] {
-            let mut spool = Spool::new(Arc::from(folder.path()));
+            let mut spool = Shelf::new(folder.path()).spool();
             spool.write(&vec![b'x'; size]).unwrap();
             spool.write(b"the end").unwrap();
             let body = spool.into_body(b"prefix ".to_vec(), size as u64).unwrap();
@@ -203,8 +308,59 @@ mod tests {
 
     #[test]
     fn a_folder_that_cannot_be_written_is_an_error_only_for_large_messages() {
-        let mut spool = Spool::new(Arc::from(Path::new("/nowhere/at/all")));
+        let mut spool = Shelf::new("/nowhere/at/all").spool();
         spool.write(&vec![b'x'; IN_MEMORY]).unwrap();
         assert!(spool.write(b"x").is_err());
+    }
+
+    #[test]
+    fn all_that_wait_in_memory_take_no_more_than_they_may() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = Shelf::new(folder.path());
+        let most = limits::ALL_IN_MEMORY / IN_MEMORY;
+        let mut spools: Vec<Spool> = (0..most + 3).map(|_| shelf.spool()).collect();
+        for spool in &mut spools {
+            spool.write(&vec![b'x'; IN_MEMORY]).unwrap();
+        }
+        let on_card = spools.iter().filter(|spool| spool.is_on_card()).count();
+        assert_eq!(on_card, 3);
+        // Whoever is done makes room: by being dropped, by going to the store, or to the card.
+        let body = spools.remove(0).into_body(Vec::new(), 0).unwrap();
+        assert_eq!(body.size(), IN_MEMORY as u64);
+        spools[0].write(b"x").unwrap();
+        assert!(spools[0].is_on_card());
+        drop(spools.remove(1));
+        for kept_in_memory in [true, true, true, false] {
+            let mut late = shelf.spool();
+            assert!(late.blocks(IN_MEMORY) != kept_in_memory);
+            late.write(&vec![b'x'; IN_MEMORY]).unwrap();
+            assert!(late.is_on_card() != kept_in_memory);
+            spools.push(late);
+        }
+        drop(spools);
+        assert_eq!(shelf.in_memory.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_card_that_is_nearly_full_takes_small_messages_only_and_keeps_its_reserve() {
+        let folder = tempfile::tempdir().unwrap();
+        let free = Arc::new(std::sync::atomic::AtomicU64::new(
+            limits::CARD_RESERVE + 3 * IN_MEMORY as u64,
+        ));
+        let seen = Arc::clone(&free);
+        let shelf = Shelf::measured(folder.path(), Box::new(move |_| Ok(seen.load(Ordering::Relaxed))));
+        assert!(shelf.has_room(3 * IN_MEMORY as u64) && !shelf.has_room(3 * IN_MEMORY as u64 + 1));
+        let mut spool = shelf.spool();
+        spool.write(&vec![b'x'; 2 * IN_MEMORY]).unwrap();
+        free.store(limits::CARD_RESERVE + 9, Ordering::Relaxed);
+        spool.write(b"123456789").unwrap();
+        let refused = spool.write(b"1234567890").unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::StorageFull);
+        free.store(0, Ordering::Relaxed);
+        assert!(shelf.has_room(IN_MEMORY as u64));
+        let mut small = shelf.spool();
+        small.write(&vec![b'x'; IN_MEMORY]).unwrap();
+        let refused = small.write(b"x").unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::StorageFull);
     }
 }

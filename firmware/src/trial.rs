@@ -41,10 +41,16 @@ pub struct Trial {
 impl Trial {
     /// A house with the account anna@firm.example.
     pub async fn new() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    /// The same, changed before anybody comes in.
+    pub async fn with(change: impl FnOnce(&mut House)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::system();
         let (board, _) = Board::from_environment(clock.clone(), 443).unwrap();
-        let (house, writer) = House::open(folder.path(), clock.clone(), board).unwrap();
+        let (mut house, writer) = House::open(folder.path(), clock.clone(), board).unwrap();
+        change(&mut house);
         tokio::spawn(writer.run(house.store.clone()));
         tokio::spawn(guard::watch_accounts(house.store.clone(), house.sessions.clone()));
         let office = Office {

@@ -14,8 +14,9 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::dnssec::TrustAnchors;
 use hickory_resolver::proto::op::{Message, MessageType, OpCode, ResponseCode};
 use hickory_resolver::proto::rr::rdata::tlsa::{CertUsage, Matching, Selector};
-use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, MX, NS, PTR, SOA, TLSA, TXT};
+use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, MX, NS, NULL, PTR, SOA, TLSA, TXT};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
+use hickory_resolver::proto::serialize::binary::{BinDecodable as _, BinEncodable as _};
 use lies::Way;
 use rustls::ClientConfig;
 use signer::Signer;
@@ -141,6 +142,19 @@ impl FakeDns {
     pub fn alias(&self, name: &str, alias_of: &str) {
         let alias_of = Name::from_ascii(absolute(alias_of)).expect("a host name");
         self.add(name, RData::CNAME(CNAME(alias_of)));
+    }
+
+    /// An alias of every name below this one (RFC 6672).
+    pub fn branch(&self, name: &str, alias_of: &str) {
+        let alias_of = Name::from_ascii(absolute(alias_of)).expect("a host name");
+        let octets = alias_of.to_bytes().expect("a short name");
+        self.add(
+            name,
+            RData::Unknown {
+                code: RecordType::DNAME,
+                rdata: NULL::with(octets),
+            },
+        );
     }
 
     /// A TLSA record of a mail server on this port.
@@ -329,6 +343,10 @@ impl Shared {
         let known = self.records.lock().unwrap();
         let mut at = name.to_owned();
         for _ in 0..ALIASES {
+            if let Some(target) = self.below_a_branch(answer, &known, &at) {
+                at = target;
+                continue;
+            }
             let records = known.get(&at).map(Vec::as_slice).unwrap_or_default();
             let of = |kind| -> Vec<RData> {
                 let of_kind = records.iter().filter(|data| data.record_type() == kind);
@@ -353,6 +371,35 @@ impl Shared {
             answer.metadata.response_code = ResponseCode::NXDomain;
         }
         Some(())
+    }
+
+    // RFC 6672 3.2: the DNAME with its signature, and the alias that it makes of the name without one.
+    fn below_a_branch(
+        &self,
+        answer: &mut Message,
+        known: &HashMap<String, Vec<RData>>,
+        name: &str,
+    ) -> Option<String> {
+        let (branch, data) = known.iter().find_map(|(branch, records)| {
+            let data = records
+                .iter()
+                .find(|data| data.record_type() == RecordType::DNAME)?;
+            name.ends_with(&format!(".{branch}")).then_some((branch, data))
+        })?;
+        let RData::Unknown { rdata, .. } = data else {
+            return None;
+        };
+        let target = Name::from_bytes(&rdata.anything).ok()?.to_ascii();
+        let made = name.strip_suffix(branch.as_str())?.to_owned() + &target;
+        let owner = Name::from_ascii(branch).ok()?;
+        answer.add_answer(Record::from_rdata(owner, 300, data.clone()));
+        self.sign(answer, branch, RecordType::DNAME, std::slice::from_ref(data));
+        if let Some(forgery) = self.forged.lock().unwrap().get(branch) {
+            forge(answer, forgery);
+        }
+        let alias = RData::CNAME(CNAME(Name::from_ascii(&made).ok()?));
+        answer.add_answer(Record::from_rdata(Name::from_ascii(name).ok()?, 300, alias));
+        Some(absolute(&made))
     }
 
     // Adds what proves these records of a name, or that it has none of the kind.

@@ -335,6 +335,43 @@ async fn records_are_looked_for_where_an_alias_leads_and_then_at_the_alias() -> 
     Ok(())
 }
 
+// RFC 6672 5.3.1: nobody signs an alias that a DNAME makes; the DNAME is signed.
+#[tokio::test]
+async fn a_server_below_a_branch_that_leads_elsewhere_is_no_forgery_and_a_forged_branch_is() -> Result<()> {
+    let target = "sink1.example.org";
+    for fits in [true, false] {
+        let world = World::open(Behaviour::Accept).await?;
+        let dns = &world.office.dns;
+        dns.forget(HOST);
+        dns.forget("example.net");
+        dns.mx("mail.test", 10, "sink1.old.example");
+        dns.branch("old.example", "example.org");
+        dns.host(target, "127.0.0.1".parse()?);
+        if fits {
+            world.true_tlsa(target)?;
+        } else {
+            world.other_tlsa(target);
+        }
+        world.office.submit_plain(&["bob@mail.test"]).await;
+        let words = world.again().await?;
+        assert_eq!(words.is_none(), fits, "{words:?}");
+        assert_eq!(world.came(), (usize::from(fits), 0));
+    }
+    for forgery in [Forgery::Unsigned, Forgery::Emptied] {
+        let world = World::open(Behaviour::Accept).await?;
+        let dns = &world.office.dns;
+        dns.mx("mail.test", 10, "sink1.old.example");
+        dns.branch("old.example", "example.org");
+        dns.host(target, "127.0.0.1".parse()?);
+        dns.forge("old.example.", forgery);
+        world.office.submit_plain(&["bob@mail.test"]).await;
+        let words = world.again().await?.unwrap_or_default();
+        assert!(words.contains("DNSSEC"), "{words}");
+        assert_eq!(world.came(), (0, 0));
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_next_mail_host_is_asked_where_the_first_shows_another_certificate() -> Result<()> {
     let world = World::open(Behaviour::Accept).await?;

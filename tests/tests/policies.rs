@@ -8,10 +8,9 @@ use firmware::dns::{Dns, NameServers};
 use firmware::judge::auth::{Caller, Evidence, Outcome};
 use firmware::judge::rules::Judging;
 use firmware::judge::score::Score;
-use firmware::spool::Spool;
+use firmware::spool::Shelf;
 use proto::types::{Address, Domain};
-use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use store::{Placement, Points};
 use tests::fake_dns::FakeDns;
 
@@ -193,7 +192,7 @@ impl World {
 
     async fn judge(&self, mail: &Mail) -> Result<(Outcome, Outcome, Placement, Points)> {
         let (octets, top) = self.octets(mail)?;
-        let mut spool = Spool::new(Arc::<Path>::from(self.folder.path()));
+        let mut spool = Shelf::new(self.folder.path()).spool();
         spool.write(&octets)?;
         let evidence = Evidence::read(&octets[..top], &spool)?.context("no header")?;
         let from = Address::parse(&format!("ann@{}", mail.sender))?;

@@ -416,19 +416,32 @@ async fn what_a_record_makes_us_ask_is_counted() -> Result<()> {
     Ok(())
 }
 
-// They lead to nothing.
+// RFC 7208 4.4, 5: to follow them is an error of the lookup, and none that says that there is nothing.
 #[tokio::test]
-async fn loops_of_aliases_end() -> Result<()> {
+async fn loops_of_aliases_end_and_say_nothing_about_the_caller() -> Result<()> {
     table(
         "",
         &[
             (
                 "a.example TXT v=spf1 a:b.example -all\n b.example CNAME c.example\n c.example CNAME b.example",
-                &[("192.0.2.1", "x@a.example", Fail)],
+                &[("192.0.2.1", "x@a.example", TempError)],
             ),
             (
                 "a.example CNAME a.example",
-                &[("192.0.2.1", "x@a.example", Nothing)],
+                &[("192.0.2.1", "x@a.example", TempError)],
+            ),
+            (
+                "a.example TXT v=spf1 mx:b.example -all\n b.example CNAME c.example\n c.example CNAME b.example",
+                &[("192.0.2.1", "x@a.example", TempError)],
+            ),
+            (
+                "a.example CNAME b.example\n b.example CNAME a.example",
+                &[("192.0.2.1", "x@a.example", TempError)],
+            ),
+            // One that ends says what stands at its end, nothing included.
+            (
+                "a.example TXT v=spf1 a:b.example -all\n b.example CNAME c.example\n c.example TXT hello",
+                &[("192.0.2.1", "x@a.example", Fail)],
             ),
         ],
     )

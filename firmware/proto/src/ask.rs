@@ -32,16 +32,20 @@ pub enum Question {
     },
     /// Does this proof show that its client knows the password? -> `Proven` or `Refused`.
     Prove(Box<Proof>),
-    /// May this session send as `from`? -> `Done` or `Refused`.
+    /// May this session send as `from`, and is there room for so much? -> `Done` or `Refused`.
     Sender {
         /// MAIL FROM.
         from: ReversePath,
+        /// Octets of the message, where the client says so (RFC 1870).
+        size: Option<u64>,
     },
     /// May whoever calls from there, without a login where one is needed, send as `from`? A printer
     /// may -> `Done` or `Refused`.
     Printer {
         /// MAIL FROM.
         from: ReversePath,
+        /// As in `Sender`.
+        size: Option<u64>,
     },
     /// Will we take mail for this recipient (and, after a login, pass it on)? -> `Done` or `Refused`.
     Recipient {

@@ -42,23 +42,23 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Octets kept when nothing is buffered; a larger buffer is given back.
-const KEPT: usize = 64 * 1024;
-
 /// Cuts a stream into frames. The driver's loop:
 ///
 /// ```text
-/// framer.push(octets read);
+/// let count = read(framer.room(octets));
+/// framer.filled(count);
 /// while let Some(frame) = framer.next(session.expects()) { .. }
 /// ```
 ///
-/// Push only after `next` gave `None`: then the buffer never holds more than one push and one
-/// frame's limit.
+/// Read only after `next` gave `None`: then the buffer never holds more than the room asked for and
+/// one frame's limit. It is the only one of a connection: octets are read into it and cut in it.
 #[derive(Debug, Default)]
 pub struct Framer {
     buffer: Vec<u8>,
     /// Octets of `buffer` that are used up.
     start: usize,
+    /// Where the octets from the peer end in `buffer`.
+    end: usize,
     state: State,
 }
 
@@ -97,16 +97,36 @@ impl Framer {
         Self::default()
     }
 
+    /// Where the next octets from the peer go, `most` of them at most. A buffer of more than twice
+    /// what is needed is given back: an idle connection holds no large one.
+    pub fn room(&mut self, most: usize) -> &mut [u8] {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end = self.buffered();
+        self.start = 0;
+        let needed = self.end.saturating_add(most);
+        if self.buffer.capacity() > needed.saturating_mul(2) {
+            self.buffer.truncate(needed);
+            self.buffer.shrink_to_fit();
+        }
+        if self.end == 0 && self.buffer.len() < needed {
+            self.buffer = vec![0; needed]; // memory that is zero anyway is not touched before it is needed
+        } else if self.buffer.len() < needed {
+            let more = needed.saturating_sub(self.buffer.len());
+            self.buffer.reserve_exact(more);
+            self.buffer.resize(needed, 0);
+        }
+        self.buffer.get_mut(self.end..needed).unwrap_or_default()
+    }
+
+    /// So many octets were put into the room that was asked for last.
+    pub fn filled(&mut self, count: usize) {
+        self.end = self.end.saturating_add(count).min(self.buffer.len());
+    }
+
     /// Appends octets from the peer.
     pub fn push(&mut self, octets: &[u8]) {
-        if self.start > 0 {
-            self.buffer.drain(..self.start);
-            self.start = 0;
-        }
-        if self.buffer.is_empty() && self.buffer.capacity() > KEPT.max(octets.len()) {
-            self.buffer = Vec::new();
-        }
-        self.buffer.extend_from_slice(octets);
+        self.room(octets.len()).copy_from_slice(octets);
+        self.filled(octets.len());
     }
 
     /// Throws away everything that was read (STARTTLS: nothing sent in clear survives it).
@@ -117,7 +137,7 @@ impl Framer {
     /// Octets waiting; when there are some after `next` gave `None`, they are part of a frame.
     #[must_use]
     pub const fn buffered(&self) -> usize {
-        self.buffer.len().saturating_sub(self.start)
+        self.end.saturating_sub(self.start)
     }
 
     /// The next frame, or `None` when more octets are needed or the session takes none now.
@@ -142,19 +162,19 @@ impl Framer {
     }
 
     fn rest(&self) -> &[u8] {
-        self.buffer.get(self.start..).unwrap_or_default()
+        self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
     fn take(&mut self, count: usize) -> &[u8] {
         let from = self.start;
-        self.start = from.saturating_add(count).min(self.buffer.len());
+        self.start = from.saturating_add(count).min(self.end);
         self.buffer.get(from..self.start).unwrap_or_default()
     }
 
     fn line(&mut self, limit: usize) -> Option<Frame<'_>> {
         if matches!(self.state, State::Overlong) {
             let Some(end) = memchr(b'\n', self.rest()) else {
-                self.start = self.buffer.len();
+                self.start = self.end;
                 return None;
             };
             self.take(end + 1);
@@ -169,7 +189,7 @@ impl Framer {
         let Some(end) = memchr(b'\n', fresh).map(|at| scanned + at) else {
             if self.buffered() >= limit {
                 self.state = State::Overlong;
-                self.start = self.buffer.len();
+                self.start = self.end;
             } else {
                 let scanned = self.buffered();
                 self.state = State::Line { scanned };

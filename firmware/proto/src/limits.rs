@@ -37,8 +37,8 @@ pub mod sasl {
     pub const LINE: usize = 12_288;
 }
 
-/// SMTP sessions. The right-hand comment is what RFC 5321 4.5.3.1 asks for at least; the limits in
-/// time of 4.5.3.2 that the appliance keeps stand in its own `limits`.
+/// Receiving mail by SMTP: every count, size and time, whoever keeps it. The right-hand comment is what
+/// RFC 5321 4.5.3 asks for at least, or another RFC; where there is none, no RFC asks for anything.
 pub mod smtp {
     /// Octets of a local part.
     pub const LOCAL_PART: usize = 64; // 64 (4.5.3.1.1)
@@ -48,11 +48,16 @@ pub mod smtp {
     /// Octets of a command line, CRLF included.
     pub const COMMAND: usize = 2048; // 512 (4.5.3.1.4), and 1109 for the parameters of MAIL and RCPT
     // A text line (4.5.3.1.6, 1000) has no limit of its own: a message is octets to us, not lines.
-    // A message (4.5.3.1.7, 64 KiB) may be as large as `Config::max_size` says.
+    /// Octets of a message, unless the command line says otherwise.
+    pub const MESSAGE: u64 = 50 * 1024 * 1024; // 64 KiB (4.5.3.1.7)
     /// Octets of the name in HELO and EHLO.
     pub const HELO: usize = 255; // 255 (4.5.3.1.2)
-    /// Recipients of one message, unless the configuration says more.
+    /// Recipients of one message, whatever the configuration says.
     pub const RECIPIENTS: usize = 100; // 100 (4.5.3.1.8)
+    /// Recipients of one message, as the appliance is configured.
+    pub const MOST_RECIPIENTS: usize = 1000; // 100 (4.5.3.1.8)
+    /// Received fields; a message with more goes in circles.
+    pub const HOPS: usize = 100; // 100 (6.3)
     /// Characters of ENVID, decoded.
     pub const ENVELOPE_ID: usize = 100; // 100 (RFC 3461 4.4)
     /// Characters of ORCPT, encoded.
@@ -61,6 +66,25 @@ pub mod smtp {
     pub const HOLD: u32 = 90 * 24 * 3600;
     /// Seconds that the client may be silent.
     pub const SILENCE: u32 = 300; // 5 minutes (4.5.3.2.7)
+    /// Seconds that the client may be silent in the middle of a message.
+    pub const BODY_SILENCE: u64 = 180; // 3 minutes (4.5.3.2.5, for whoever sends)
+    /// Seconds that one message may take in all.
+    pub const BODY: u64 = 3600; // 10 minutes for its end (4.5.3.2.6, for whoever sends)
+    /// Seconds that a TLS handshake may take.
+    pub const HANDSHAKE: u64 = 30;
+    /// Seconds that the client may leave our octets unread.
+    pub const WRITE: u64 = 60;
+    /// Connections of other servers.
+    pub const CONNECTIONS: usize = 512;
+    /// Connections of other servers from one address.
+    pub const CONNECTIONS_FROM_ONE: usize = 100;
+    /// Octets of one message kept in memory while it comes in; a larger one goes to the card.
+    pub const IN_MEMORY: usize = 256 * 1024;
+    /// Octets of all of them kept in memory; their buffers take twice that at most.
+    pub const ALL_IN_MEMORY: usize = 16 * 1024 * 1024;
+    /// Octets that messages on their way in leave free on the card: what the store keeps for itself
+    /// (16 MiB), and one piece for each connection at a time.
+    pub const CARD_RESERVE: u64 = 64 * 1024 * 1024;
     /// Commands in a row that were refused; then the connection ends.
     pub const ERRORS: u32 = 20;
     /// Wrong logins; then the connection ends.
@@ -147,4 +171,35 @@ pub mod spf {
     pub const RECORD: usize = 8 * 1024;
     /// Octets of a name that is asked for (RFC 7208 7.3).
     pub const NAME: usize = 253;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{sasl, smtp};
+
+    #[test]
+    fn no_limit_is_below_what_an_rfc_asks_for() {
+        let octets = |limit: usize| limit as u64;
+        for (limit, least, rfc) in [
+            (octets(smtp::LOCAL_PART), 64, "5321 4.5.3.1.1"),
+            (octets(smtp::DOMAIN), 255, "5321 4.5.3.1.2"),
+            (octets(smtp::HELO), 255, "5321 4.5.3.1.2"),
+            // (The second number is what the parameters of MAIL and RCPT may add.)
+            (octets(smtp::COMMAND), 512 + 1109, "5321 4.5.3.1.4"),
+            (octets(smtp::REPLY), 512, "5321 4.5.3.1.5"),
+            (smtp::MESSAGE, 64 * 1024, "5321 4.5.3.1.7"),
+            (octets(smtp::RECIPIENTS), 100, "5321 4.5.3.1.8"),
+            (octets(smtp::MOST_RECIPIENTS), 100, "5321 4.5.3.1.8"),
+            (octets(smtp::HOPS), 100, "5321 6.3"),
+            (u64::from(smtp::SILENCE), 300, "5321 4.5.3.2.7"),
+            (smtp::BODY_SILENCE, 180, "5321 4.5.3.2.5"),
+            (smtp::BODY, 600, "5321 4.5.3.2.6"),
+            (octets(smtp::ENVELOPE_ID), 100, "3461 4.4"),
+            (octets(smtp::ORIGINAL), 500, "3461 4.2"),
+            (u64::from(smtp::LOGINS), 3, "4954 9"),
+            (octets(sasl::LINE), 12_288, "4954 4"),
+        ] {
+            assert!(limit >= least, "RFC {rfc}: {limit} is less than {least}");
+        }
+    }
 }

@@ -6,6 +6,7 @@
 //! plain way: no DANE. Where they were had within a day, signatures are demanded: who can suppress
 //! them could suppress DANE.
 
+use super::aliases;
 use super::{Dns, NameServers, NoRoute, Server, Silence, builder, found, trimmed};
 use crate::limits::dns as limits;
 use hickory_resolver::TokioResolver;
@@ -16,6 +17,7 @@ use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use std::sync::Arc;
 
 pub(super) const FORGED: &str = "the signatures do not hold (DNSSEC)";
+pub(super) const ENDLESS: &str = "its aliases lead in a circle, or on and on";
 pub(super) const UNPROVEN: &str = "that there are none is said without proof (DNSSEC)";
 
 /// One TLSA record, as it stands (RFC 6698 2.1).
@@ -67,7 +69,13 @@ impl Dns {
                 Err(failed) => Err(failed),
             };
         }
-        let records = match lookup(&current.signatures.resolver, name, kind).await {
+        let resolver = &current.signatures.resolver;
+        let mut records = lookup(resolver, name, kind).await;
+        if matches!(records, Err(Silence::Forged)) {
+            let walk = tokio::time::timeout(limits::ANSWER, aliases::walk(resolver, name, kind));
+            records = walk.await.unwrap_or(Err(Silence::Forged));
+        }
+        let records = match records {
             Ok(records) => records,
             Err(Silence::Nothing {
                 exists: false,
@@ -213,24 +221,34 @@ pub(super) async fn lookup(
     let name = format!("{}.", name.trim_end_matches('.'));
     let name = Name::from_ascii(&name).map_err(|error| Silence::Failed(error.to_string()))?;
     match tokio::time::timeout(limits::ANSWER, resolver.lookup(name.clone(), kind)).await {
-        Ok(Ok(lookup)) => {
-            let chain = chain(name, kind, lookup.answers());
-            if chain.iter().any(|record| record.record_type() == kind) {
-                Ok(chain)
-            } else {
-                Err(Silence::Nothing {
-                    exists: true,
-                    shown: false,
-                })
-            }
-        }
+        Ok(Ok(lookup)) => chain(name, kind, lookup.answers()),
+        Ok(Err(error)) if leads_on(resolver, &error).await => Err(Silence::Failed(ENDLESS.to_owned())),
         Ok(Err(error)) => Err(silence(&error)),
         Err(_) => Err(Silence::Failed("no answer in time".to_owned())),
     }
 }
 
+// The library follows so many aliases and then says that there is nothing, as if it knew. Who does know
+// sends the start of the zone along (RFC 2308 2.2); where that is missing, the last name is looked at.
+async fn leads_on(resolver: &TokioResolver, error: &NetError) -> bool {
+    let NetError::Dns(DnsError::NoRecordsFound(none)) = error else {
+        return false;
+    };
+    if none.soa.is_some() || none.response_code != ResponseCode::NoError {
+        return false;
+    }
+    let asked = resolver.lookup(none.query.name().clone(), RecordType::CNAME);
+    match tokio::time::timeout(limits::ANSWER, asked).await {
+        Ok(Ok(lookup)) => lookup
+            .answers()
+            .iter()
+            .any(|record| record.record_type() == RecordType::CNAME),
+        _ => false,
+    }
+}
+
 // What answers the question. Anybody may add other records, which prove nothing about these.
-fn chain(name: Name, kind: RecordType, records: &[Record]) -> Vec<Record> {
+fn chain(name: Name, kind: RecordType, records: &[Record]) -> Result<Vec<Record>, Silence> {
     let mut chain = Vec::new();
     let mut at = name;
     for _ in 0..=limits::ALIASES {
@@ -243,10 +261,13 @@ fn chain(name: Name, kind: RecordType, records: &[Record]) -> Vec<Record> {
         let found = chain.len();
         chain.extend(here(kind).cloned());
         if chain.len() > found {
-            break;
+            return Ok(chain);
         }
         let Some(alias) = here(RecordType::CNAME).next() else {
-            break;
+            return Err(Silence::Nothing {
+                exists: true,
+                shown: false,
+            });
         };
         chain.push(alias.clone());
         match &alias.data {
@@ -254,7 +275,7 @@ fn chain(name: Name, kind: RecordType, records: &[Record]) -> Vec<Record> {
             _ => break,
         }
     }
-    chain
+    Err(Silence::Failed(ENDLESS.to_owned()))
 }
 
 fn silence(error: &NetError) -> Silence {

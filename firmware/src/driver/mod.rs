@@ -54,7 +54,6 @@ pub struct Driver<T, S> {
     world: World,
     acceptor: TlsAcceptor,
     framer: Framer,
-    read: Vec<u8>,
     out: Vec<u8>,
     spool: Option<Spool>,
     // Of the line just read, until its answer is known.
@@ -76,7 +75,6 @@ where
             world,
             acceptor,
             framer: Framer::new(),
-            read: Vec::new(),
             out: Vec::new(),
             spool: None,
             manners: None,

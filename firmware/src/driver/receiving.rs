@@ -52,7 +52,7 @@ where
             }
             while let Some(frame) = self.framer.next(expect) {
                 match frame {
-                    Frame::Piece(piece) => failed = failed || !keep(self.spool.as_mut(), piece),
+                    Frame::Piece(piece) => failed = failed || !keep(&mut self.spool, piece),
                     Frame::Spooled(mut spooled) => {
                         spooled.failed = failed;
                         self.session.handle(Input::Spooled(spooled), outputs);
@@ -72,7 +72,7 @@ where
                 }
             }
             match self.wait(expect, deadline).await? {
-                Came::Octets(count) => self.framer.push(self.read.get(..count).unwrap_or_default()),
+                Came::Octets(count) => self.framer.filled(count),
                 Came::News => {
                     self.session.handle(Input::News, outputs);
                     return Ok(());
@@ -110,9 +110,6 @@ where
             Expect::Line { watch, .. } => (watch, limits::READ),
             _ => (false, limits::PIECE),
         };
-        if self.read.len() != room {
-            self.read = vec![0; room]; // an idle connection holds no large buffer
-        }
         let silence = (Instant::now() + limits::BODY_SILENCE).min(deadline);
         let until = if matches!(expect, Expect::Line { .. }) {
             deadline
@@ -120,10 +117,11 @@ where
             silence
         };
         let bell = self.world.bell();
+        let room = self.framer.room(room);
         tokio::select! {
             biased;
             () = bell.rung(watch) => Ok(if bell.cut().is_some() { Came::Cut } else { Came::News }),
-            read = timeout_at(until, self.wire.read(&mut self.read)) => match read {
+            read = timeout_at(until, self.wire.read(room)) => match read {
                 Err(_) => Ok(Came::Silence),
                 Ok(Ok(0)) => Err(End::Gone),
                 Ok(Ok(count)) => Ok(Came::Octets(count)),
@@ -134,8 +132,9 @@ where
 }
 
 /// Writes a piece into the spool; a large message goes to the card, where it may have to wait.
-fn keep(spool: Option<&mut Spool>, piece: &[u8]) -> bool {
-    let Some(spool) = spool else { return false };
+/// `false`: there is no room for it, and what there was of it is let go.
+fn keep(spooled: &mut Option<Spool>, piece: &[u8]) -> bool {
+    let Some(spool) = spooled else { return false };
     let written = if spool.blocks(piece.len()) {
         blocking(|| spool.write(piece))
     } else {
@@ -143,6 +142,7 @@ fn keep(spool: Option<&mut Spool>, piece: &[u8]) -> bool {
     };
     if let Err(error) = &written {
         tracing::warn!(%error, "cannot spool a message");
+        *spooled = Some(spool.another());
     }
     written.is_ok()
 }

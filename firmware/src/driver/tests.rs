@@ -1,11 +1,15 @@
 use super::*;
-use crate::spool::IN_MEMORY;
+use crate::limits::PIECE;
+use crate::spool::Shelf;
 use crate::tls;
 use crate::trial::{Caller, PASSWORD, PATIENCE, Trial};
 use proto::ask::Want;
+use proto::limits::smtp::{CARD_RESERVE, IN_MEMORY};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
@@ -65,6 +69,44 @@ fn connector(trial: &Trial) -> TlsConnector {
         .with_root_certificates(roots)
         .with_no_client_auth();
     TlsConnector::from(Arc::new(config))
+}
+
+// RFC 1870 6.1, RFC 5321 4.2.2
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_not_fit_the_card_is_refused_before_it_is_full_and_small_mail_is_taken() {
+    // Each time it is asked, a piece has come in since.
+    let room = 2 * IN_MEMORY as u64;
+    let free = AtomicU64::new(CARD_RESERVE + room);
+    let free = move |_: &Path| Ok(free.fetch_sub(PIECE as u64, Ordering::Relaxed));
+    let trial = Trial::with(|house| {
+        house.shelf = Shelf::measured(house.data.join("spool"), Box::new(free));
+    })
+    .await;
+    let (mut caller, _driven) = greeted(&trial).await;
+    caller.say("EHLO a.example\r\n").await;
+    caller.hear("250 ENHANCEDSTATUSCODES\r\n").await;
+    let says = |size: u64| format!("MAIL FROM:<b@a.example> SIZE={size}\r\n");
+    caller.say(&says(room + 1)).await;
+    assert!(caller.line().await.starts_with("452 4.3.1 "));
+    // Whoever does not say how large it is, or lies, hears it at the end.
+    caller.say(&says(1)).await;
+    assert!(caller.line().await.starts_with("250 "));
+    caller.say("RCPT TO:<anna@firm.example>\r\nDATA\r\n").await;
+    assert!(caller.line().await.starts_with("250 "));
+    assert!(caller.line().await.starts_with("354 "));
+    caller.say("Subject: large\r\n\r\n").await;
+    caller.say(&"0123456789abcd\r\n".repeat(IN_MEMORY)).await;
+    caller.say(".\r\n").await;
+    let answer = caller.line().await;
+    assert!(answer.starts_with("452 4.3.1 "), "{answer}");
+    caller
+        .say("MAIL FROM:<b@a.example>\r\nRCPT TO:<anna@firm.example>\r\nBDAT 14 LAST\r\nSubject: x\r\n\r\n")
+        .await;
+    for _ in 0..3 {
+        assert!(caller.line().await.starts_with("250 "));
+    }
+    let left = std::fs::read_dir(trial.house.data.join("spool")).unwrap();
+    assert_eq!(left.count(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! What a verdict says in the header of a message, and what nobody else may have said there.
 
-use super::auth::{Caller, Findings, Outcome, Wish};
+use super::auth::{Caller, Findings, Outcome, Spf, Wish};
 use crate::limits::judge as limits;
 use proto::message::header;
 use store::{Placement, Verdict};
@@ -9,12 +9,14 @@ use store::{Placement, Verdict};
 const OURS: [&str; 2] = ["X-Spam-Status", "X-Spam-Flag"];
 
 /// The fields to be put before the message: Authentication-Results (RFC 8601 2.2), Received-SPF
-/// (RFC 7208 9.1), X-Spam-Status and, for junk, X-Spam-Flag.
+/// (RFC 7208 9.1) for each identity, X-Spam-Status and, for junk, X-Spam-Flag.
 #[must_use]
 pub fn of(caller: &Caller<'_>, found: &Findings, verdict: &Verdict) -> String {
     let mut fields = results(caller, found);
-    if found.spf.outcome != Outcome::None || !found.spf.domain.is_empty() {
-        fields.push_str(&received_spf(caller, found));
+    for spf in found.helo.iter().chain([&found.spf]) {
+        if spf.outcome != Outcome::None || !spf.domain.is_empty() {
+            fields.push_str(&received_spf(caller, spf));
+        }
     }
     fields + &spam(verdict)
 }
@@ -72,18 +74,18 @@ fn results(caller: &Caller<'_>, found: &Findings) -> String {
     field + "\r\n"
 }
 
-fn received_spf(caller: &Caller<'_>, found: &Findings) -> String {
-    let identity = if found.spf.helo { "helo" } else { "mailfrom" };
+fn received_spf(caller: &Caller<'_>, spf: &Spf) -> String {
+    let identity = if spf.helo { "helo" } else { "mailfrom" };
     let sender = caller
         .from
         .map(|from| value(&from.to_string()))
         .unwrap_or_default();
     format!(
         "Received-SPF: {} ({}: {} for {})\r\n\tclient-ip={}; envelope-from=\"{sender}\";\r\n\thelo={}; receiver={}; identity={identity}\r\n",
-        found.spf.outcome.as_str(),
+        spf.outcome.as_str(),
         value(caller.host),
         caller.ip,
-        value(&found.spf.domain),
+        value(&spf.domain),
         caller.ip,
         value(caller.helo),
         value(caller.host),
@@ -167,7 +169,7 @@ fn claims(field: &header::Field<'_>, host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::auth::{Dmarc, Signed, Spf};
+    use super::super::auth::{Dmarc, Signed};
     use super::*;
     use proto::types::Address;
     use store::{Points, Reason};
@@ -226,6 +228,9 @@ mod tests {
              \tspf=pass smtp.helo=mx.a.example;\r\n\
              \tdkim=pass header.d=a.example header.s=s1???X-Evil:?1;\r\n\
              \tdmarc=pass (p=reject) header.from=a.example\r\n\
+             Received-SPF: pass (mail.firm.example: 192.0.2.1 for mx.a.example)\r\n\
+             \tclient-ip=192.0.2.1; envelope-from=\"ann@a.example\";\r\n\
+             \thelo=mx.a.example; receiver=mail.firm.example; identity=helo\r\n\
              Received-SPF: fail (mail.firm.example: 192.0.2.1 for a.example)\r\n\
              \tclient-ip=192.0.2.1; envelope-from=\"ann@a.example\";\r\n\
              \thelo=mx.a.example; receiver=mail.firm.example; identity=mailfrom\r\n\

@@ -164,7 +164,20 @@ impl Score {
                 BORROWED,
                 "which says that this server may not use its name (SPF).",
             ),
-            _ => return,
+            Outcome::SoftFail => (
+                Points(0),
+                "which says that this server probably may not use its name (SPF).",
+            ),
+            Outcome::Neutral => (Points(0), "which says nothing about this server (SPF)."),
+            Outcome::TempError => (
+                Points(0),
+                "and whether it may could not be found out for now (SPF).",
+            ),
+            Outcome::PermError => (
+                Points(0),
+                "and what that says about its servers cannot be read (SPF).",
+            ),
+            Outcome::None => return,
         };
         self.add(
             "helo",

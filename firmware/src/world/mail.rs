@@ -47,6 +47,11 @@ impl World {
         Err(Refusal::LoginRequired)
     }
 
+    /// Whether a message as large as its sender says has room (RFC 1870 6.1).
+    pub(super) fn has_room(&self, size: Option<u64>) -> bool {
+        self.house.shelf.has_room(size.unwrap_or_default())
+    }
+
     // A message begins: is it a printer's? Who logged in is none.
     fn begin(&mut self, from: &ReversePath) -> Result<(), Refusal> {
         self.from.clone_from(from);

@@ -123,8 +123,11 @@ impl World {
             } => self.authenticate(mechanism, &login, &password).await,
             Question::Salt { login } => self.salt(&login).await,
             Question::Prove(proof) => self.prove(&proof).await,
-            Question::Sender { from } => self.sender(&from).await,
-            Question::Printer { from } => {
+            Question::Sender { size, .. } | Question::Printer { size, .. } if !self.has_room(size) => {
+                Err(Refusal::NoSpace)
+            }
+            Question::Sender { from, .. } => self.sender(&from).await,
+            Question::Printer { from, .. } => {
                 let answer = self.printer(&from);
                 if answer.is_err() {
                     self.misbehaved(Offence::Error).await;

@@ -184,7 +184,10 @@ impl Firm {
         let mut world = World::new(Arc::clone(&self.house), self.post.clone(), facts, ticket);
         let to: Vec<Address> = to.iter().map(|to| Address::parse(to).unwrap()).collect();
         let from = from.map(|from| Address::parse(from).unwrap());
-        let mut questions = vec![Question::Sender { from: from.clone() }];
+        let mut questions = vec![Question::Sender {
+            from: from.clone(),
+            size: None,
+        }];
         questions.extend(to.iter().map(|address| Question::Recipient {
             address: address.clone(),
         }));

@@ -15,13 +15,13 @@ use firmware::judge::rules::{JUDGING, Judging};
 use firmware::ledger::Ledger;
 use firmware::links::Links;
 use firmware::settings::{self, Smarthost};
-use firmware::spool::Spool;
+use firmware::spool::{Shelf, Spool};
 use proto::ask::{Envelope, Identity, Row, Want};
 use proto::refusal::Refusal;
 use proto::types::{Address, BlobId, Domain, Protocol, Timestamp, Wishes};
 use std::io::Read;
 use std::net::SocketAddr;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use store::{AccountState, EventKind, NewAccount, Options, QueueItem, Store};
 use tests::fake_dns::FakeDns;
 use tests::tls::Authority;
@@ -267,7 +267,7 @@ impl Office {
     }
 
     fn spool(&self, message: &[u8]) -> Spool {
-        let mut spool = Spool::new(Arc::from(self.folder.path()));
+        let mut spool = Shelf::new(self.folder.path()).spool();
         spool.write(message).unwrap();
         spool
     }

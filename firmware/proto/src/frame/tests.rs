@@ -90,6 +90,25 @@ fn an_endless_line_keeps_no_octets() {
     assert_eq!(framer.next(LINE), Some(Frame::Line(b"NOOP")));
 }
 
+#[test]
+fn the_buffer_is_what_was_asked_for_and_a_large_one_goes_when_the_line_is_idle() {
+    const LARGE: usize = 64 * 1024;
+    let dotted = Expect::Dotted { limit: u64::MAX };
+    let mut framer = Framer::new();
+    for _ in 0..100 {
+        framer.room(LARGE).fill(b'x');
+        framer.room(LARGE)[LARGE - 2..].copy_from_slice(b"\r\n"); // a dot may follow, and is waited for
+        framer.filled(LARGE);
+        while framer.next(dotted).is_some() {}
+        assert!(framer.buffered() <= 3);
+        assert!(framer.buffer.capacity() <= LARGE + 3);
+    }
+    framer.push(b".\r\n");
+    assert!(matches!(framer.next(dotted), Some(Frame::Spooled(_))));
+    assert_eq!(framer.room(4096).len(), 4096);
+    assert!(framer.buffer.capacity() <= 2 * 4096);
+}
+
 /// Every known way to make one server see an end of data where another sees none.
 #[test]
 fn only_crlf_dot_crlf_ends_data() {

@@ -41,11 +41,11 @@ impl Smtp {
         if mail.size.is_some_and(|size| size > limit) {
             return self.refuse_with(&Refusal::TooBig { limit }.smtp(), out);
         }
-        let from = mail.from.clone();
+        let (from, size) = (mail.from.clone(), mail.size);
         let question = if self.config.submission && self.identity.is_none() {
-            Question::Printer { from }
+            Question::Printer { from, size }
         } else {
-            Question::Sender { from }
+            Question::Sender { from, size }
         };
         let transaction = Transaction {
             from: mail.from,

@@ -131,13 +131,13 @@ impl World for Office {
             Question::Authenticate { login, password, .. } => {
                 self.authenticate(connection, &login, password.expose())
             }
-            Question::Sender { from } => match (self.identities.get(&connection), from) {
+            Question::Sender { from, .. } => match (self.identities.get(&connection), from) {
                 (Some(identity), from) if from.as_ref() != Some(&identity.address) => {
                     Answer::Refused(Refusal::NotYourSender)
                 }
                 _ => Answer::Done,
             },
-            Question::Printer { from } => match from {
+            Question::Printer { from, .. } => match from {
                 Some(from) if from.local() == "scanner" => Answer::Done,
                 _ => Answer::Refused(Refusal::LoginRequired),
             },
