@@ -302,7 +302,7 @@ fn made_to_fit(octets: usize) -> Result<(Vec<u8>, String)> {
         encoded[..2].copy_from_slice(&[0, 1]);
         *encoded.last_mut().unwrap() = 0;
         encoded.extend(tail);
-        if encoded.last().unwrap() % 2 == 0 {
+        if encoded.last().unwrap().is_multiple_of(2) {
             continue; // the modulus would be even
         }
         // 0x28 and zeros, whose cube is 0xfa and zeros.
