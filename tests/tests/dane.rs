@@ -6,6 +6,7 @@ mod office;
 use anyhow::{Context, Result};
 use firmware::dns::{Dnssec, Signed};
 use office::{Office, envelope, message};
+use proto::types::TlsWish;
 use ring::digest;
 use rustls::pki_types::CertificateDer;
 use rustls::server::ParsedCertificate;
@@ -399,7 +400,7 @@ async fn mail_that_requires_tls_goes_where_dane_proves_the_server() -> Result<()
             world.office.dns.unsigned("example.net");
         }
         let mut asked = envelope(Some(ANN), &["bob@example.net"]);
-        asked.wishes.require_tls = true;
+        asked.wishes.tls = TlsWish::Required;
         let letter = message(ANN, "Secret", "x\r\n");
         world.office.submit_envelope(ANN, &asked, &letter).await.unwrap();
         world.office.turn().await;
@@ -414,6 +415,52 @@ async fn mail_that_requires_tls_goes_where_dane_proves_the_server() -> Result<()
             }
         }
     }
+    Ok(())
+}
+
+// RFC 8689 4.2.2: who writes about a broken certificate must be able to.
+#[tokio::test]
+async fn mail_that_spares_tls_goes_whatever_the_records_say_with_tls_where_there_is_any() -> Result<()> {
+    for (behaviour, came) in [
+        (Behaviour::Accept, (1, 0)),
+        (Behaviour::AcceptOldStyle, (0, 1)),
+        (Behaviour::DropTls, (0, 1)),
+    ] {
+        let world = World::open(behaviour).await?;
+        world.other_tlsa(HOST);
+        for (field, arrives) in [
+            ("TLS-Required: Perhaps", false),
+            ("TLS-Required: No\r\nTLS-Required: No", false),
+            ("TLS-Required:\r\n no", true),
+        ] {
+            let letter = message(ANN, &format!("Your certificate\r\n{field}"), "x\r\n");
+            let asked = envelope(Some(ANN), &["bob@example.net"]);
+            world.office.submit_envelope(ANN, &asked, &letter).await.unwrap();
+            world.office.turn().await;
+            let expected = if arrives { came } else { (0, 0) };
+            assert_eq!(world.came(), expected, "{behaviour:?}, {field}");
+            world.office.wait(7200);
+        }
+        assert_eq!(world.office.queue()?.len(), 2, "the usual mail waits");
+        let caught = world.sink.caught();
+        assert!(
+            String::from_utf8_lossy(&caught[0].data).contains("TLS-Required:"),
+            "it travels on"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_requires_tls_and_spares_it_requires_it() -> Result<()> {
+    let world = World::open(Behaviour::AcceptOldStyle).await?;
+    let mut asked = envelope(Some(ANN), &["bob@example.net"]);
+    asked.wishes.tls = TlsWish::Required;
+    let letter = message(ANN, "Both\r\nTLS-Required: No", "x\r\n");
+    world.office.submit_envelope(ANN, &asked, &letter).await.unwrap();
+    world.office.turn().await;
+    assert_eq!(world.came(), (0, 0));
+    assert!(world.office.notice(ANN)?.contains("Action: failed"));
     Ok(())
 }
 

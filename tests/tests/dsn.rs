@@ -7,7 +7,7 @@ use firmware::clock::DAY;
 use office::{Office, envelope, message};
 use proto::ask::Envelope;
 use proto::types::{
-    Address, EnvelopeId, Hold, Notify, OriginalRecipient, RecipientWishes, Returned, Timestamp,
+    Address, EnvelopeId, Hold, Notify, OriginalRecipient, RecipientWishes, Returned, Timestamp, TlsWish,
 };
 use tests::sink::{Behaviour, Sink};
 
@@ -146,12 +146,12 @@ async fn a_notice_names_the_envelope_and_the_recipient_as_the_sender_did() -> Ou
         assert_eq!(notice.contains("Content-Type: message/rfc822"), whole);
     }
     // What is too large to be sent about twice, or must not be read, comes back as its header.
-    for (octets, require_tls) in [(300_000, false), (10, true)] {
+    for (octets, tls) in [(300_000, TlsWish::AsUsual), (10, TlsWish::Required)] {
         let office = Office::open(sink.address().port()).await?;
         office.domain_at("example.net", &["127.0.0.1"]);
         let mut asked = asking(ANN, &["bob@example.net"], "FAILURE");
         asked.wishes.returned = Some(Returned::Full);
-        asked.wishes.require_tls = require_tls;
+        asked.wishes.tls = tls;
         let body = format!("the very text\r\n{}", office::noise(octets));
         office
             .submit_envelope(ANN, &asked, &message(ANN, "Asked", &body))
@@ -296,7 +296,7 @@ async fn mail_that_requires_tls_is_rather_not_sent_than_to_a_server_that_proves_
         let office = Office::open(sink.address().port()).await?;
         office.domain_at("example.net", &["127.0.0.1"]);
         let mut asked = envelope(Some(ANN), &["bob@example.net"]);
-        asked.wishes.require_tls = true;
+        asked.wishes.tls = TlsWish::Required;
         office
             .submit_envelope(ANN, &asked, &message(ANN, "Secret", "x\r\n"))
             .await

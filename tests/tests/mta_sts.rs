@@ -4,7 +4,7 @@ mod office;
 
 use anyhow::{Context, Result};
 use office::{Office, envelope, message};
-use proto::types::Domain;
+use proto::types::{Domain, TlsWish};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use tests::policy_host::PolicyHost;
 use tests::sink::{Behaviour, Sink};
@@ -284,7 +284,7 @@ async fn mail_that_requires_tls_goes_where_a_policy_names_the_server() -> Result
         let world = World::open(Behaviour::Modern, HOST).await?;
         world.publish("1", &policy(mode, HOST, DAY));
         let mut asked = envelope(Some(ANN), &["bob@example.net"]);
-        asked.wishes.require_tls = true;
+        asked.wishes.tls = TlsWish::Required;
         let letter = message(ANN, "Secret", "x\r\n");
         world.office.submit_envelope(ANN, &asked, &letter).await.unwrap();
         world.office.turn().await;

@@ -225,11 +225,8 @@ async fn deleting_tells_the_senders_who_want_to_know_once_for_each_message() -> 
     Ok(())
 }
 
-#[test]
-fn the_command_line_sees_holds_releases_retries_and_deletes() -> Outcome {
-    let dns = FakeDns::start()?;
-    dns.mx("dead.example", 10, "mx.dead.example");
-    dns.host("mx.dead.example", "127.0.0.1".parse()?);
+// A box with two messages for three recipients at dead.example, where nobody listens.
+fn with_waiting_mail(dns: &FakeDns) -> anyhow::Result<Pillarbox> {
     let address = dns.address().to_string();
     let port = Sink::start(Behaviour::Busy)?.address().port().to_string(); // nobody listens there then
     let mut pillarbox = Pillarbox::office(&["anna"], &["--dns", &address, "--relay-port", &port])?;
@@ -251,6 +248,15 @@ fn the_command_line_sees_holds_releases_retries_and_deletes() -> Outcome {
         tokio::runtime::Runtime::new()?.block_on(store.deliver(deliveries))?;
     }
     pillarbox.restart()?;
+    Ok(pillarbox)
+}
+
+#[test]
+fn the_command_line_sees_holds_releases_retries_and_deletes() -> Outcome {
+    let dns = FakeDns::start()?;
+    dns.mx("dead.example", 10, "mx.dead.example");
+    dns.host("mx.dead.example", "127.0.0.1".parse()?);
+    let pillarbox = with_waiting_mail(&dns)?;
     let ask = |args: &[&str]| -> anyhow::Result<Value> {
         let answer = pillarbox.cli_ok(&[&["queue"], args, &["--json"]].concat(), "")?;
         Ok(serde_json::from_str(&answer)?)
@@ -320,6 +326,7 @@ fn the_command_line_sees_holds_releases_retries_and_deletes() -> Outcome {
         &["hold"][..],
         &["delete", "1", "--all"],
         &["hold", "--to", "not a domain"],
+        &["hold", "--to", DOMAIN],
     ] {
         ensure!(
             !pillarbox.cli(&[&["queue"], odd].concat(), "")?.status.success(),

@@ -254,14 +254,7 @@ impl Refusal {
             Self::TlsRequired => {
                 "Turn on TLS (SSL or STARTTLS) in your mail program; no password is taken without it."
             }
-            Self::Frozen { reason } => {
-                let reason = plain(reason);
-                let reason = reason.trim_end_matches('.');
-                if reason.is_empty() {
-                    return "This account is frozen. Ask your administrator.".to_owned();
-                }
-                return format!("This account is frozen: {reason}. Ask your administrator.");
-            }
+            Self::Frozen { reason } => return frozen(&plain(reason)),
             Self::Disabled => "This account is switched off. Ask your administrator.",
             Self::Limited { until } => {
                 return format!(
@@ -348,6 +341,13 @@ impl Refusal {
 
 /// Characters of a free text that a peer gets to see.
 const PLAIN: usize = 200;
+
+fn frozen(reason: &str) -> String {
+    match reason.trim_end_matches('.') {
+        "" => "This account is frozen. Ask your administrator.".to_owned(),
+        reason => format!("This account is frozen: {reason}. Ask your administrator."),
+    }
+}
 
 /// One line of ASCII, whatever was put in; no bracket that could be taken for a response code.
 fn plain(text: &str) -> String {

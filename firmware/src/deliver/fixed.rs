@@ -53,6 +53,16 @@ pub fn senders(original: &[u8]) -> Result<Vec<Address>, Refusal> {
         ))
 }
 
+/// Whether it says `TLS-Required: No`, once (RFC 8689 3).
+#[must_use]
+pub fn spares_tls(original: &[u8]) -> bool {
+    let mut fields = header::fields(original).filter(|field| field.is("TLS-Required"));
+    match (fields.next(), fields.next()) {
+        (Some(field), None) => field.unfolded().trim_ascii().eq_ignore_ascii_case(b"No"),
+        _ => false,
+    }
+}
+
 /// The header that leaves, its empty line included. `date` is put in where there is no Date field;
 /// the Message-ID, where there is none, is `id@hostname`.
 #[must_use]

@@ -8,6 +8,7 @@
 //! | 6376, 8463 | DKIM | signed with RSA-2048 and Ed25519; verified in `crate::judge` |
 //! | 3461, 3464, 3834, 6533 | notices | of failure, delay and, where asked, delivery; see `notice` |
 //! | 8689 | REQUIRETLS | a verified certificate at a server that DNSSEC or MTA-STS names |
+//! | 8689 | TLS-Required: No | in mail of our people: TLS where it is offered, whatever DANE and MTA-STS say |
 //! | 4865 | FUTURERELEASE | kept in the queue, people here included |
 //! | 9422 | LIMITS | RCPTMAX and MAILMAX of the next server |
 //! | 3207, 7435 | STARTTLS to other servers | any certificate; a password wants a verified one |

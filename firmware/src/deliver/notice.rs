@@ -102,7 +102,7 @@ pub fn notice(
                 next_attempt: now,
                 wishes: Wishes {
                     utf8,
-                    require_tls: about.wishes.require_tls, // RFC 8689 5
+                    tls: about.wishes.tls, // RFC 8689 5
                     ..Wishes::default()
                 },
                 asked: RecipientWishes::default(),
@@ -114,7 +114,7 @@ pub fn notice(
     // RFC 3461 4.3: the whole message goes back with a failure only; RFC 8689 5: and never what
     // must not be read on its way. What is large is not sent about a second time.
     let failed = fates.iter().any(|fate| fate.action == Action::Failed);
-    let full = failed && about.wishes.returned == Some(Returned::Full) && !about.wishes.require_tls;
+    let full = failed && about.wishes.returned == Some(Returned::Full) && !about.wishes.requires_tls();
     let (octets, whole) = returned(snapshot, &about.content, full)?;
     let domain = domain(snapshot, office, sender, &fates)?;
     let addresses = (domain, sender);

@@ -10,7 +10,7 @@
 //! everything is one of what waits now.
 
 use super::notice::{self, About, Content, Fate};
-use super::{Traffic, ways};
+use super::{Traffic, people, ways};
 use crate::blocking::blocking;
 use crate::house::House;
 use crate::limits::queue::{PORTION, TOLD_AT_ONCE};
@@ -147,7 +147,7 @@ pub fn held_domains(snapshot: &Snapshot) -> Result<Vec<(HeldDomain, u64)>, Store
 ///
 /// # Errors
 /// `NotFound`: there are no such rows, and no hold of such domains to begin or to end. `CannotChange`:
-/// mail is held for too many domains. The store failed.
+/// mail is held for too many domains, or is to be for one of ours. The store failed.
 pub async fn carry_out(
     house: &House,
     which: &Which,
@@ -156,6 +156,13 @@ pub async fn carry_out(
     by: &str,
 ) -> Result<Done, StoreError> {
     let _one_at_a_time = house.traffic.order().await;
+    if let (Which::Domain(domain), QueueOrder::Hold) = (which, order)
+        && blocking(|| is_own(house, domain))?
+    {
+        return Err(StoreError::CannotChange(
+            "Mail for that domain does not leave this box.",
+        ));
+    }
     let (rows, domains) = blocking(|| chosen(house, which))?;
     if order == QueueOrder::Delete {
         return delete(house, which, rows, tell, by).await;
@@ -180,6 +187,12 @@ pub async fn carry_out(
         told: 0,
         domains: changed.domains,
     })
+}
+
+fn is_own(house: &House, domain: &Domain) -> Result<bool, StoreError> {
+    let snapshot = house.store.snapshot()?;
+    let office = settings::read::<Office>(&snapshot, settings::OFFICE)?;
+    office.map_or(Ok(false), |office| people::is_ours(&snapshot, &office, domain))
 }
 
 fn reach(which: &Which, rows: &[QueueId]) -> QueueReach {

@@ -26,7 +26,7 @@ use crate::limits::queue::{
     TRIES_AT_SMARTHOST,
 };
 use crate::settings::{self, Office};
-use proto::types::Timestamp;
+use proto::types::{Timestamp, TlsWish};
 use std::collections::{HashMap, VecDeque};
 use std::pin::pin;
 use std::time::Duration;
@@ -180,7 +180,9 @@ impl Runner {
         let way = way_of(first)?;
         let place = way.place().to_owned();
         let (post, office) = (self.post.clone(), moment.office.clone());
-        if let Some(outcome) = traffic.rest(&place, moment.now) {
+        // What others met there, TLS that did not hold, need not stop mail that spares it (RFC 8689).
+        let spares_tls = first.wishes.tls == TlsWish::NotRequired;
+        if let Some(outcome) = traffic.rest(&place, moment.now).filter(|_| !spares_tls) {
             let hands = traffic.take(items.iter().map(|item| item.id));
             items.retain(|item| hands.has(item.id));
             self.hold(None, hands, async move {

@@ -15,7 +15,7 @@ use proto::ask::{Envelope, Identity};
 use proto::limits::message::HEADER;
 use proto::message::received::Received;
 use proto::refusal::Refusal;
-use proto::types::{Address, BodyKind, Flags, Timestamp};
+use proto::types::{Address, BodyKind, Flags, Timestamp, TlsWish};
 use std::io;
 use store::{
     Account, AccountState, Delivery, EventKind, MailCopy, Outgoing, Place, Snapshot, StoreError, Submission,
@@ -247,7 +247,7 @@ impl Desk {
         };
         let signer = signer.map_err(|error| refusal(&error))?;
         let fixed = fixed::header(&original, None, id, self.office.hostname.as_str());
-        let (copies, outgoing) = self.address(envelope, fixed.is_ascii(), now)?;
+        let (copies, outgoing) = self.address(envelope, &fixed, now)?;
         let size = spool.size();
         let mut elsewhere = Vec::new();
         for out in &outgoing {
@@ -381,7 +381,7 @@ impl Desk {
     fn address(
         &self,
         envelope: &Envelope,
-        ascii: bool,
+        header: &[u8],
         now: Timestamp,
     ) -> Result<(Vec<MailCopy>, Vec<Outgoing>), Refusal> {
         let mut accounts = Vec::new();
@@ -406,7 +406,11 @@ impl Desk {
             date: now,
         };
         let mut wishes = envelope.wishes.clone();
-        wishes.utf8 &= !ascii; // RFC 6531 3.2: mail programs say it of mail that needs none, too
+        wishes.utf8 &= !header.is_ascii(); // RFC 6531 3.2: mail programs say it of mail that needs none, too
+        // RFC 8689 4.1: the parameter of MAIL counts before the field.
+        if wishes.tls == TlsWish::AsUsual && fixed::spares_tls(header) {
+            wishes.tls = TlsWish::NotRequired;
+        }
         let outgoing = |to: Address| Outgoing {
             owner: Some(self.account.id),
             from: envelope.from.clone(),

@@ -26,6 +26,8 @@ struct NamesPage {
 /// An alias as the table shows it.
 struct AliasView {
     address: String,
+    // As people read it.
+    shown: String,
     targets: String,
     send_as: bool,
 }
@@ -35,6 +37,7 @@ impl From<AliasRow> for AliasView {
         let targets: Vec<String> = alias.targets.iter().map(ToString::to_string).collect();
         Self {
             address: alias.address.to_string(),
+            shown: format!("{}@{}", alias.address.local(), alias.address.domain().readable()),
             targets: targets.join(", "),
             send_as: alias.send_as,
         }

@@ -62,6 +62,33 @@ async fn domains_are_added_set_and_removed_and_have_their_dns_records() {
 }
 
 #[tokio::test]
+async fn domains_in_other_scripts_are_shown_as_people_read_them() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    browser
+        .post("/names/domain/add", &[("domain", "m\u{fc}nchen.example")])
+        .await;
+    let alias = [
+        ("address", "info@m\u{fc}nchen.example"),
+        ("targets", "ada@example.com"),
+    ];
+    browser.post("/names/alias/put", &alias).await;
+    let page = browser.get("/names").await.text;
+    for part in [
+        "<h3>m\u{fc}nchen.example</h3>",
+        "In the DNS: <span class=\"mono\">xn--mnchen-3ya.example</span>",
+        ">info@m\u{fc}nchen.example<",
+        "value=\"info@xn--mnchen-3ya.example\"",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(
+        !page.contains("In the DNS: <span class=\"mono\">example.com"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
 async fn accounts_are_made_in_any_domain_and_keep_it() {
     let desk = Desk::finished();
     let mut browser = Browser::signed_in(&desk).await;

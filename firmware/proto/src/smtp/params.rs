@@ -4,7 +4,7 @@
 use super::command::{ForwardPath, Wrong};
 use crate::types::{
     BodyKind, EnvelopeId, Hold, Notify, OriginalRecipient, RecipientWishes, Returned, ReversePath, Timestamp,
-    Wishes,
+    TlsWish, Wishes,
 };
 
 /// MAIL with its parameters.
@@ -55,7 +55,7 @@ pub fn mail_params(from: ReversePath, params: &[u8]) -> Result<Mail, Wrong> {
             // RFC 4954 5: who wrote it says the client; nobody here needs to believe it.
             "AUTH" if !value.is_empty() => {}
             "SMTPUTF8" if value.is_empty() => wishes.utf8 = true,
-            "REQUIRETLS" if value.is_empty() => wishes.require_tls = true,
+            "REQUIRETLS" if value.is_empty() => wishes.tls = TlsWish::Required,
             "RET" => wishes.returned = Some(returned(value)?),
             "ENVID" => {
                 let id = EnvelopeId::parse(value).ok_or(Wrong::Syntax("ENVID=xtext"))?;
@@ -162,7 +162,7 @@ mod tests {
             utf8: true,
             returned: Some(Returned::Full),
             envelope_id: EnvelopeId::parse("a+2Bb"),
-            require_tls: true,
+            tls: TlsWish::Required,
             hold: Some(Hold::For(60)),
         };
         assert_eq!(

@@ -65,7 +65,7 @@ impl Smtp {
             status: "5.5.4",
             text: text.to_owned(),
         };
-        if wishes.require_tls && self.config.tls != Tls::Active {
+        if wishes.requires_tls() && self.config.tls != Tls::Active {
             return Some(reply(555, "REQUIRETLS is offered under TLS only.")); // RFC 8689 2
         }
         let hold = wishes.hold?;

@@ -70,6 +70,16 @@ impl Domain {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The name as people read it, its labels in their own scripts (RFC 5890 2.3.2.1). For the office's own
+    /// domains: a stranger's may look like another.
+    #[must_use]
+    pub fn readable(&self) -> String {
+        match idna::domain_to_unicode(&self.0) {
+            (text, Ok(())) => text,
+            (_, Err(_)) => self.0.clone(),
+        }
+    }
 }
 
 impl TryFrom<String> for Domain {

@@ -17,5 +17,6 @@ pub use secret::Secret;
 pub use structure::{Envelope, Params, Part, PartBody, Span, Structure};
 pub use time::Timestamp;
 pub use wishes::{
-    BodyKind, EnvelopeId, Hold, Notify, OriginalRecipient, RecipientWishes, Returned, Wishes, to_unitext,
+    BodyKind, EnvelopeId, Hold, Notify, OriginalRecipient, RecipientWishes, Returned, TlsWish, Wishes,
+    to_unitext,
 };

@@ -17,10 +17,30 @@ pub struct Wishes {
     pub returned: Option<Returned>,
     /// ENVID= (RFC 3461 4.4).
     pub envelope_id: Option<EnvelopeId>,
-    /// REQUIRETLS (RFC 8689): rather not delivered than in clear.
-    pub require_tls: bool,
+    /// What TLS it has to have on its way (RFC 8689).
+    pub tls: TlsWish,
     /// HOLDFOR= or HOLDUNTIL= (RFC 4865).
     pub hold: Option<Hold>,
+}
+
+impl Wishes {
+    /// Whether it is rather not delivered than in clear.
+    #[must_use]
+    pub fn requires_tls(&self) -> bool {
+        self.tls == TlsWish::Required
+    }
+}
+
+/// What TLS a message has to have on its way (RFC 8689).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum TlsWish {
+    /// What the recipients' domains and our own settings say.
+    #[default]
+    AsUsual,
+    /// REQUIRETLS: rather not delivered than in clear.
+    Required,
+    /// `TLS-Required: No`: rather in clear than not delivered, whatever the recipients' domains say.
+    NotRequired,
 }
 
 /// For one recipient (parameters of RCPT, RFC 3461 4.1 and 4.2).

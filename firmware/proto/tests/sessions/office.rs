@@ -77,7 +77,7 @@ fn wishes(envelope: &Envelope) -> String {
         BodyKind::EightBit => " 8bit".to_owned(),
         BodyKind::Binary => " binary".to_owned(),
     };
-    for (on, word) in [(wishes.utf8, " utf8"), (wishes.require_tls, " requiretls")] {
+    for (on, word) in [(wishes.utf8, " utf8"), (wishes.requires_tls(), " requiretls")] {
         words.push_str(if on { word } else { "" });
     }
     if let Some(returned) = wishes.returned {

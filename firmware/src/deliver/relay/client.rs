@@ -332,7 +332,7 @@ impl Client {
         if needs_utf8(mail) {
             line.push_str(" SMTPUTF8");
         }
-        if mail.wishes.require_tls && self.features.require_tls && self.protection != Protection::None {
+        if mail.wishes.requires_tls() && self.features.require_tls && self.protection != Protection::None {
             line.push_str(" REQUIRETLS");
         }
         // RFC 3461 5.2.1, 5.2.2: none of it where the server does not know it

@@ -3,12 +3,12 @@
 use super::dane;
 use super::problem::Problem;
 use super::trust::Demand;
-use super::{Plan, Way};
+use super::{Errand, Plan, Way};
 use crate::deliver::Post;
 use crate::deliver::sts::Mode;
 use crate::dns::Server;
 use crate::settings::{Smarthost, SmarthostTls};
-use proto::types::{Domain, Secret};
+use proto::types::{Domain, Secret, TlsWish};
 use std::sync::Arc;
 
 /// How a server is to be treated.
@@ -36,9 +36,17 @@ pub struct Manner {
 ///
 /// # Errors
 /// It must not be spoken to; or the smarthost's settings do not fit together.
-pub async fn of(post: &Post, way: &Way, plan: &Plan, host: &str, server: &Server) -> Result<Manner, Problem> {
-    match way {
+pub async fn of(
+    post: &Post,
+    errand: &Errand,
+    plan: &Plan,
+    host: &str,
+    server: &Server,
+) -> Result<Manner, Problem> {
+    match &errand.way {
         Way::Smarthost(smarthost) => Manner::of_smarthost(smarthost),
+        // RFC 8689 4.2.2: what the domain's owner demands stops nothing; TLS is taken where it is offered.
+        Way::Direct(_) if errand.wishes.tls == TlsWish::NotRequired => Ok(Manner::of_servers()),
         Way::Direct(domain) => of_server(post, domain, plan, host, server).await,
     }
 }

@@ -67,8 +67,8 @@ pub struct Errand {
 
 impl Errand {
     // RFC 8689 5: a notice is rather sent in clear than lost.
-    const fn requires_tls(&self) -> bool {
-        self.wishes.require_tls && self.from.is_some()
+    fn requires_tls(&self) -> bool {
+        self.wishes.requires_tls() && self.from.is_some()
     }
 }
 
@@ -158,7 +158,7 @@ async fn try_hosts(post: &Post, errand: &mut Errand, trail: &mut Trail) -> Resul
     let mut last = Problem::later("no mail server could be reached".to_owned());
     for host in &plan.hosts {
         let found = match find(post, host, &errand.way).await {
-            Ok((name, server)) => manner::of(post, &errand.way, &plan, &name, &server)
+            Ok((name, server)) => manner::of(post, errand, &plan, &name, &server)
                 .await
                 .map(|manner| (name, server, manner)),
             Err(problem) => Err(problem),
