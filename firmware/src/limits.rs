@@ -328,6 +328,10 @@ pub mod links {
     pub const PLACES: usize = 16;
     /// Links shown on a page.
     pub const LISTED: usize = 500;
+    /// Clients and links for which it is remembered what was fetched.
+    pub const FETCHES: usize = 4096;
+    /// Damaged files that are remembered.
+    pub const DAMAGED: usize = 1000;
     /// Links let go in one commit.
     pub const AT_ONCE: usize = 1000;
 }

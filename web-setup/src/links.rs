@@ -12,6 +12,8 @@ pub enum Shared {
     File(SharedFile),
     /// The file, but its disk is missing: not now.
     Away,
+    /// The file, but it is damaged.
+    Damaged,
     /// A password is asked for first. Nothing else is told.
     Locked,
     /// The sender's account is stopped, for this reason.
@@ -46,8 +48,6 @@ pub struct Piece {
     pub start: u64,
     /// How many.
     pub length: u64,
-    /// Whether this is a download of its own, not the rest of one.
-    pub counts: bool,
 }
 
 /// The octets, as they are read.
@@ -89,6 +89,8 @@ pub enum LinkState {
     Withdrawn,
     /// Its file is gone.
     Gone,
+    /// Its file is damaged; it may be sent again.
+    Damaged,
 }
 
 /// What may be done to a link.
@@ -231,7 +233,7 @@ pub trait LinksRoom: Send + Sync {
         password: Secret,
     ) -> impl Future<Output = Result<Option<String>, Fault>> + Send;
 
-    /// Octets of a link's file, which was found just before.
+    /// Octets of a link's file, which was found just before. Downloads are counted there.
     fn read_link(
         &self,
         peer: Peer,

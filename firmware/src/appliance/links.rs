@@ -2,8 +2,8 @@
 
 use super::{Appliance, fault};
 use crate::house::House;
-use crate::links::{Checked, Found, Reach, Rules, Wish, WishError, in_megabytes, megabytes};
-use proto::types::{AccountId, Secret, Timestamp};
+use crate::links::{self, Checked, Found, Reach, Rules, Wish, WishError, in_megabytes, megabytes};
+use proto::types::{AccountId, Secret};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use store::{Link, LinkId};
@@ -26,6 +26,7 @@ pub(super) async fn shared(
     Ok(match found.map_err(fault)? {
         Found::Open(link) => Shared::File(file(house, *link)?),
         Found::Away => Shared::Away,
+        Found::Damaged => Shared::Damaged,
         Found::Locked => Shared::Locked,
         Found::Stopped(reason) => Shared::Stopped(reason),
         Found::Nothing => Shared::Nothing,
@@ -46,7 +47,7 @@ pub(super) async fn unlock(
 
 pub(super) async fn read(house: &House, ip: IpAddr, link: u64, piece: Piece) -> Result<Octets, Fault> {
     let span = (piece.start, piece.length);
-    let octets = house.links.octets(ip, LinkId(link), span, piece.counts).await;
+    let octets = house.links.octets(ip, LinkId(link), span).await;
     octets.map_err(|error| {
         tracing::error!(%error, link, "a linked file cannot be read");
         Fault::Internal
@@ -173,14 +174,13 @@ pub(super) async fn of_account(
     let account = house.store.snapshot().and_then(|snapshot| snapshot.account(id));
     let account = account.map_err(fault)?.ok_or(Fault::Gone)?;
     let (links, older) = house.links.list(Some(id), before.map(LinkId)).map_err(fault)?;
-    let now = house.clock.now();
     let rules = house.links.rules().map_err(fault)?;
     Ok(AccountLinks {
         address: account.address,
         on: rules.is_for(id),
         held_back: house.links.held_back().await.map_err(fault)?,
         incoming: rules.incoming.contains(&id),
-        rows: links.into_iter().map(|link| row(link, now)).collect(),
+        rows: links.into_iter().map(|link| row(house, link)).collect(),
         older: older.map(|id| id.0),
     })
 }
@@ -220,12 +220,13 @@ fn check_row(checked: Checked) -> LinkCheck {
     }
 }
 
-fn row(link: Link, now: Timestamp) -> LinkRow {
-    let state = match (link.gone, link.revoked) {
-        (Some(_), _) => LinkState::Gone,
-        (None, Some(_)) => LinkState::Withdrawn,
-        (None, None) if link.works(now) => LinkState::Works,
-        (None, None) => LinkState::Expired,
+fn row(house: &House, link: Link) -> LinkRow {
+    let state = match house.links.state_of(&link) {
+        links::LinkState::Works => LinkState::Works,
+        links::LinkState::Expired => LinkState::Expired,
+        links::LinkState::Withdrawn => LinkState::Withdrawn,
+        links::LinkState::Gone => LinkState::Gone,
+        links::LinkState::Damaged => LinkState::Damaged,
     };
     LinkRow {
         id: link.id.0,

@@ -3,7 +3,7 @@
 use super::carry_out::{BY, find};
 use super::folder::{self, FolderRequest};
 use crate::house::House;
-use crate::links::{Checked, Rules, Wish, in_megabytes, megabytes};
+use crate::links::{Checked, LinkState, Rules, Wish, in_megabytes, megabytes};
 use anyhow::{Context, Result, anyhow, bail};
 use proto::types::{AccountId, Address, Secret};
 use serde::{Deserialize, Serialize};
@@ -229,12 +229,12 @@ fn settings_shown(house: &House) -> Result<Value> {
 }
 
 fn shown(house: &House, link: &Link) -> Value {
-    let now = house.clock.now();
-    let state = match (link.gone, link.revoked) {
-        (Some(_), _) => "gone",
-        (None, Some(_)) => "revoked",
-        (None, None) if link.works(now) => "works",
-        (None, None) => "expired",
+    let state = match house.links.state_of(link) {
+        LinkState::Works => "works",
+        LinkState::Expired => "expired",
+        LinkState::Withdrawn => "revoked",
+        LinkState::Gone => "gone",
+        LinkState::Damaged => "damaged",
     };
     json!({
         "id": link.id.0,

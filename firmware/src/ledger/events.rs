@@ -241,6 +241,9 @@ fn of_links(kind: &EventKind) -> Option<String> {
             link, recipient, ip, ..
         } => format!("link {link} of {recipient} was used from {ip}"),
         EventKind::LinkChanged { link, what, by, .. } => format!("link {link} was {what} by {by}"),
+        EventKind::LinkDamaged { link, name, why, .. } => {
+            format!("the file of link {link}, {name}, is damaged: {why}")
+        }
         EventKind::LinksChecked {
             address,
             reach,

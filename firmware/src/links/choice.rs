@@ -236,10 +236,7 @@ fn resolved(path: &Path) -> Result<PathBuf, String> {
 fn lost(folder: &Folder, files: Vec<(FileHash, u64)>) -> HashSet<FileHash> {
     files
         .into_iter()
-        .filter(|(hash, size)| match folder.open(hash, *size) {
-            Err(Missing::Failed(error)) => error.kind() == std::io::ErrorKind::NotFound,
-            Ok(_) | Err(Missing::Away) => false,
-        })
+        .filter(|(hash, size)| matches!(folder.open(hash, *size), Err(Missing::Damaged(_))))
         .map(|(hash, _)| hash)
         .collect()
 }

@@ -6,8 +6,10 @@
 //! their links end; a place without files is forgotten. While the chosen place is missing, nothing is
 //! kept, and the attachments stay in their mails.
 
+use super::damage::{Damage, Damaged};
 use super::place::{MARKER, Place, Places};
 use crate::limits::PIECE;
+use crate::limits::links as limits;
 use proto::message::body::{Decoder, Encoding};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -35,6 +37,8 @@ struct Inner {
     in_use: Mutex<Use>,
     /// Why the last file could not be kept.
     trouble: Mutex<Option<String>>,
+    /// Files that were found damaged.
+    damaged: Mutex<Damaged>,
 }
 
 #[derive(Debug, Default)]
@@ -62,9 +66,9 @@ pub(super) enum Missing {
     /// It is on a disk that is not there.
     #[error("the disk with the file is not there")]
     Away,
-    /// It is nowhere, or cannot be read.
-    #[error(transparent)]
-    Failed(#[from] io::Error),
+    /// It is nowhere, or not what it was.
+    #[error("the file is damaged: {}", .0.words())]
+    Damaged(Damage),
 }
 
 /// A file in the folder that stays at least as long as this value.
@@ -100,13 +104,14 @@ impl Drop for Busy {
 }
 
 impl Folder {
-    /// The folder at `own`, which has to be there, and these places.
-    pub(super) fn new(own: PathBuf, places: Places) -> Self {
+    /// The folder at `own`, which has to be there, and these places; what was found damaged before.
+    pub(super) fn new(own: PathBuf, places: Places, damaged: Damaged) -> Self {
         Self(Arc::new(Inner {
             own,
             places: RwLock::new(places),
             in_use: Mutex::default(),
             trouble: Mutex::default(),
+            damaged: Mutex::new(damaged),
         }))
     }
 
@@ -182,6 +187,7 @@ impl Folder {
         // FAT writes a name anew for an empty file, and fills it in with the file.
         file.sync_all()?;
         File::open(path)?.sync_all()?;
+        self.is_whole(&kept.hash);
         Ok(kept)
     }
 
@@ -198,17 +204,71 @@ impl Folder {
             .map(Some)
             .chain([None])
             .partition(|place| place.map(|place| place.id.as_str()) == chosen);
-        let mut missing = Missing::Failed(io::ErrorKind::NotFound.into());
+        let known = self.damage(hash);
+        let (mut away, mut damage) = (false, Damage::Gone);
         for place in first.into_iter().chain(others) {
-            match whole(&self.path_of(place).join(name(hash)), size) {
-                Ok(file) if place.is_none_or(Place::is_here) => return Ok(file),
-                Err(error) if error.kind() == io::ErrorKind::NotFound && place.is_none_or(Place::is_here) => {
+            let opened = File::open(self.path_of(place).join(name(hash)));
+            let found = opened.and_then(|file| Ok((file.metadata()?.len(), file)));
+            let here = place.is_none_or(Place::is_here);
+            match found {
+                Ok((length, _)) if here && length != size => damage = Damage::Short,
+                Ok(_) if here && known == Some(Damage::Changed) => damage = Damage::Changed,
+                Ok((_, file)) if here => {
+                    if matches!(known, Some(Damage::Gone | Damage::Short)) {
+                        self.is_whole(hash); // its disk was at another place
+                    }
+                    return Ok(file);
                 }
+                Err(error) if here && error.kind() == io::ErrorKind::NotFound => {}
                 // A disk that was pulled out a moment ago fails to be read.
-                _ => missing = Missing::Away,
+                _ => away = true,
             }
         }
-        Err(missing)
+        Err(if away {
+            Missing::Away
+        } else {
+            Missing::Damaged(damage)
+        })
+    }
+
+    fn marks(&self) -> MutexGuard<'_, Damaged> {
+        self.0.damaged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was found wrong with a file when it was wanted last.
+    pub(super) fn damage(&self, hash: &FileHash) -> Option<Damage> {
+        let marks = self.marks();
+        if marks.is_empty() {
+            return None; // as almost always
+        }
+        marks.get(&name(hash)).copied()
+    }
+
+    /// A file is damaged. `false`: that is known, or so many are that nobody counts them.
+    pub(super) fn note_damage(&self, hash: &FileHash, damage: Damage) -> bool {
+        let mut marks = self.marks();
+        let full = marks.len() >= limits::DAMAGED && !marks.contains_key(&name(hash));
+        !full && marks.insert(name(hash), damage).is_none()
+    }
+
+    /// A file is what it should be.
+    pub(super) fn is_whole(&self, hash: &FileHash) {
+        let mut marks = self.marks();
+        if !marks.is_empty() {
+            marks.remove(&name(hash));
+        }
+    }
+
+    /// Every file that is damaged.
+    pub(super) fn damaged(&self) -> Damaged {
+        self.marks().clone()
+    }
+
+    /// Forgets the damaged files that are not `needed`.
+    pub(super) fn forget_damage(&self, needed: impl Fn(&FileHash) -> bool) {
+        let of = |name: &str| blake3::Hash::from_hex(name).ok();
+        self.marks()
+            .retain(|name, _| of(name).is_some_and(|hash| needed(hash.as_bytes())));
     }
 
     /// How the place is where new files go. Blocks.
@@ -312,16 +372,6 @@ impl Folder {
             .blocks_available()
             .saturating_mul(partition.fragment_size()))
     }
-}
-
-// A file that was cut short is as good as none.
-fn whole(path: &Path, size: u64) -> io::Result<File> {
-    let file = File::open(path)?;
-    if file.metadata()?.len() != size {
-        tracing::warn!(path = %path.display(), "a file is damaged");
-        return Err(io::ErrorKind::NotFound.into());
-    }
-    Ok(file)
 }
 
 fn name(hash: &FileHash) -> String {

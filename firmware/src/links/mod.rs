@@ -9,7 +9,9 @@
 //! | links let go, file not removed | a file without a link; swept away |
 
 mod choice;
+mod damage;
 mod desk;
+mod fetch;
 mod folder;
 mod incoming;
 mod outgoing;
@@ -26,6 +28,7 @@ mod visit;
 mod watch;
 
 pub use choice::{Choice, FolderFacts, PLACES};
+pub use damage::LinkState;
 pub use desk::{Wish, WishError, in_megabytes, megabytes};
 pub use folder::FolderState;
 pub use incoming::Arrives;
@@ -42,6 +45,8 @@ use crate::clock::Clock;
 use crate::house::private_folder;
 use crate::ledger::Ledger;
 use anyhow::{Context, Result, anyhow};
+use damage::DAMAGED;
+use fetch::Fetches;
 use folder::Folder;
 use reach::Inquiry;
 use std::path::Path;
@@ -67,6 +72,9 @@ pub struct Links {
     seen: Arc<Mutex<FolderState>>,
     /// Links that ended before their time and that no admin was told of.
     removed_early: Arc<AtomicU64>,
+    /// Files that were found damaged and that no admin was told of.
+    found_damaged: Arc<AtomicU64>,
+    fetches: Arc<Fetches>,
     inquiry: Arc<Inquiry>,
     /// Signs what says that a password was given.
     key: Arc<[u8; 32]>,
@@ -99,7 +107,10 @@ impl Links {
     pub fn open(data: &Path, store: Store, ledger: Ledger, clock: Clock) -> Result<Self> {
         let path = data.join(FOLDER);
         private_folder(&path).with_context(|| format!("cannot make {}", path.display()))?;
-        let places = crate::settings::read(&store.snapshot()?, PLACES)?.unwrap_or_default();
+        let snapshot = store.snapshot()?;
+        let places = crate::settings::read(&snapshot, PLACES)?.unwrap_or_default();
+        let damaged = crate::settings::read(&snapshot, DAMAGED)?.unwrap_or_default();
+        drop(snapshot);
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| anyhow!("no random numbers: {error}"))?;
         Ok(Self {
@@ -107,11 +118,13 @@ impl Links {
             store,
             ledger,
             clock,
-            folder: Folder::new(path, places),
+            folder: Folder::new(path, places, damaged),
             touched: Arc::default(),
             choosing: Arc::default(),
             seen: Arc::new(Mutex::new(FolderState::Fine)),
             removed_early: Arc::default(),
+            found_damaged: Arc::default(),
+            fetches: Arc::default(),
             inquiry: Arc::default(),
         })
     }

@@ -1,4 +1,6 @@
+mod damage;
 mod places;
+mod plug;
 
 use super::*;
 use crate::trial::Trial;
@@ -63,6 +65,7 @@ async fn found(trial: &Trial, token: &str, key: Option<&str>) -> String {
     match found {
         Found::Open(link) => format!("open {}", link.name),
         Found::Away => "away".to_owned(),
+        Found::Damaged => "damaged".to_owned(),
         Found::Locked => "locked".to_owned(),
         Found::Stopped(reason) => format!("stopped {reason}"),
         Found::Nothing => "nothing".to_owned(),
@@ -198,9 +201,13 @@ async fn who_changes_the_rules_at_the_same_time_changes_nothing_of_what_others_d
         let links = links.clone();
         writers.spawn(async move {
             let account = AccountId(number);
-            let edit = |rules: &mut Rules| drop(rules.accounts.insert(account, false));
+            let edit = |rules: &mut Rules| {
+                rules.accounts.insert(account, false);
+            };
             assert!(links.change_rules(edit).await.unwrap());
-            let edit = |rules: &mut Rules| drop(rules.incoming.insert(account));
+            let edit = |rules: &mut Rules| {
+                rules.incoming.insert(account);
+            };
             assert!(links.change_rules(edit).await.unwrap());
         });
     }
@@ -228,69 +235,6 @@ async fn an_address_without_a_name_is_called_without_asking_for_one() {
     let checked = links.check(&trial.house.dns).await.unwrap().unwrap();
     assert_eq!(checked.reach, Reach::No, "{checked:?}");
     assert_eq!(checked.words, "at 127.0.0.1 the connection is refused");
-}
-
-/// What stands in the attachment folder and what the store needs of it, after a restart.
-async fn restarted(trial: &Trial) -> (Vec<String>, Vec<String>) {
-    let house = &trial.house;
-    let links = Links::open(
-        &house.data,
-        house.store.clone(),
-        house.ledger.clone(),
-        house.clock.clone(),
-    )
-    .unwrap();
-    links.tidy(true).await.unwrap();
-    let mut there: Vec<String> = std::fs::read_dir(house.data.join(FOLDER))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    there.sort();
-    let snapshot = house.store.snapshot().unwrap();
-    let mut needed: Vec<String> = snapshot
-        .link_files()
-        .unwrap()
-        .iter()
-        .map(|(hash, _)| blake3::Hash::from(*hash).to_hex().to_string())
-        .collect();
-    needed.sort();
-    assert_eq!(house.store.check().unwrap().faults, [""; 0]);
-    (there, needed)
-}
-
-#[tokio::test]
-async fn a_plug_pulled_at_any_named_step_leaves_no_orphan_and_no_dangling_link() {
-    let (trial, token) = house(3600).await;
-    let house = &trial.house;
-    let keep = |octets: &'static [u8]| house.links.folder.keep(octets, Encoding::Identity).unwrap();
-    let before = restarted(&trial).await;
-    assert_eq!((before.0.len(), &before.0), (1, &before.1));
-
-    // The file is half written.
-    std::fs::write(house.data.join(FOLDER).join(".new-half"), "half").unwrap();
-    assert_eq!(restarted(&trial).await, before, "half written");
-
-    // It is on the card with its name, and its message was never committed.
-    drop(keep(b"never sent"));
-    assert_eq!(restarted(&trial).await, before, "not committed");
-
-    // The same content as one that a link needs: it has to stay.
-    drop(keep(b"content"));
-    assert_eq!(restarted(&trial).await, before, "needed by another link");
-    assert_eq!(found(&trial, &token, None).await, "open a.pdf");
-
-    // The link was let go, and the file not removed.
-    let event = house.ledger.event(store::EventKind::AttachmentsRemoved {
-        links: 1,
-        why: "test".to_owned(),
-    });
-    house
-        .store
-        .let_files_go(vec![LinkId(1)], house.clock.now(), event)
-        .await
-        .unwrap();
-    assert_eq!(restarted(&trial).await, (Vec::new(), Vec::new()), "let go");
-    assert_eq!(found(&trial, &token, None).await, "nothing");
 }
 
 #[tokio::test]

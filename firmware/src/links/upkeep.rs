@@ -56,6 +56,9 @@ impl Links {
             info!(removed, "attachments removed from the disk");
         }
         self.forget_empty_places().await?;
+        let files = self.store.snapshot()?.link_files()?;
+        let needed: HashSet<FileHash> = files.into_iter().map(|(hash, _)| hash).collect();
+        self.remember_damage(|hash| needed.contains(hash)).await?;
         Ok(())
     }
 

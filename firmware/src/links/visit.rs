@@ -5,20 +5,12 @@ use super::folder::Missing;
 use super::{Links, token};
 use crate::guard::Logins;
 use crate::guard::screen::{Offence, Screen};
-use crate::limits::PIECE;
-use axum::body::{Body, Bytes};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use futures_util::stream;
 use proto::types::{Secret, Timestamp};
-use std::fs::File;
-use std::io;
 use std::net::IpAddr;
-use std::os::unix::fs::FileExt;
-use std::sync::Arc;
-use store::{AccountState, EventKind, Link, LinkId, StoreError};
+use store::{AccountState, Link, LinkId, StoreError};
 use tokio::task::spawn_blocking;
-use tracing::warn;
 
 /// How long a password that was given opens the page, in seconds.
 const OPEN_FOR: i64 = 3600;
@@ -30,6 +22,8 @@ pub enum Found {
     Open(Box<Link>),
     /// A link whose file cannot be had at the moment: its disk is missing.
     Away,
+    /// A link whose file is damaged.
+    Damaged,
     /// A link that asks for a password.
     Locked,
     /// A link whose sender is stopped, and why.
@@ -67,9 +61,9 @@ impl Links {
         let (folder, file, size) = (self.folder.clone(), link.file, link.size);
         Ok(match spawn_blocking(move || folder.open(&file, size)).await {
             Ok(Ok(_)) => Found::Open(Box::new(link)),
-            Ok(Err(Missing::Failed(error))) => {
-                warn!(%error, link = link.id.0, "a linked file cannot be had");
-                Found::Away
+            Ok(Err(Missing::Damaged(damage))) => {
+                self.note_damage(&link, damage).await;
+                Found::Damaged
             }
             Ok(Err(Missing::Away)) | Err(_) => Found::Away, // or the box is going down
         })
@@ -101,41 +95,6 @@ impl Links {
                 Ok(None)
             }
         }
-    }
-
-    /// Octets of a link's file. `counts`: it is a download, to be counted.
-    ///
-    /// # Errors
-    /// The link or its file is gone.
-    pub async fn octets(
-        &self,
-        ip: IpAddr,
-        id: LinkId,
-        (start, length): (u64, u64),
-        counts: bool,
-    ) -> io::Result<Body> {
-        let failed = |error: StoreError| io::Error::other(error.to_string());
-        let link = self.store.snapshot().and_then(|snapshot| snapshot.link(id));
-        let link = link.map_err(failed)?.ok_or(io::ErrorKind::NotFound)?;
-        let folder = self.folder.clone();
-        let opened = spawn_blocking(move || folder.open(&link.file, link.size));
-        let file = opened
-            .await
-            .map_err(io::Error::other)?
-            .map_err(io::Error::other)?;
-        if counts {
-            let event = self.ledger.event(EventKind::LinkDownloaded {
-                link: id.0,
-                account: link.account,
-                recipient: link.recipient,
-                ip,
-            });
-            match self.store.count_download(id, event.clone()).await {
-                Ok(()) => self.ledger.count(&event),
-                Err(error) => warn!(%error, "a download was not counted"),
-            }
-        }
-        Ok(stream_of(file, start, length))
     }
 
     fn working(&self, shown: &str) -> Result<Option<Link>, StoreError> {
@@ -185,31 +144,4 @@ async fn miss(screen: &Screen, ip: IpAddr) {
     // Whoever misses too often is shut out; the next connection is told so.
     let (wait, _) = screen.offence(ip, Offence::Link);
     tokio::time::sleep(wait).await;
-}
-
-// In pieces, each read off the async threads.
-fn stream_of(file: File, start: u64, length: u64) -> Body {
-    let state = (Arc::new(file), start, length);
-    Body::from_stream(stream::try_unfold(state, |(file, at, left)| async move {
-        if left == 0 {
-            return Ok(None);
-        }
-        let room = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-        let reading = Arc::clone(&file);
-        let read = spawn_blocking(move || {
-            let mut piece = vec![0; room];
-            let count = reading.read_at(&mut piece, at)?;
-            piece.truncate(count);
-            Ok::<_, io::Error>(piece)
-        });
-        let piece = read.await.map_err(io::Error::other)??;
-        let count = piece.len() as u64;
-        if count == 0 {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
-        }
-        Ok(Some((
-            Bytes::from(piece),
-            (file, at + count, left.saturating_sub(count)),
-        )))
-    }))
 }

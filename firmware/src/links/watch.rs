@@ -35,6 +35,7 @@ enum Warning {
     Full,
     Scarce,
     RemovedEarly,
+    Damaged,
 }
 
 /// The warnings that hold, and the day of the last letter about each, kept over a restart.
@@ -137,6 +138,9 @@ impl Links {
         if self.removed_early.load(Ordering::Relaxed) > 0 {
             warnings.push(Warning::RemovedEarly);
         }
+        if self.found_damaged.load(Ordering::Relaxed) > 0 {
+            warnings.push(Warning::Damaged);
+        }
         Ok(warnings)
     }
 
@@ -164,6 +168,11 @@ impl Links {
                 "The room for attachments was used up: {} links ended before their time, the oldest first. \
                  Give the attachments more room, or let links end earlier.",
                 self.removed_early.load(Ordering::Relaxed)
+            ),
+            Warning::Damaged => format!(
+                "{} attachments were found damaged when somebody wanted them; their links say so, and so do \
+                 the pages of their senders, who have to send them again. The disk may be wearing out.",
+                self.found_damaged.load(Ordering::Relaxed)
             ),
         })
     }
@@ -198,6 +207,9 @@ pub(super) async fn warn_admins(house: &House) -> Result<(), StoreError> {
         }
         if due.contains(&Warning::RemovedEarly) {
             links.removed_early.store(0, Ordering::Relaxed);
+        }
+        if due.contains(&Warning::Damaged) {
+            links.found_damaged.store(0, Ordering::Relaxed);
         }
     }
     settings::write(&house.store, TOLD, &told).await

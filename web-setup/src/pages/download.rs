@@ -46,11 +46,7 @@ pub(crate) async fn file<A: Appliance>(
     let body = if method == Method::HEAD {
         Body::empty()
     } else {
-        let piece = Piece {
-            start,
-            length,
-            counts: start == 0,
-        };
+        let piece = Piece { start, length };
         site.appliance.read_link(peer(visit), file.link, piece).await?
     };
     let mut response = (status, body).into_response();

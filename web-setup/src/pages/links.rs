@@ -188,6 +188,7 @@ impl From<LinkRow> for RowView {
             LinkState::Expired => ("expired", "none", "Worked until"),
             LinkState::Withdrawn => ("withdrawn", "frozen", "Was to work until"),
             LinkState::Gone => ("file gone", "none", ""),
+            LinkState::Damaged => ("file damaged", "frozen", "Works until"),
         };
         Self {
             id: row.id,

@@ -138,6 +138,12 @@ pub(super) fn refused(found: Shared) -> Failure {
             "The link is good, but the disk with the file is not there. Please try again later, or tell \
              the one who sent it.",
         ),
+        Shared::Damaged => Failure::new(
+            StatusCode::GONE,
+            "This file was damaged",
+            "The link is good, but the disk has damaged the file. Please ask the one who sent it to send it \
+             again.",
+        ),
         _ => Failure::new(
             StatusCode::NOT_FOUND,
             "This link does not work",

@@ -1,10 +1,10 @@
 //! What a stranger with a link sees.
 
 use crate::desk::{Browser, Desk, Seen};
-use crate::link_rows::{SHARED, shared_file};
+use crate::link_rows::{SHARED, link_row, shared_file};
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
-use web_setup::{Access, Piece, ROUTES, Shared};
+use web_setup::{Access, LinkState, Piece, ROUTES, Shared};
 
 fn desk() -> Desk {
     let desk = Desk::finished();
@@ -17,6 +17,7 @@ fn desk() -> Desk {
         let stopped = Shared::Stopped("sent too much".to_owned());
         inner.shared.insert("stopped".to_owned(), stopped);
         inner.shared.insert("away".to_owned(), Shared::Away);
+        inner.shared.insert("damaged".to_owned(), Shared::Damaged);
     }
     desk
 }
@@ -102,12 +103,8 @@ async fn a_download_is_resumed_where_it_stopped_unless_the_file_is_another() {
     let beyond = fetch(&mut browser, &[(header::RANGE, "bytes=10-")]).await;
     assert_eq!(beyond.status, StatusCode::RANGE_NOT_SATISFIABLE);
     assert_eq!(head(&beyond, "content-range"), "bytes */10");
-    let piece = |start, length, counts| Piece {
-        start,
-        length,
-        counts,
-    };
-    let pieces = [piece(0, 10, true), piece(4, 6, false), piece(0, 10, true)];
+    let piece = |start, length| Piece { start, length };
+    let pieces = [piece(0, 10), piece(4, 6), piece(0, 10)];
     assert_eq!(desk.lock().pieces, pieces);
     let seen = browser.send(Request::head("/l/good/file"), Body::empty()).await;
     assert_eq!(
@@ -361,4 +358,23 @@ fn who_is_shut_out_is_told_why_on_a_page_that_needs_nothing_else() {
     for word in ["<script", "<a ", "<link"] {
         assert!(!page.contains(word), "{word}: {page}");
     }
+}
+
+#[tokio::test]
+async fn a_file_that_is_damaged_has_to_be_sent_again() {
+    let desk = desk();
+    desk.lock().links = vec![link_row(1, LinkState::Damaged)];
+    let mut browser = Browser::new(&desk);
+    for path in ["/l/damaged", "/l/damaged/file"] {
+        let seen = browser.get(path).await;
+        assert_eq!(seen.status, StatusCode::GONE);
+        assert!(
+            seen.text.contains("ask the one who sent it to send it again") && !seen.text.contains(".pdf"),
+            "{}",
+            seen.text
+        );
+    }
+    assert_eq!(desk.lock().pieces, []);
+    let page = Browser::person(&desk).await.get("/me/links").await.text;
+    assert!(page.contains("file damaged"), "{page}");
 }

@@ -15,7 +15,7 @@ impl Trial {
         fs::create_dir(&path).unwrap();
         let store = Store::open(&home.path().join("store"), &Options::default()).unwrap();
         Self {
-            folder: Folder::new(path, Places::default()),
+            folder: Folder::new(path, Places::default(), Damaged::new()),
             home,
             store,
         }
@@ -57,7 +57,7 @@ impl Trial {
         let mut text = String::new();
         let hash = blake3::hash(expected.as_bytes());
         let mut file = self.folder.open(hash.as_bytes(), expected.len() as u64)?;
-        file.read_to_string(&mut text)?;
+        file.read_to_string(&mut text).unwrap();
         assert_eq!(text, expected);
         Ok(())
     }
@@ -143,7 +143,10 @@ fn while_the_disk_is_missing_nothing_is_kept_and_nothing_is_lost() {
     assert_eq!(trial.folder.state(), FolderState::Fine);
     trial.finds("on the disk").unwrap();
     assert_eq!(trial.folder.sweep(&trial.store, true).unwrap(), 1);
-    assert!(matches!(trial.finds("on the disk"), Err(Missing::Failed(_))));
+    assert!(matches!(
+        trial.finds("on the disk"),
+        Err(Missing::Damaged(Damage::Gone))
+    ));
     trial.keep(b"more").unwrap();
 }
 
@@ -169,16 +172,45 @@ fn another_disk_in_its_place_is_not_taken_for_it() {
 }
 
 #[test]
-fn a_file_that_was_cut_short_is_not_given_out() {
+fn a_file_that_is_not_what_it_was_is_not_given_out_until_it_is_kept_again() {
     let trial = Trial::new();
     let disk = trial.choose("disk");
     let kept = trial.keep(b"content").unwrap();
     let path = disk.path().join(name(&kept.hash));
-    fs::write(&path, "").unwrap();
-    assert!(matches!(trial.finds("content"), Err(Missing::Failed(_))));
-    // The same content again makes it whole.
+    let damage = || match trial.finds("content") {
+        Err(Missing::Damaged(damage)) => damage,
+        other => panic!("{other:?}"),
+    };
+    fs::write(&path, "con").unwrap();
+    assert_eq!(damage(), Damage::Short);
     trial.keep(b"content").unwrap();
     trial.finds("content").unwrap();
+
+    // That its octets are others is seen only by who reads them all.
+    assert!(trial.folder.note_damage(&kept.hash, Damage::Changed));
+    assert!(!trial.folder.note_damage(&kept.hash, Damage::Changed), "known");
+    assert_eq!(damage(), Damage::Changed);
+    trial.keep(b"content").unwrap();
+    trial.finds("content").unwrap();
+    assert_eq!(trial.folder.damage(&kept.hash), None);
+
+    // One that was gone and is found again is whole; on a missing disk nobody can say.
+    fs::rename(&path, disk.within.join("elsewhere")).unwrap();
+    assert_eq!(damage(), Damage::Gone);
+    trial.folder.note_damage(&kept.hash, Damage::Gone);
+    let away = trial.pull(&disk);
+    assert!(matches!(trial.finds("content"), Err(Missing::Away)));
+    trial.plug(&disk, &away);
+    fs::rename(disk.within.join("elsewhere"), &path).unwrap();
+    trial.finds("content").unwrap();
+    assert_eq!(trial.folder.damaged(), Damaged::new());
+
+    // What nobody needs any more is forgotten.
+    trial.folder.note_damage(&kept.hash, Damage::Gone);
+    trial.folder.forget_damage(|hash| *hash == kept.hash);
+    assert_eq!(trial.folder.damaged().len(), 1);
+    trial.folder.forget_damage(|_| false);
+    assert_eq!(trial.folder.damaged(), Damaged::new());
 }
 
 #[test]

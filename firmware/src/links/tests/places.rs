@@ -96,7 +96,7 @@ async fn told(trial: &Trial) -> Vec<String> {
 }
 
 /// Letters in the admin's inbox.
-fn letters(trial: &Trial) -> usize {
+pub(super) fn letters(trial: &Trial) -> usize {
     let snapshot = snapshot(trial);
     let inbox = snapshot.mailbox(trial.anna, "INBOX").unwrap().unwrap();
     snapshot.open(inbox.id).unwrap().uids.len()

@@ -136,6 +136,13 @@ pub enum EventKind {
         what: String,
         by: String,
     },
+    /// The file of a link turned out to be damaged.
+    LinkDamaged {
+        link: u64,
+        account: AccountId,
+        name: String,
+        why: String,
+    },
     /// Whether the world reaches the links turned out otherwise than before.
     LinksChecked {
         address: String,

@@ -34,7 +34,8 @@ pub(super) fn may_change(part: &Part) -> Result<(), Stays> {
         "multipart" if subtype == "signed" => return Err(Stays::Signed),
         "multipart" if subtype == "encrypted" => return Err(Stays::Encrypted),
         "multipart" if subtype == "report" => return Err(Stays::Report),
-        // RFC 8551 3: enveloped or signed, both are read as a whole
+        // RFC 8551 3.2.2: enveloped or signed, both are read as a whole
+        "application" if subtype == "pkcs7-mime" && is_signed_data(part) => return Err(Stays::Signed),
         "application" if matches!(subtype, "pkcs7-mime" | "x-pkcs7-mime") => return Err(Stays::Encrypted),
         // RFC 6047 2.4
         "text" if subtype == "calendar" && part.params.iter().any(|(name, _)| name == "method") => {
@@ -46,6 +47,10 @@ pub(super) fn may_change(part: &Part) -> Result<(), Stays> {
         PartBody::Multipart(children) => children.iter().try_for_each(may_change),
         PartBody::Leaf | PartBody::Message(_) => Ok(()),
     }
+}
+
+fn is_signed_data(part: &Part) -> bool {
+    parameter::value(&part.params, "smime-type").is_some_and(|kind| kind.eq_ignore_ascii_case("signed-data"))
 }
 
 /// What the HTML of a message shows of its other parts.

@@ -1,3 +1,5 @@
+mod shapes;
+
 use super::*;
 use crate::message::{body, scan};
 use crate::types::Timestamp;
