@@ -1,6 +1,7 @@
 //! What the whole-box tests and benches share: the running binary, small protocol clients that
 //! owe nothing to our own parsers, and a load generator.
 
+pub mod board;
 mod callers;
 pub mod children;
 pub mod fake_dns;

@@ -1,5 +1,6 @@
 //! The real binary, started in a folder of its own on free ports.
 
+use crate::board::Board;
 use crate::children::{self, bound};
 use anyhow::{Context, bail};
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ pub struct Pillarbox {
     /// The claim code, while nobody has claimed the box.
     pub claim_code: Option<String>,
     options: Vec<String>,
+    board: Option<Board>,
 }
 
 /// Where cargo put the binary: beside the test's own folder, or where `PILLARBOX_BIN` says.
@@ -42,15 +44,28 @@ impl Pillarbox {
     /// # Errors
     /// The binary does not start or is not ready within 30 seconds.
     pub fn start(options: &[&str]) -> anyhow::Result<Self> {
+        Self::start_on(None, options)
+    }
+
+    /// The same on a board, which is there at every later start too.
+    ///
+    /// # Errors
+    /// As [`Pillarbox::start`], or this user may not mount.
+    pub fn on_board(board: Board, options: &[&str]) -> anyhow::Result<Self> {
+        Self::start_on(Some(board), options)
+    }
+
+    fn start_on(board: Option<Board>, options: &[&str]) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let options: Vec<String> = options.iter().map(|&o| o.to_owned()).collect();
-        let (child, ports, claim_code) = launch(folder.path(), &options)?;
+        let (child, ports, claim_code) = launch(folder.path(), &options, board.as_ref())?;
         Ok(Self {
             folder,
             child,
             ports,
             claim_code,
             options,
+            board,
         })
     }
 
@@ -119,6 +134,14 @@ impl Pillarbox {
             .get(name)
             .copied()
             .with_context(|| format!("no listener {name}"))
+    }
+
+    /// The board it runs on.
+    ///
+    /// # Errors
+    /// It runs on none.
+    pub fn board(&self) -> anyhow::Result<&Board> {
+        self.board.as_ref().context("there is no board")
     }
 
     /// The data folder.
@@ -209,7 +232,8 @@ impl Pillarbox {
     /// # Errors
     /// As [`Pillarbox::start`].
     pub fn restart(&mut self) -> anyhow::Result<()> {
-        (self.child, self.ports, self.claim_code) = launch(self.folder.path(), &self.options)?;
+        (self.child, self.ports, self.claim_code) =
+            launch(self.folder.path(), &self.options, self.board.as_ref())?;
         Ok(())
     }
 }
@@ -222,8 +246,11 @@ impl Drop for Pillarbox {
 
 type Launched = (Child, BTreeMap<String, u16>, Option<String>);
 
-fn launch(folder: &Path, options: &[String]) -> anyhow::Result<Launched> {
-    let mut serve = bound(binary());
+fn launch(folder: &Path, options: &[String], board: Option<&Board>) -> anyhow::Result<Launched> {
+    let (mut serve, _wire) = match board {
+        None => (bound(binary()), None),
+        Some(board) => board.command(binary()).map(|(serve, wire)| (serve, Some(wire)))?,
+    };
     serve
         .args(["serve", "--listen", "127.0.0.1", "--port-base", "0", "--data"])
         .arg(folder)

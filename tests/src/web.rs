@@ -155,12 +155,11 @@ pub struct Wishes<'a> {
     pub password: &'a str,
 }
 
-/// From the claim code to a mail server: a browser that is signed in as the admin, on the page to
-/// which the wizard leads.
+/// From the claim code to the wizard's last step: the browser that is there.
 ///
 /// # Errors
 /// A step was not taken.
-pub fn set_up(base: &str, wishes: &Wishes<'_>) -> anyhow::Result<(Browser, String)> {
+pub fn up_to_last_step(base: &str, wishes: &Wishes<'_>) -> anyhow::Result<Browser> {
     let browser = Browser::new(base)?;
     let refused = browser.post("/claim", &[("code", "AAAA-AAAA")])?;
     ensure!(refused.status == 422, "any code will do: {}", refused.status);
@@ -175,6 +174,16 @@ pub fn set_up(base: &str, wishes: &Wishes<'_>) -> anyhow::Result<(Browser, Strin
         ensure!(begun.elapsed() < KEYS, "no DNS records");
         std::thread::sleep(Duration::from_millis(300));
     }
+    Ok(browser)
+}
+
+/// From the claim code to a mail server: a browser that is signed in as the admin, on the page to
+/// which the wizard leads.
+///
+/// # Errors
+/// A step was not taken.
+pub fn set_up(base: &str, wishes: &Wishes<'_>) -> anyhow::Result<(Browser, String)> {
+    let browser = up_to_last_step(base, wishes)?;
     let to = browser.submit("/setup/finish", &[])?;
     let page = browser.page(&to)?;
     Ok((browser, page))
