@@ -78,6 +78,28 @@ fn moving_mail_into_junk_and_out_again_teaches_once_and_takes_it_back() -> Resul
     Ok(())
 }
 
+// Programs without MOVE copy, and delete what was there.
+#[test]
+fn moving_by_copy_and_expunge_teaches_as_a_move_does() -> Result<()> {
+    let pillarbox = Pillarbox::office(&["anna"], &[])?;
+    receive(&pillarbox, 2, "win@casino.example", SPAM)?;
+    let mut anna = Imap::login(pillarbox.port("imaps")?, &format!("anna@{DOMAIN}"), PASSWORD)?;
+    anna.ok("SELECT INBOX")?;
+    for command in ["COPY 1:2 Junk", "STORE 1:2 +FLAGS (\\Deleted)", "EXPUNGE"] {
+        anna.ok(command)?;
+    }
+    learnt(&pillarbox, 2, 0)?;
+    anna.ok("SELECT Junk")?;
+    for command in [
+        "UID COPY 1 INBOX",
+        "UID STORE 1 +FLAGS (\\Deleted)",
+        "UID EXPUNGE 1",
+    ] {
+        anna.ok(command)?;
+    }
+    learnt(&pillarbox, 1, 1)
+}
+
 #[test]
 fn a_message_put_into_junk_by_a_program_is_learnt() -> Result<()> {
     let pillarbox = Pillarbox::office(&["anna"], &[])?;

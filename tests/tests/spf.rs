@@ -2,12 +2,12 @@
 //! mislead or to keep us busy.
 
 use anyhow::{Context, Result, ensure};
-use firmware::dns::{Dns, NameServers};
+use firmware::dns::{Checking, Dns, Dnssec, NameServers, Signed};
 use firmware::judge::auth::Outcome;
 use firmware::judge::spf::Check;
 use std::net::IpAddr;
 use std::time::Duration;
-use tests::fake_dns::{FakeDns, Lie};
+use tests::fake_dns::{FakeDns, Forgery, Lie};
 
 /// RFC 7208 appendix A.
 const EXAMPLE: &str = "
@@ -491,5 +491,47 @@ async fn a_long_record_is_read_to_its_end() -> Result<()> {
     let (_server, dns) = serve(&[&format!("a.example TXT v=spf1{networks} ip4:192.0.2.1 -all")])?;
     ensure!(check(&dns, "192.0.2.1", "x@a.example").await? == Pass);
     ensure!(check(&dns, "192.0.2.2", "x@a.example").await? == Fail);
+    Ok(())
+}
+
+// A network whose name servers pass signatures on; a box finds that out beside its first question.
+#[tokio::test]
+async fn where_signatures_are_to_be_had_a_forged_record_proves_nobody() -> Result<()> {
+    let checking = Checking::default();
+    let server = FakeDns::start_signed()?;
+    server.be_short_lived();
+    server.unsigned("plain.example");
+    for domain in ["signed.example", "plain.example"] {
+        server.txt(domain, "v=spf1 ip4:192.0.2.1 -all");
+    }
+    let dns = Dns::trusting(NameServers::Fixed(vec![server.address()]), server.anchors());
+    let dns = dns.with(checking.clone());
+    let ask = async |domain: &str| check(&dns, "192.0.2.1", &format!("x@{domain}")).await;
+    ensure!(ask("signed.example").await? == Pass);
+    for _ in 0..600 {
+        if checking.seen() == Signed::Checked {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    ensure!(checking.seen() == Signed::Checked);
+    ensure!(ask("signed.example").await? == Pass && ask("plain.example").await? == Pass);
+    ensure!(ask("nothing.example").await? == Nothing);
+    for forgery in [
+        Forgery::Unsigned,
+        Forgery::Emptied,
+        Forgery::Denied,
+        Forgery::EmptiedBy("plain.example".to_owned()),
+    ] {
+        server.be_honest();
+        server.forge("signed.example", forgery.clone());
+        ensure!(ask("signed.example").await? == TempError, "{forgery:?}");
+        ensure!(ask("plain.example").await? == Pass, "{forgery:?}");
+    }
+    // An admin may do without.
+    server.be_honest();
+    server.forge("signed.example", Forgery::Unsigned);
+    checking.set(Dnssec { check: false });
+    ensure!(ask("signed.example").await? == Pass);
     Ok(())
 }

@@ -124,6 +124,12 @@ impl Signatures {
         }
     }
 
+    // Whether it is time to look again, and nobody is looking.
+    pub(super) fn are_due(&self) -> bool {
+        let due = |known: &Known| known.next.is_none_or(|next| next <= Instant::now());
+        self.known.try_lock().is_ok_and(|known| due(&known))
+    }
+
     // Whether answers have to be proven. Those who come together wait for one look.
     pub(super) async fn demanded(&self, checking: &Checking) -> bool {
         if checking.seen() == Signed::Off {

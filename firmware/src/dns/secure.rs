@@ -69,13 +69,7 @@ impl Dns {
                 Err(failed) => Err(failed),
             };
         }
-        let resolver = &current.signatures.resolver;
-        let mut records = lookup(resolver, name, kind).await;
-        if matches!(records, Err(Silence::Forged)) {
-            let walk = tokio::time::timeout(limits::ANSWER, aliases::walk(resolver, name, kind));
-            records = walk.await.unwrap_or(Err(Silence::Forged));
-        }
-        let records = match records {
+        let records = match checked(&current.signatures.resolver, name, kind).await {
             Ok(records) => records,
             Err(Silence::Nothing {
                 exists: false,
@@ -83,10 +77,6 @@ impl Dns {
             }) => return Err(Silence::Failed(UNPROVEN.to_owned())),
             Err(silence) => return Err(silence),
         };
-        let is_false = |record: &Record| matches!(record.proof, Proof::Bogus | Proof::Indeterminate);
-        if records.iter().any(is_false) {
-            return Err(Silence::Forged);
-        }
         let secure = is_secure(&records);
         Ok(Answers { records, secure })
     }
@@ -209,6 +199,25 @@ fn common(bases: Vec<String>, other: &[String]) -> Vec<String> {
 
 pub(super) fn is_secure(records: &[Record]) -> bool {
     !records.is_empty() && records.iter().all(|record| record.proof == Proof::Secure)
+}
+
+/// As [`lookup`]; what signatures disprove, or what should have some and has none, is `Forged`.
+pub(super) async fn checked(
+    resolver: &TokioResolver,
+    name: &str,
+    kind: RecordType,
+) -> Result<Vec<Record>, Silence> {
+    let mut records = lookup(resolver, name, kind).await;
+    if matches!(records, Err(Silence::Forged)) {
+        let walk = tokio::time::timeout(limits::ANSWER, aliases::walk(resolver, name, kind));
+        records = walk.await.unwrap_or(Err(Silence::Forged));
+    }
+    let records = records?;
+    let is_false = |record: &Record| matches!(record.proof, Proof::Bogus | Proof::Indeterminate);
+    if records.iter().any(is_false) {
+        return Err(Silence::Forged);
+    }
+    Ok(records)
 }
 
 /// The records at a name, those of aliases on the way included, and nothing else that was sent along.

@@ -75,7 +75,7 @@ impl<'a> Check<'a> {
         if !is_name(domain) {
             return Err(Outcome::None);
         }
-        let texts = match self.dns.ask(domain, RecordType::TXT).await {
+        let texts = match self.dns.ask_checked(domain, RecordType::TXT).await {
             Ok(answers) => answers,
             Err(Silence::Nothing { .. }) => return Err(Outcome::None),
             Err(_) => return Err(Outcome::TempError),
@@ -248,7 +248,7 @@ impl<'a> Check<'a> {
         if !is_name(name) {
             return Ok(Vec::new());
         }
-        match self.dns.ask(name, kind).await {
+        match self.dns.ask_checked(name, kind).await {
             // An alias comes with what it leads to.
             Ok(answers) => Ok(answers
                 .into_iter()

@@ -65,7 +65,7 @@ impl Texts {
     async fn ask(dns: &Dns, names: Vec<String>, read: impl Fn(Vec<Vec<u8>>) -> Txt) -> Self {
         let read = &read;
         let asked = names.into_iter().map(|name| async move {
-            let found = match dns.ask(&name, RecordType::TXT).await {
+            let found = match dns.ask_checked(&name, RecordType::TXT).await {
                 Ok(answers) => read(answers.iter().filter_map(text).collect()),
                 Err(silence) => Txt::Error(error(silence)),
             };
