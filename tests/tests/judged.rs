@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use tests::fake_dns::FakeDns;
+use tests::fake_dns::{FakeDns, Lie};
 use tests::imap::Imap;
 use tests::pillarbox::{DOMAIN, PASSWORD, Pillarbox};
 use tests::smtp::Smtp;
@@ -191,5 +191,43 @@ fn mail_that_is_made_to_choke_a_judge_is_answered_and_recorded() -> Result<()> {
     let mut imap = Imap::login(office.port("imaps")?, &anna(), PASSWORD)?;
     let kept = imap.count("INBOX")? + imap.count("Junk")?;
     ensure!(usize::try_from(kept)? == taken, "{kept} of {taken}");
+    Ok(())
+}
+
+#[test]
+fn names_that_lead_a_judge_in_circles_and_answers_that_are_cut_are_survived_and_told() -> Result<()> {
+    let (dns, office) = open()?;
+    dns.txt("own.example", "v=spf1 include:own.example -all");
+    dns.txt("one.example", "v=spf1 redirect=two.example");
+    dns.txt("two.example", "v=spf1 include:one.example -all");
+    dns.alias("circle.example", "round.example");
+    dns.alias("round.example", "circle.example");
+    for domain in ["cut.example", "half.example", "never.example"] {
+        dns.txt(domain, "v=spf1 -all");
+    }
+    dns.lie("cut.example", Lie::Truncated);
+    dns.lie("half.example", Lie::Half);
+    dns.lie("never.example", Lie::NeverWhole);
+    let unread = "cannot be read (SPF)";
+    let unknown = "could not be found out for now (SPF)";
+    let mut smtp = Smtp::connect(office.port("smtp")?)?;
+    for (domain, words) in [
+        ("own.example", unread),
+        ("one.example", unread),
+        ("circle.example", unknown),
+        ("cut.example", "may not send its mail (SPF)"), // whole over TCP
+        ("half.example", unknown),
+        ("never.example", unknown),
+    ] {
+        let sender = format!("x@{domain}");
+        let data = format!("From: {sender}\r\nSubject: Hello\r\n\r\nHello.\r\n");
+        smtp.deliver(&sender, &anna(), data.as_bytes())?;
+        let told = recent(&office)?;
+        let explained = office.cli_ok(&["explain", text(&told[0], "id")?], "")?;
+        ensure!(
+            explained.contains(&sender) && explained.contains(words),
+            "{domain}: {explained}"
+        );
+    }
     Ok(())
 }

@@ -294,14 +294,7 @@ impl Refusal {
                     plain(domain)
                 );
             }
-            Self::Listed { list, domain } => {
-                let domain = domain.as_ref().map(|domain| plain(domain.as_str()));
-                let who = domain.as_deref().unwrap_or("The address of your server");
-                return format!(
-                    "{who} is on the block list {}. Ask there why, and to be taken off.",
-                    plain(list)
-                );
-            }
+            Self::Listed { list, domain } => return listed(list, domain.as_ref()),
             Self::NoReverseName => {
                 "The address of your server has no name (PTR) that leads back to it. Ask your provider for one."
             }
@@ -337,6 +330,13 @@ impl Refusal {
         };
         text.to_owned()
     }
+}
+
+fn listed(list: &str, domain: Option<&Domain>) -> String {
+    let domain = domain.map(|domain| plain(domain.as_str()));
+    let who = domain.as_deref().unwrap_or("The address of your server");
+    let list = plain(list);
+    format!("{who} is on the block list {list}. Ask there why, and to be taken off.")
 }
 
 /// Characters of a free text that a peer gets to see.
