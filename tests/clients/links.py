@@ -127,7 +127,7 @@ with Browser(host=door.hostname) as recipient, Browser() as own:
     sign_in(own, sender)
     own.wait_for_text("Recent logins")
     look(own, "me")
-    own.click("a[href='/me/links']")
+    own.click("main a[href='/me/links']")
     own.wait_for_text(name, 10)
     own.wait_for_text("x@one.example", 10)
     look(own, "sender")

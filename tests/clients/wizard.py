@@ -43,6 +43,11 @@ with Browser(javascript=False) as browser:
     for needed in ["MX", "v=spf1", "v=DKIM1", "v=DMARC1", "PTR", f"mail.{domain}", "k=ed25519"]:
         assert needed in plan, f"the DNS plan lacks {needed}:\n{plan}"
     browser.picture(f"{pictures}/dns.png")
+    browser.click("#attachments summary")
+    browser.narrow()
+    browser.whole_picture(f"{pictures}/dns-phone.png")
+    assert browser.overhang() <= 0, f"{browser.overhang()} px wider than a phone"
+    browser.wide()
     submit(browser, "/setup/finish")
     browser.wait_for_text("Your box is a mail server")
     browser.picture(f"{pictures}/finished.png")

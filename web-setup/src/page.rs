@@ -39,6 +39,7 @@ pub(crate) enum Tab {
     Password,
     Me,
     MyDevices,
+    MyLinks,
     MyPrograms,
     MyCodes,
 }
@@ -93,11 +94,12 @@ impl Frame {
     pub(crate) fn tabs(&self) -> Vec<(&'static str, &'static str, bool)> {
         if matches!(
             self.tab,
-            Some(Tab::Me | Tab::MyDevices | Tab::MyPrograms | Tab::MyCodes)
+            Some(Tab::Me | Tab::MyDevices | Tab::MyLinks | Tab::MyPrograms | Tab::MyCodes)
         ) {
             return vec![
                 ("/me", "Your account", self.lit(Tab::Me)),
                 ("/me/devices", "Phones and PCs", self.lit(Tab::MyDevices)),
+                ("/me/links", "Attachments", self.lit(Tab::MyLinks)),
                 ("/me/codes", "Codes at sign-in", self.lit(Tab::MyCodes)),
                 ("/me/mail-programs", "Mail programs", self.lit(Tab::MyPrograms)),
             ];

@@ -246,7 +246,7 @@ async fn page<A: Appliance>(
     let links = site.appliance.account_links(owner.id, before).await?;
     let (frame, back) = match owner.own {
         Some(admin) => (
-            Frame::own("Attachments as links", Tab::Me, admin),
+            Frame::own("Attachments as links", Tab::MyLinks, admin),
             ("/me".to_owned(), "Your account".to_owned()),
         ),
         None => (
