@@ -1,7 +1,5 @@
 //! The command line: what a person types at the box or a test at the binary.
 
-#![allow(clippy::print_stdout)] // its answers are its purpose
-
 mod device;
 mod dkim;
 mod filtering;
@@ -12,18 +10,22 @@ mod names;
 mod printer;
 mod queue;
 mod screening;
+mod secret;
 mod shield;
+mod show;
 mod smarthost;
 mod totp;
 mod transport;
 
 use crate::control::{self, Request};
 use crate::serve;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 use proto::types::{Address, Timestamp};
+use secret::secret_line;
 use serde_json::Value;
-use std::io::{BufRead, IsTerminal, Write};
+use show::{show, tell};
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -332,54 +334,8 @@ fn check_offline(data: &Path) -> Result<Value> {
     Ok(control::report_shown(&store.check()?))
 }
 
-// One line, its line end removed. Nothing is asked where nobody sits.
-fn secret_line(input: &mut impl BufRead, question: &str) -> Result<String> {
-    if std::io::stdin().is_terminal() {
-        print!("{question}");
-        std::io::stdout().flush()?;
-    }
-    let mut line = String::new();
-    input
-        .read_line(&mut line)
-        .context("cannot read the password from standard input")?;
-    let end = line.trim_end_matches(['\r', '\n']).len();
-    line.truncate(end);
-    anyhow::ensure!(!line.is_empty(), "the password is expected on standard input");
-    Ok(line)
-}
-
-fn show(value: &Value, json: bool) -> Result<()> {
-    match value {
-        value if json => tell(&serde_json::to_string_pretty(value)?),
-        Value::Array(rows) => rows.iter().try_for_each(|row| tell(&line(row))),
-        row => tell(&line(row)),
-    }
-}
-
 fn is_closed_pipe(error: &std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::BrokenPipe
-}
-
-// A line for whoever asked.
-fn tell(words: &str) -> Result<()> {
-    Ok(writeln!(std::io::stdout(), "{words}")?)
-}
-
-// `key value` pairs on one line; what is empty is left out.
-fn line(row: &Value) -> String {
-    let Value::Object(fields) = row else {
-        return row.to_string();
-    };
-    let shown = fields
-        .iter()
-        .filter(|(_, value)| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty()));
-    let words: Vec<String> = shown
-        .map(|(key, value)| match value {
-            Value::String(text) => format!("{key}={text}"),
-            value => format!("{key}={value}"),
-        })
-        .collect();
-    words.join("  ")
 }
 
 fn log_to_stderr() {

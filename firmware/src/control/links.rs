@@ -224,7 +224,7 @@ fn settings_shown(house: &House) -> Result<Value> {
         "without_links": those(&|id| !rules.is_for(id)),
         "incoming_too": those(&|id| rules.incoming.contains(&id)),
         "files": room.files,
-        "used": room.used,
+        "octets": room.used,
     }))
 }
 

@@ -293,11 +293,20 @@ fn cut(part: &Part, leaving: &[Span], size: u64, cuts: &mut Vec<Edit>) {
             closing = [b"\r\n--".as_slice(), &boundary, b"--\r\n"].concat();
         }
         cuts.push(match (before, after.first()) {
-            (Some(before), _) => edit(before.body.end, last.body.end, closing),
+            (Some(before), _) => edit(end(before), last.body.end, closing),
             (None, Some(next)) => edit(child.header.start, next.header.start, Vec::new()),
             (None, None) => edit(child.header.start, last.body.end, [NOTHING, &closing].concat()),
         });
         rest = after;
+    }
+}
+
+// Where a part is over. An empty one at the end of a multipart, whose delimiters follow each other, ends
+// after it: the line end between them is both its header's and the second delimiter's.
+fn end(part: &Part) -> u64 {
+    match &part.content {
+        PartBody::Multipart(children) => children.last().map_or(0, end).max(part.body.end),
+        PartBody::Leaf | PartBody::Message(_) => part.body.end,
     }
 }
 

@@ -491,6 +491,20 @@ fn the_largest_leave_until_the_message_is_small_enough() {
     }
 }
 
+#[test]
+fn an_attachment_after_a_multipart_whose_last_part_is_not_there_is_cut_out_behind_it() {
+    let inner = "--B\nContent-Type: multipart/mixed; boundary=A\n\n--A\n";
+    let message = format!(
+        "Content-Type: multipart/mixed; boundary=B\n\n{inner}--B\nContent-Type: application/pdf\n\n{}\n--B--\n",
+        "x".repeat(500)
+    );
+    let (gone, linked) = link(&crlf(&message)).unwrap();
+    assert_eq!(gone.len(), 1);
+    assert!(linked.contains("--A\r\nContent-Type: text/plain"), "{linked}");
+    assert!(linked.contains("https://box.example/l/T"), "{linked}");
+    assert!(linked.ends_with("\r\n--B--\r\n"), "{linked}");
+}
+
 proptest::proptest! {
     // Whatever comes: edits never overlap, and what is no attachment keeps its octets.
     #[test]
