@@ -169,10 +169,10 @@ fn rude_clients_get_an_error_and_change_nothing() {
 }
 
 #[test]
-fn bare_line_feeds_never_smuggle_a_second_message() {
+fn no_end_but_the_true_one_smuggles_a_second_message() {
     let pillarbox = Pillarbox::office(&["anna"], &[]).unwrap();
     let anna = format!("anna@{DOMAIN}");
-    let endings: [&[u8]; 8] = [
+    let endings: [&[u8]; 10] = [
         b"\n.\n",
         b"\n.\r\n",
         b"\r\n.\n",
@@ -181,6 +181,8 @@ fn bare_line_feeds_never_smuggle_a_second_message() {
         b"\r\n.\r",
         b"\r\n.\r\r\n",
         b"\n\n.\r\n",
+        b"\r\n\0.\r\n",
+        b"\r\n.\0\r\n",
     ];
     for ending in endings {
         let mut smtp = Smtp::connect(pillarbox.port("smtp").unwrap()).unwrap();

@@ -6,7 +6,7 @@ mod stuff;
 pub use stuff::Stuffer;
 
 use crate::session::{Expect, Input, Spooled};
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memchr3};
 
 /// One piece of what [`Expect`] asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -283,7 +283,8 @@ impl Framer {
     }
 }
 
-/// Whether every CR is followed by a LF and every LF follows a CR; `after_cr` goes from piece to piece.
+/// Whether every CR is followed by a LF and every LF follows a CR, and there is no NUL; `after_cr` goes from
+/// piece to piece.
 fn line_ends_are_whole(after_cr: &mut bool, octets: &[u8]) -> bool {
     let Some(last) = octets.last() else { return true };
     let mut whole = true;
@@ -292,13 +293,13 @@ fn line_ends_are_whole(after_cr: &mut bool, octets: &[u8]) -> bool {
         whole = octets.first() == Some(&b'\n');
         at = 1;
     }
-    while let Some(hit) = memchr2(b'\r', b'\n', octets.get(at..).unwrap_or_default()) {
+    while let Some(hit) = memchr3(b'\r', b'\n', 0, octets.get(at..).unwrap_or_default()) {
         at += hit;
         match octets.get(at..).unwrap_or_default() {
             [b'\r'] => break,
             [b'\r', b'\n', ..] => at += 2,
             _ => {
-                whole = false; // RFC 5321 2.3.8
+                whole = false; // RFC 5321 2.3.8; RFC 2045 2.8: no NUL
                 at += 1;
             }
         }
@@ -333,7 +334,7 @@ impl Run {
     fn of(octets: &[u8]) -> Self {
         let mut at = 0;
         let mut malformed = false;
-        while let Some(hit) = memchr2(b'\r', b'\n', octets.get(at..).unwrap_or_default()) {
+        while let Some(hit) = memchr3(b'\r', b'\n', 0, octets.get(at..).unwrap_or_default()) {
             at += hit;
             match octets.get(at..).unwrap_or_default() {
                 [b'\r'] => {
@@ -352,7 +353,7 @@ impl Run {
                 }
                 [b'\r', b'\n', ..] => at += 2,
                 _ => {
-                    malformed = true; // RFC 5321 2.3.8
+                    malformed = true; // RFC 5321 2.3.8; RFC 2045 2.8: no NUL, which some servers take out
                     at += 1;
                 }
             }

@@ -42,7 +42,7 @@ pub enum Expect {
         limit: u64,
         /// The spool is to be empty before.
         first: bool,
-        /// Whether they are lines, so that a bare CR or LF is `Spooled::malformed`.
+        /// Whether they are lines, so that a bare CR or LF, or a NUL, is `Spooled::malformed`.
         lines: bool,
         /// The octet before them was a CR, so that a LF has to come first.
         after_cr: bool,
@@ -100,7 +100,8 @@ pub struct Spooled {
     pub size: u64,
     /// More than the limit came; the body is not complete and must not be used.
     pub too_big: bool,
-    /// A bare CR or LF stood in dotted data or in lines; the body must be refused (RFC 5321 2.3.8).
+    /// A bare CR or LF, or a NUL, stood in dotted data or in lines; the body must be refused (RFC 5321
+    /// 2.3.8, RFC 2045 2.8).
     pub malformed: bool,
     /// A chunk's last octet is a CR, of which nobody can say yet whether it is bare.
     pub ends_with_cr: bool,

@@ -128,7 +128,9 @@ fn only_crlf_dot_crlf_ends_data() {
         (b"a\r\n.\r\r\nb\r\n", b"a\r\n\r\r\nb\r\n", true),
         (b"a\r\r\n.\r\n", b"a\r\r\n", true),
         (b"a\n\r\n", b"a\n\r\n", true),
-        (b"a\0.\0\r\n", b"a\0.\0\r\n", false),
+        (b"a\0.\0\r\n", b"a\0.\0\r\n", true),
+        (b"a\r\n\0.\r\nb\r\n", b"a\r\n\0.\r\nb\r\n", true),
+        (b"a\r\n.\0\r\nb\r\n", b"a\r\n\0\r\nb\r\n", true),
     ];
     for (sent, body, malformed) in cases {
         let mut octets = sent.to_vec();
@@ -242,7 +244,7 @@ fn slow_dotted(octets: &[u8]) -> Option<(Vec<u8>, bool)> {
         let rest = &octets[at..];
         if line_start && rest.starts_with(b".\r\n") {
             let text = String::from_utf8_lossy(&body).replace("\r\n", "");
-            return Some((body, text.contains(['\r', '\n'])));
+            return Some((body, text.contains(['\r', '\n', '\0'])));
         }
         if line_start && rest.starts_with(b".") {
             at += 1;
@@ -335,7 +337,7 @@ proptest! {
         split in 1usize..40,
     ) {
         let text = String::from_utf8_lossy(&message).replace("\r\n", "");
-        let bare = text.contains(['\r', '\n']);
+        let bare = text.contains(['\r', '\n', '\0']);
         prop_assert_eq!(in_chunks(&message, &sizes, split), (message.clone(), bare));
     }
 }

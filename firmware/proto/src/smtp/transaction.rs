@@ -218,7 +218,7 @@ impl Smtp {
         } else if spooled.malformed {
             // RFC 5321 2.3.8, 4.1.1.4: else two servers could see two different messages
             Some(Refusal::BadMessage(
-                "The message has a CR or a LF that is not part of a CRLF line end.",
+                "The message has a CR or a LF that is not part of a CRLF line end, or a NUL.",
             ))
         } else if spooled.failed {
             Some(Refusal::NoSpace)
