@@ -246,6 +246,7 @@ fn another_stick_is_not_taken_for_it_and_after_a_restart_it_is_known_again() -> 
                 "New attachments go to <b class=\"stranger\">USB stick PLANS</b>",
             )?;
             bench.says(PAGE, "It is missing. Attachments stay in their mails")?;
+            bench.says(PAGE, "What is plugged in now is another stick")?;
             ensure!(bench.status(&file)? == 503, "{other}");
             bench.stays()?;
         }

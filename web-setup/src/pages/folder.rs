@@ -70,6 +70,16 @@ impl Choice {
         }
     }
 
+    /// Whether the wizard shows it unfolded: something was chosen, is wrong, or is plugged in.
+    pub(crate) fn open(&self) -> bool {
+        self.fault.is_some() || !self.data || self.plugged()
+    }
+
+    /// Whether any stick is plugged in.
+    pub(crate) fn plugged(&self) -> bool {
+        self.sticks.as_ref().is_some_and(|sticks| !sticks.is_empty())
+    }
+
     /// Says why the wish was not granted, and keeps what was typed.
     pub(crate) fn refuse(&mut self, words: String, path: String) {
         self.fault = Some(words);

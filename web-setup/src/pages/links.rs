@@ -3,6 +3,7 @@
 use super::accounts::find;
 use super::devices::Owner;
 use crate::Site;
+use crate::accounts::AccountState;
 use crate::appliance::{Appliance, Fault};
 use crate::links::{LinkCheck, LinkDesk, LinkDirection, LinkRow, LinkRules, LinkState, LinkWish};
 use crate::page::{Failure, Frame, Moment, Page, Posted, Tab, secret, show, show_again};
@@ -227,6 +228,8 @@ struct AccountPage {
     said: Option<&'static str>,
     fault: Option<String>,
     held_back: Option<&'static str>,
+    /// Why its links give no file, whatever they are worth.
+    stopped: Option<String>,
     rows: Vec<RowView>,
     older: Option<u64>,
 }
@@ -266,8 +269,19 @@ async fn page<A: Appliance>(
         said: None,
         fault: None,
         held_back: links.held_back,
+        stopped: stopped(site, owner).await?,
         rows: links.rows.into_iter().map(RowView::from).collect(),
         older: links.older,
+    })
+}
+
+async fn stopped<A: Appliance>(site: &Site<A>, owner: &Owner) -> Result<Option<String>, Fault> {
+    let accounts = site.appliance.accounts().await?;
+    let account = accounts.into_iter().find(|account| account.id == owner.id);
+    Ok(match account.ok_or(Fault::Gone)?.state {
+        AccountState::Active | AccountState::Limited => None,
+        AccountState::Frozen { reason, .. } => Some(format!("is frozen: {reason}")),
+        AccountState::Disabled => Some("is switched off".to_owned()),
     })
 }
 

@@ -114,9 +114,11 @@ async fn the_wizard_offers_a_stick_and_says_when_it_is_pulled_out() {
     desk.lock().folder.sticks = Some(Vec::new());
     let page = browser.get("/setup/dns").await.text;
     assert!(page.contains("No USB stick is plugged in"), "a board: {page}");
+    assert!(page.contains("<details id=\"attachments\">"), "{page}");
     desk.lock().folder.sticks = Some(vec![stick("vfat-1", "S")]);
     let page = browser.get("/setup/dns").await.text;
     assert!(page.contains("value=\"stick:vfat-1\""), "{page}");
+    assert!(page.contains("<details id=\"attachments\" open>"), "{page}");
     let seen = browser.post("/setup/folder", &[("place", "stick:vfat-1")]).await;
     assert_eq!(seen.to(), "/setup/dns#attachments");
     let page = browser.get("/setup/dns").await.text;
@@ -125,12 +127,18 @@ async fn the_wizard_offers_a_stick_and_says_when_it_is_pulled_out() {
         "{page}"
     );
     // Pulled out, and another one is in its place.
-    for sticks in [Vec::new(), vec![stick("vfat-2", "S")]] {
+    for (sticks, words) in [
+        (Vec::new(), "</span> is not there. Plug it in again"),
+        (
+            vec![stick("vfat-2", "S")],
+            "</span> is not there: what is plugged in is another one.",
+        ),
+    ] {
         desk.lock().folder.sticks = Some(sticks);
         desk.lock().folder.state = FolderHealth::Missing;
         let page = browser.get("/setup/dns").await.text;
         assert!(
-            page.contains("<span class=\"stranger\">USB stick vfat-1</span> is not there"),
+            page.contains(&format!("<span class=\"stranger\">USB stick vfat-1{words}")),
             "{page}"
         );
         assert!(!page.contains(" checked"), "nothing else is chosen: {page}");

@@ -4,7 +4,7 @@ use crate::desk::{Browser, Desk};
 use crate::link_rows::link_row;
 use axum::http::StatusCode;
 use proto::types::Timestamp;
-use web_setup::{LinkCheck, LinkState, LinkWish};
+use web_setup::{AccountState, LinkCheck, LinkState, LinkWish};
 
 const RULES: &[(&str, &str)] = &[
     ("on", "1"),
@@ -181,4 +181,24 @@ async fn an_admin_lets_the_links_of_mail_from_the_world_begin_and_end() {
         assert_eq!(page.contains("is in its Archive"), on, "{page}");
     }
     assert!(!desk.lock().links_off, "the other direction is as it was");
+}
+
+#[tokio::test]
+async fn the_links_of_a_stopped_account_say_that_they_give_nothing() {
+    let desk = Desk::finished();
+    let mut browser = Browser::signed_in(&desk).await;
+    let says = "whoever opens one of its links is told so";
+    assert!(!browser.get("/accounts/2/links").await.text.contains(says));
+    let frozen = AccountState::Frozen {
+        since: Timestamp(0),
+        reason: "sent <b>too much".to_owned(),
+    };
+    for (state, why) in [
+        (frozen, "This account is frozen: sent &#60;b&#62;too much."),
+        (AccountState::Disabled, "This account is switched off."),
+    ] {
+        desk.lock().accounts[1].state = state;
+        let page = browser.get("/accounts/2/links").await.text;
+        assert!(page.contains(why) && page.contains(says), "{page}");
+    }
 }
