@@ -205,7 +205,7 @@ impl Judging {
             ),
             knob(
                 "domain-lists",
-                "Block lists asked about the domains of From, of the sender and of the server's greeting, such as dbl.spamhaus.org=4; as above",
+                "Block lists asked about the domains of From, of the sender and of the server's greeting, written as above; lists with the test entries of RFC 5782",
                 joined(&self.domain_lists),
             ),
             knob(
