@@ -331,7 +331,7 @@ fn check_offline(data: &Path) -> Result<Value> {
     let file = data.join("pillarbox.redb");
     anyhow::ensure!(file.exists(), "{} does not exist", file.display());
     let store = store::Store::open(data, &store::Options::default())?;
-    Ok(control::report_shown(&store.check()?))
+    control::check(data, &store)
 }
 
 fn is_closed_pipe(error: &std::io::Error) -> bool {

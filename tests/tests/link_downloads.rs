@@ -6,11 +6,14 @@ mod order;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use proto::types::Timestamp;
 use serde_json::Value;
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
+use store::{Event, EventKind, LinkChange, LinkId, Options, Store};
 use tests::fake_dns::FakeDns;
 use tests::imap::Imap;
 use tests::pillarbox::{DOMAIN, PASSWORD, Pillarbox};
@@ -148,6 +151,31 @@ impl Bench {
         listed.as_array().unwrap().iter().map(count).collect()
     }
 
+    /// The time of this link runs out while the box is off.
+    fn expire(&mut self, id: u64) {
+        self.pillarbox.stop().unwrap();
+        let store = Store::open(self.pillarbox.data(), &Options::default()).unwrap();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let now = Timestamp(i64::try_from(now.as_secs()).unwrap());
+        let link = store.snapshot().unwrap().link(LinkId(id)).unwrap().unwrap();
+        let event = Event {
+            at: now,
+            kind: EventKind::LinkChanged {
+                link: id,
+                account: link.account,
+                what: "expired".to_owned(),
+                by: "the test".to_owned(),
+            },
+        };
+        let over = LinkChange::Extend(now.plus(-60));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime
+            .block_on(store.change_link(LinkId(id), None, over, event))
+            .unwrap();
+        drop(store);
+        self.pillarbox.restart().unwrap();
+    }
+
     fn attachments(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.pillarbox.data().join("attachments")).unwrap();
         entries.map(|entry| entry.unwrap().path()).collect()
@@ -253,7 +281,30 @@ fn fifty_megabytes_are_small_outside_whole_inside_and_fetched_with_resume() {
     let mut downloads = bench.downloads();
     downloads.sort_unstable();
     assert_eq!(downloads, [1, 2]);
-    bench.cli(&["check"]);
+    assert_eq!(bench.cli(&["check"])["attachments"], 1);
+
+    // An octet goes wrong on the disk.
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .open(&bench.attachments()[0])
+        .unwrap();
+    file.write_all_at(&[film[20_000_000] ^ 1], 20_000_000).unwrap();
+    let report = bench.pillarbox.cli(&["check", "--json"], "").unwrap();
+    let words = String::from_utf8_lossy(&report.stdout);
+    assert!(
+        !report.status.success() && words.contains("its content is not what it was"),
+        "{words}"
+    );
+    let saved = bench.folder.path().join("damaged");
+    let address = format!("{}/file", links[0]);
+    bench.curl(&address, &["-o", saved.to_str().unwrap()]);
+    assert!(fs::metadata(saved).unwrap().len() < 37_000_000, "it has no end");
+    let (status, page) = bench.curl(&address, &[]);
+    assert!(
+        status == "410" && page.contains("This file was damaged"),
+        "{page}"
+    );
+    assert_eq!(bench.cli(&["links", "list"])[0]["state"], "damaged");
 }
 
 #[test]
@@ -287,8 +338,8 @@ fn the_box_finds_itself_at_its_address_and_says_where_it_does_not() {
 }
 
 #[test]
-fn withdrawn_guessed_and_wrongly_opened_links_are_refused_alike_and_a_frozen_senders_with_a_reason() {
-    let bench = Bench::start();
+fn withdrawn_expired_guessed_and_wrongly_opened_links_are_refused_alike_and_a_frozen_senders_says_why() {
+    let mut bench = Bench::start();
     assert!(
         bench
             .send(&content(200_000, 2), &["x@one.example"])
@@ -305,6 +356,14 @@ fn withdrawn_guessed_and_wrongly_opened_links_are_refused_alike_and_a_frozen_sen
         "{nothing}"
     );
     bench.cli(&["links", "revoke", &id]);
+    assert_eq!(bench.answer(&link, &[]), nothing);
+    assert_eq!(bench.answer(&format!("{link}/file"), &[]), nothing);
+    let token = link.rsplit_once('/').unwrap().1;
+    bench.expire(id.parse().unwrap());
+    let link = format!("{}/l/{token}", bench.address());
+    let guessed = format!("{}/l/AAAAAAAAAAAAAAAAAAAAAA", bench.address());
+    assert_eq!(bench.cli(&["links", "list"])[0]["state"], "expired");
+    assert_eq!(bench.answer(&guessed, &[]), nothing);
     assert_eq!(bench.answer(&link, &[]), nothing);
     assert_eq!(bench.answer(&format!("{link}/file"), &[]), nothing);
     bench.cli(&["links", "extend", &id, "--days", "3"]);

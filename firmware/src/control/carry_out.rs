@@ -4,14 +4,16 @@ use super::Request;
 use crate::deliver::people;
 use crate::guard;
 use crate::house::House;
+use crate::links::check_files;
 use crate::panel;
 use crate::settings::Office;
 use crate::setup::{self, Setup};
 use anyhow::{Context, Error, Result, ensure};
 use proto::types::{Address, Domain, Secret, Timestamp};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::Arc;
-use store::{Account, AccountState, CheckReport, FreezeOutcome, NewAccount, StoreError};
+use store::{Account, AccountState, FreezeOutcome, NewAccount, Store, StoreError};
 
 /// Who did it, in the ledger.
 pub(super) const BY: &str = "command line";
@@ -72,9 +74,8 @@ pub(super) async fn carry_out(house: &Arc<House>, request: &Request) -> Result<V
         Request::Smarthost { ask } => super::smarthost::carry_out(house, ask).await,
         Request::Queue { ask } => super::queue::carry_out(house, ask).await,
         Request::Check => {
-            let store = house.store.clone();
-            let report = tokio::task::spawn_blocking(move || store.check()).await??;
-            Ok(report_shown(&report))
+            let (data, store) = (house.data.clone(), house.store.clone());
+            tokio::task::spawn_blocking(move || check(&data, &store)).await?
         }
         Request::Status => Ok(serde_json::to_value(panel::screen(house, &house.board)?)?),
         Request::Setup {
@@ -165,9 +166,14 @@ fn shown(account: &Account, now: Timestamp) -> Value {
     })
 }
 
-/// A check's result as JSON.
-pub fn report_shown(report: &CheckReport) -> Value {
-    json!({
+/// Proves that a data folder is whole: reads all of it, attachments too. Blocks for as long as that takes.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn check(data: &Path, store: &Store) -> Result<Value> {
+    let (mut report, files) = (store.check()?, check_files(data, store)?);
+    report.faults.extend(files.faults);
+    Ok(json!({
         "clean": report.is_clean(),
         "accounts": report.accounts,
         "mailboxes": report.mailboxes,
@@ -175,6 +181,8 @@ pub fn report_shown(report: &CheckReport) -> Value {
         "blobs": report.blobs,
         "queued": report.queued,
         "links": report.links,
+        "attachments": files.files,
+        "attachments_away": files.away,
         "faults": report.faults,
-    })
+    }))
 }

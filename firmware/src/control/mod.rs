@@ -21,7 +21,7 @@ mod totp;
 mod transport;
 
 pub use ask::{AskError, ask};
-pub use carry_out::report_shown;
+pub use carry_out::check;
 pub use device::{DeviceRequest, Opens};
 pub use dkim::DkimRequest;
 pub use filtering::FilterRequest;

@@ -1,12 +1,16 @@
 //! Files that turned out to be damaged when somebody wanted them. That is told once, to the ledger and
 //! the admins, and stands at the sender's link, until the same content is kept again.
 
-use super::Links;
+use super::folder::{Folder, Missing};
+use super::{FOLDER, Links, PLACES};
 use crate::settings;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::path::Path;
 use std::sync::atomic::Ordering;
-use store::{EventKind, FileHash, Link, StoreError};
+use store::{EventKind, FileHash, Link, Store, StoreError};
 use tracing::{error, warn};
 
 /// Key of [`Damaged`] among the settings.
@@ -98,4 +102,57 @@ impl Links {
         let now = |_: Damaged| Ok::<_, StoreError>(self.folder.damaged());
         settings::change(&self.store, DAMAGED, now).await.map(drop)
     }
+}
+
+/// What a look at all files found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FilesReport {
+    /// Files that links need.
+    pub files: u64,
+    /// Of them, those on disks that are not there: nobody can say.
+    pub away: u64,
+    /// What is wrong with others, in words.
+    pub faults: Vec<String>,
+}
+
+/// Reads every file that links need, in the places that this data folder knows. Blocks for as long as
+/// that takes.
+///
+/// # Errors
+/// The store failed.
+pub fn check_files(data: &Path, store: &Store) -> Result<FilesReport, StoreError> {
+    let snapshot = store.snapshot()?;
+    let places = settings::read(&snapshot, PLACES)?.unwrap_or_default();
+    let folder = Folder::new(data.join(FOLDER), places, Damaged::new());
+    let mut report = FilesReport::default();
+    for (hash, size) in snapshot.link_files()? {
+        report.files += 1;
+        let damage = match folder.open(&hash, size).map(hash_of) {
+            Ok(Ok(found)) if found == hash => continue,
+            Ok(Ok(_)) => Damage::Changed,
+            Ok(Err(_)) => Damage::Unreadable,
+            Err(Missing::Damaged(damage)) => damage,
+            Err(Missing::Away) => {
+                report.away += 1;
+                continue;
+            }
+        };
+        // In a box that runs its last link may have ended meanwhile.
+        if !store.snapshot()?.has_link_file(&hash)? {
+            continue;
+        }
+        for link in snapshot.oldest_links(1, |link| link.file == hash)? {
+            let (id, name, why) = (link.id.0, link.name, damage.words());
+            report
+                .faults
+                .push(format!("the file of link {id}, {name}, is damaged: {why}"));
+        }
+    }
+    Ok(report)
+}
+
+fn hash_of(file: File) -> io::Result<FileHash> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(file)?;
+    Ok(*hasher.finalize().as_bytes())
 }

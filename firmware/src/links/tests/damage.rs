@@ -1,7 +1,6 @@
 //! What becomes of a link whose file is damaged, and what counts as fetching it.
 
 use super::places::letters;
-use super::plug::restarted;
 use super::*;
 use crate::links::LinkState;
 use crate::links::watch::warn_admins;
@@ -74,7 +73,7 @@ async fn a_damaged_file_is_noticed_by_who_fetches_it_told_once_and_whole_when_it
     assert_eq!(letters(&trial), before + 1);
 
     // It is known after a restart.
-    restarted(&trial).await;
+    links.tidy(true).await.unwrap();
     let data = trial.house.data.clone();
     let (store, ledger) = (trial.house.store.clone(), trial.house.ledger.clone());
     let again = Links::open(&data, store, ledger, trial.house.clock.clone()).unwrap();
@@ -114,6 +113,31 @@ async fn a_file_that_was_cut_short_or_taken_away_is_damaged_and_one_on_a_missing
         assert_eq!(found(&trial, &token, None).await, "open a.pdf");
         assert_eq!(trial.house.links.state_of(&the_link(&trial, 1)), LinkState::Works);
     }
+}
+
+#[tokio::test]
+async fn a_check_reads_every_file_that_links_need() {
+    let trial = Trial::new().await;
+    let contents: [&[u8]; 4] = [b"as it was", b"another one", b"cut short", b"taken away"];
+    for content in contents {
+        link_to(&trial, 3600, content).await;
+    }
+    link_to(&trial, 3600, contents[1]).await; // two links, one file
+    let report = || crate::links::check_files(&trial.house.data, &trial.house.store).unwrap();
+    assert_eq!((report().files, report().faults), (4, Vec::new()));
+    fs::write(file_of(&trial, contents[1]), "another One").unwrap();
+    fs::write(file_of(&trial, contents[2]), "cut").unwrap();
+    fs::remove_file(file_of(&trial, contents[3])).unwrap();
+    let mut faults = report().faults;
+    faults.sort();
+    assert_eq!(
+        faults,
+        [
+            "the file of link 2, a.pdf, is damaged: its content is not what it was",
+            "the file of link 3, a.pdf, is damaged: it was cut short",
+            "the file of link 4, a.pdf, is damaged: it is no longer there",
+        ]
+    );
 }
 
 #[tokio::test]

@@ -31,6 +31,8 @@ pub(super) async fn restarted(trial: &Trial) -> (Vec<String>, Vec<String>) {
         .collect();
     needed.sort();
     assert_eq!(house.store.check().unwrap().faults, [""; 0]);
+    let report = crate::links::check_files(&house.data, &house.store).unwrap();
+    assert_eq!((report.files, report.faults), (needed.len() as u64, Vec::new()));
     (there, needed)
 }
 
