@@ -5,6 +5,7 @@
 
 mod aliases;
 mod checking;
+mod memory;
 mod names;
 mod owner;
 mod secure;
@@ -25,6 +26,7 @@ use hickory_resolver::proto::rr::{RData, RecordType};
 use hickory_resolver::system_conf::parse_resolv_conf;
 use hickory_resolver::{ResolverBuilder, TokioResolver};
 use mail_auth::MessageAuthenticator;
+use memory::{Memory, Question};
 use names::Names;
 use proto::types::Domain;
 use secure::Answers;
@@ -123,6 +125,7 @@ struct Current {
     /// When the file that it was made from last changed.
     changed: Option<SystemTime>,
     resolver: Arc<TokioResolver>,
+    memory: Memory,
     signatures: Signatures,
 }
 
@@ -163,15 +166,33 @@ impl Dns {
         }
     }
 
-    /// The hosts that take mail for `domain`, best first, equals in random order.
+    /// Whether somebody takes mail for `domain`: all that is to be known about a sender's.
     ///
     /// # Errors
     /// See [`NoRoute`].
-    pub async fn mail_hosts(&self, domain: &Domain) -> Result<Vec<MailHost>, NoRoute> {
-        Ok(self.route(domain).await?.hosts)
+    pub async fn takes_mail(&self, domain: &Domain) -> Result<(), NoRoute> {
+        let name = domain.as_str();
+        if name.starts_with('[') {
+            return self.route(domain).await.map(drop);
+        }
+        match self.ask_checked(name, RecordType::MX).await {
+            // RFC 7505 3: a single MX that names the root; the root among others is a mistake.
+            Ok(answers) => {
+                let is_host = |data: &RData| matches!(data, RData::MX(mx) if !mx.exchange.is_root());
+                match answers.iter().any(is_host) {
+                    true => Ok(()),
+                    false => Err(NoRoute::NoMail(name.to_owned())),
+                }
+            }
+            // RFC 5321 5.1: without MX records its own address counts.
+            Err(Silence::Nothing { exists: true, .. }) => self.has_address(name).await,
+            Err(Silence::Nothing { exists: false, .. }) => Err(NoRoute::NoSuchDomain(name.to_owned())),
+            Err(silence) => Err(NoRoute::Unknown(name.to_owned(), silence.words())),
+        }
     }
 
-    /// As [`Dns::mail_hosts`], with what signatures say about it.
+    /// The hosts that take mail for `domain`, best first, equals in random order, with what signatures say
+    /// about it.
     ///
     /// # Errors
     /// See [`NoRoute`]; signatures that do not hold are no answer (RFC 7672 2.1.1).
@@ -188,7 +209,9 @@ impl Dns {
         let answers = match self.ask_proven(name, RecordType::MX).await {
             Ok(answers) => answers,
             // Whether the host that is the domain itself is secure shows with its address.
-            Err(Silence::Nothing { exists: true, shown }) => {
+            Err(Silence::Nothing {
+                exists: true, shown, ..
+            }) => {
                 self.is_its_own_host(name, shown).await?;
                 Answers::none()
             }
@@ -284,15 +307,19 @@ impl Dns {
     }
 
     /// The records of a name, of one kind.
-    pub(crate) async fn ask(&self, name: &str, kind: RecordType) -> Result<Vec<RData>, Silence> {
+    pub(crate) async fn ask(&self, name: &str, kind: RecordType) -> Result<Arc<[RData]>, Silence> {
         let current = self.current().map_err(Silence::Failed)?;
-        let answers = secure::lookup(&current.resolver, name, kind).await?;
-        Ok(answers.into_iter().map(|record| record.data).collect())
+        let question = Question::new(name, kind, false);
+        if let Some(known) = current.memory.get(&question) {
+            return known;
+        }
+        let answer = secure::lookup(&current.resolver, name, kind).await;
+        current.memory.keep(question, answer)
     }
 
     /// The same, for what proves who sent a message: what signatures disprove is no answer, where this
     /// network is known to pass signatures on. Nobody waits to find that out.
-    pub(crate) async fn ask_checked(&self, name: &str, kind: RecordType) -> Result<Vec<RData>, Silence> {
+    pub(crate) async fn ask_checked(&self, name: &str, kind: RecordType) -> Result<Arc<[RData]>, Silence> {
         let current = self.current().map_err(Silence::Failed)?;
         if current.signatures.are_due() {
             let (current, checking) = (current.clone(), self.checking.clone());
@@ -301,11 +328,15 @@ impl Dns {
         if self.checking.seen() != Signed::Checked {
             return self.ask(name, kind).await;
         }
-        match secure::checked(&current.signatures.resolver, name, kind).await {
-            Ok(answers) => Ok(answers.into_iter().map(|record| record.data).collect()),
-            Err(Silence::Nothing { shown: false, .. }) => Err(Silence::Failed(secure::UNPROVEN.to_owned())),
-            Err(silence) => Err(silence),
+        let question = Question::new(name, kind, true);
+        if let Some(known) = current.memory.get(&question) {
+            return known;
         }
+        let answer = match secure::checked(&current.signatures.resolver, name, kind).await {
+            Err(Silence::Nothing { shown: false, .. }) => Err(Silence::Failed(secure::UNPROVEN.to_owned())),
+            answer => answer,
+        };
+        current.memory.keep(question, answer)
     }
 
     // The resolver for the servers as they are now; made anew when the file changed.
@@ -322,6 +353,7 @@ impl Dns {
         let fresh = Arc::new(Current {
             changed,
             resolver: Arc::new(build(&self.servers).map_err(|e| e.to_string())?),
+            memory: Memory::default(),
             signatures: Signatures::new(proving),
         });
         *current = Some(fresh.clone());
@@ -353,8 +385,8 @@ fn trimmed(name: &str) -> String {
 /// Why a question got no records.
 pub(crate) enum Silence {
     /// There are none of this kind; `exists`: but the name is there; `shown`: and the answer came with
-    /// what it takes to believe that.
-    Nothing { exists: bool, shown: bool },
+    /// what it takes to believe that; `seconds`: for which it may be remembered.
+    Nothing { exists: bool, shown: bool, seconds: u32 },
     /// An answer whose signatures do not hold, or that has none where it should.
     Forged,
     /// No answer, or a broken one, in words.

@@ -246,6 +246,10 @@ pub mod dns {
     pub const OWNERS: usize = 3;
     /// Answers kept in memory.
     pub const CACHED: u64 = 256;
+    /// Answers kept in memory beside them, in the form in which mail is judged by them.
+    pub const ANSWERS: usize = 512;
+    /// Octets of one of these; longer ones are not kept.
+    pub const ANSWER_KEPT: usize = 4096;
     /// Answers kept in memory with their proofs, keys of zones included.
     pub const PROVEN: u64 = 1024;
     /// Aliases in a row that are followed.

@@ -1,6 +1,7 @@
 //! Where a message waits while it is received: in memory while it is small and there is room, then in
 //! a file without a name, which vanishes with its last handle whatever happens to the box.
 
+use crate::limits::PIECE;
 use proto::limits::smtp as limits;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -189,6 +190,26 @@ impl Spool {
     #[must_use]
     pub const fn reader_at(&self, at: u64) -> SpoolReader<'_> {
         SpoolReader { spool: self, at }
+    }
+
+    /// Gives all octets from that one on, piece by piece; without a copy where they are in memory.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn each_piece(&self, from: u64, mut give: impl FnMut(&[u8])) -> io::Result<()> {
+        if let Some(memory) = self.in_memory() {
+            let from = usize::try_from(from).unwrap_or(usize::MAX);
+            give(memory.get(from..).unwrap_or_default());
+            return Ok(());
+        }
+        let mut reader = self.reader_at(from);
+        let mut piece = vec![0; PIECE];
+        loop {
+            match reader.read(&mut piece)? {
+                0 => return Ok(()),
+                count => give(piece.get(..count).unwrap_or_default()),
+            }
+        }
     }
 
     /// An empty spool beside this one.

@@ -13,7 +13,7 @@ fn start() -> Result<(FakeDns, Dns)> {
 }
 
 async fn hosts(dns: &Dns, domain: &str) -> Result<Vec<String>, NoRoute> {
-    let hosts = dns.mail_hosts(&Domain::parse(domain).unwrap()).await?;
+    let hosts = dns.route(&Domain::parse(domain).unwrap()).await?.hosts;
     let name = |host| match host {
         MailHost::Name(name) => name,
         MailHost::Literal(address) => address.to_string(),

@@ -6,7 +6,7 @@ use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use proto::types::Domain;
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// The name of a client's address, by its PTR records.
@@ -41,7 +41,7 @@ impl Dns {
             Err(Silence::Nothing { .. }) => return ReverseName::Missing,
             Err(_) => return ReverseName::Unknown,
         };
-        let names = answers.into_iter().filter_map(|answer| match answer {
+        let names = answers.iter().filter_map(|answer| match answer {
             RData::PTR(name) => Some(name.to_ascii()),
             _ => None,
         });
@@ -53,7 +53,7 @@ impl Dns {
         for name in names.take(limits::NAMES_OF_ONE) {
             let answers = match self.ask(&name, kind).await {
                 Ok(answers) => answers,
-                Err(Silence::Nothing { .. }) => Vec::new(),
+                Err(Silence::Nothing { .. }) => Arc::default(),
                 Err(_) => return ReverseName::Unknown,
             };
             let mut addresses = answers.iter().filter_map(RData::ip_addr).take(limits::ADDRESSES);

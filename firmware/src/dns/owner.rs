@@ -20,7 +20,7 @@ impl Dns {
             zone = zone.split_once('.')?.1;
             zone.find('.')?; // no list is a top-level domain
         };
-        let hosts = hosts.into_iter().filter_map(|answer| match answer {
+        let hosts = hosts.iter().filter_map(|answer| match answer {
             RData::NS(host) => Some(host.0.to_ascii()),
             _ => None,
         });

@@ -65,7 +65,11 @@ impl Dns {
                     records,
                     secure: false,
                 }),
-                Err(Silence::Nothing { exists, .. }) => Err(Silence::Nothing { exists, shown: true }),
+                Err(Silence::Nothing { exists, seconds, .. }) => Err(Silence::Nothing {
+                    exists,
+                    shown: true,
+                    seconds,
+                }),
                 Err(failed) => Err(failed),
             };
         }
@@ -74,6 +78,7 @@ impl Dns {
             Err(Silence::Nothing {
                 exists: false,
                 shown: false,
+                ..
             }) => return Err(Silence::Failed(UNPROVEN.to_owned())),
             Err(silence) => return Err(silence),
         };
@@ -276,6 +281,7 @@ fn chain(name: Name, kind: RecordType, records: &[Record]) -> Result<Vec<Record>
             return Err(Silence::Nothing {
                 exists: true,
                 shown: false,
+                seconds: 0,
             });
         };
         chain.push(alias.clone());
@@ -292,6 +298,7 @@ fn silence(error: &NetError) -> Silence {
         NetError::Dns(DnsError::NoRecordsFound(none)) => Silence::Nothing {
             exists: none.response_code != ResponseCode::NXDomain,
             shown: is_shown(none.query.name(), none.authorities.as_deref().unwrap_or_default()),
+            seconds: none.negative_ttl.unwrap_or(0),
         },
         // RFC 9276 3.2: too much work to check, which only its owner can have wanted.
         NetError::Dns(DnsError::Nsec {
@@ -301,6 +308,7 @@ fn silence(error: &NetError) -> Silence {
         }) => Silence::Nothing {
             exists: response.metadata.response_code != ResponseCode::NXDomain,
             shown: true,
+            seconds: 0,
         },
         NetError::Dns(DnsError::DnssecBogus) => Silence::Forged,
         other => Silence::Failed(other.to_string()),

@@ -17,7 +17,6 @@ use super::texts::Texts;
 use crate::deliver::people::ascii;
 use crate::dkim::Blanks;
 use crate::dns::Dns;
-use crate::limits::PIECE;
 use crate::limits::judge as limits;
 use crate::spool::Spool;
 use mail_auth::common::crypto::{HashAlgorithm, HashContext as _, HashImpl, Sha1, Sha256};
@@ -31,7 +30,7 @@ use mail_auth::{
 };
 use proto::message::{address, header};
 use proto::types::{Address, Domain};
-use std::io::{self, Read};
+use std::io;
 use std::net::IpAddr;
 use tokio::time::timeout;
 
@@ -416,21 +415,14 @@ fn hash(message: &mut AuthenticatedMessage<'_>, top: u64, spool: &Spool) -> io::
         (*canonicalization, Blanks::default(), hasher)
     });
     let mut hashers: Vec<_> = wanted.collect();
-    let mut body = crate::deliver::pieces::skip(spool.reader(), top)?;
-    let mut piece = vec![0; PIECE];
-    loop {
-        let count = body.read(&mut piece)?;
-        if count == 0 {
-            break;
-        }
-        let octets = piece.get(..count).unwrap_or_default();
+    spool.each_piece(top, |octets| {
         for (canonicalization, blanks, hasher) in &mut hashers {
             match canonicalization {
                 Canonicalization::Relaxed => blanks.pass(octets, |octets| hasher.write(octets)),
                 Canonicalization::Simple => hasher.write(octets),
             }
         }
-    }
+    })?;
     for ((.., value), (.., hasher)) in message.body_hashes.iter_mut().zip(hashers) {
         *value = hasher.finish().0.complete().as_ref().to_vec();
     }

@@ -160,14 +160,7 @@ fn named(text: &str) -> Option<Domain> {
 }
 
 async fn domain(dns: &Dns, domain: &Domain) -> Standing {
-    let domain = ascii(domain);
-    match dns.mail_hosts(&domain).await {
-        // RFC 5321 5.1: without MX records its own address counts.
-        Ok(hosts) if hosts == [crate::dns::MailHost::Name(domain.to_string())] => {
-            standing(dns.has_address(domain.as_str()).await)
-        }
-        other => standing(other.map(|_| ())),
-    }
+    standing(dns.takes_mail(&ascii(domain)).await)
 }
 
 fn standing(answer: Result<(), NoRoute>) -> Standing {

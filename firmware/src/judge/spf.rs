@@ -251,8 +251,9 @@ impl<'a> Check<'a> {
         match self.dns.ask_checked(name, kind).await {
             // An alias comes with what it leads to.
             Ok(answers) => Ok(answers
-                .into_iter()
+                .iter()
                 .filter(|data| data.record_type() == kind)
+                .cloned()
                 .collect()),
             Err(Silence::Nothing { .. }) => Ok(Vec::new()),
             Err(_) => Err(Outcome::TempError),
