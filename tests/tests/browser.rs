@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
+use tests::fake_dns::FakeDns;
 use tests::imap::Imap;
 use tests::pillarbox::{DOMAIN, PASSWORD, Pillarbox};
 use tests::smtp::Smtp;
@@ -42,6 +43,41 @@ fn the_wizard_leads_from_the_code_to_a_working_account_without_javascript() {
         .unwrap();
     let mut imap = Imap::login(pillarbox.port("imaps").unwrap(), &anna, phone.trim()).unwrap();
     assert_eq!(imap.count("INBOX").unwrap(), 1);
+}
+
+#[test]
+fn waiting_mail_and_names_are_managed_at_a_phone_without_javascript() {
+    let dns = FakeDns::start().unwrap();
+    dns.mx("dead.example", 10, "mx.dead.example");
+    dns.host("mx.dead.example", "127.0.0.1".parse().unwrap());
+    let address = dns.address().to_string();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = closed.local_addr().unwrap().port().to_string();
+    drop(closed); // nobody listens there
+    let options = ["--dns", &address, "--relay-port", &port];
+    let pillarbox = Pillarbox::office(&["anna", "ben"], &options).unwrap();
+    let (anna, to) = (format!("anna@{DOMAIN}"), "bob@dead.example");
+    let door = pillarbox.port("submissions").unwrap();
+    let letter = format!("From: {anna}\r\nSubject: waits\r\n\r\nHello\r\n");
+    let mut smtp = Smtp::submissions(door, &anna, PASSWORD).unwrap();
+    smtp.deliver(&anna, to, letter.as_bytes()).unwrap();
+    while !pillarbox
+        .cli_ok(&["queue", "list"], "")
+        .unwrap()
+        .contains("tries=1")
+    {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let pictures = pictures();
+    let pictures = pictures.to_string_lossy();
+    script("sending.py", &[&base(&pillarbox), &anna, PASSWORD, to, &pictures]);
+    let events = pillarbox.cli_ok(&["events"], "").unwrap();
+    for words in [
+        "anna@firm.example held waiting mail for 1 recipient (all for dead.example, what comes later too)",
+        "anna@firm.example had mail for .partner-with-a-long-name.example leave through",
+    ] {
+        assert!(events.contains(words), "{words}: {events}");
+    }
 }
 
 #[test]

@@ -322,8 +322,9 @@ fn of_mail(kind: &EventKind) -> Option<String> {
             if *rows == 0 {
                 return Some(format!("{by} {done} mail ({which}); none of it waited"));
             }
+            let recipients = if *rows == 1 { "recipient" } else { "recipients" };
             format!(
-                "{by} {done} waiting mail for {rows} recipients ({which}): {}",
+                "{by} {done} waiting mail for {rows} {recipients} ({which}): {}",
                 list(to)
             )
         }

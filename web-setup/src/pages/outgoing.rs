@@ -165,9 +165,12 @@ impl Said {
     fn words(&self) -> Option<String> {
         let (rows, sending) = (self.rows, self.sending);
         let (done, rest) = match self.said.as_deref()? {
-            "through" => return Some("From now on this mail leaves through that server.".to_owned()),
+            "through" => {
+                let words = "From now on this mail leaves through that server. What waits goes there at its next try.";
+                return Some(words.to_owned());
+            }
             "direct" => {
-                let words = "From now on this mail does not leave through that server any more.";
+                let words = "From now on this mail does not leave through that server any more; what waits takes its new way at its next try.";
                 return Some(words.to_owned());
             }
             "held" => {

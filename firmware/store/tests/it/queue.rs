@@ -248,7 +248,8 @@ fn a_domain_is_held_for_what_comes_later_until_it_is_released() {
     let fifth = enqueue("f@one.example");
     let mut expected = [first, second, free, fourth, fifth].map(|id| id.0);
     let mut found = ids(&due(&store, 200));
-    (expected.sort_unstable(), found.sort_unstable());
+    expected.sort_unstable();
+    found.sort_unstable();
     assert_eq!(found, expected);
     assert_eq!(order(QueueOrder::Release, QueueReach::All), (1, 1));
     assert!(held().is_empty() && ids(&due(&store, 200)).contains(&third.0));
