@@ -1,7 +1,8 @@
 //! Answers, as a person reads them or as JSON.
 
 use anyhow::Result;
-use jiff::Timestamp;
+use proto::message::date::internet;
+use proto::types::Timestamp;
 use serde_json::{Map, Value};
 use std::io::Write;
 
@@ -92,7 +93,7 @@ fn collect<'a>(
 
 fn moment(key: &str, value: &Value) -> Option<String> {
     let at = MOMENTS.contains(&key).then(|| value.as_i64()).flatten()?;
-    Some(Timestamp::from_second(at).ok()?.to_string())
+    Some(internet(Timestamp(at)))
 }
 
 // Much of it was said by strangers: it may neither break a line nor steer the terminal.

@@ -7,7 +7,8 @@ use crate::ledger::failed_logins::{self, Filter};
 use crate::ledger::reports::{self, FAILED_LOGIN_MAIL, FailedLoginMail};
 use crate::settings;
 use anyhow::{Result, ensure};
-use proto::types::{Protocol, Timestamp};
+use proto::message::date::internet;
+use proto::types::Protocol;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use web_setup::{FailedLogin, LoginFilter};
@@ -82,8 +83,8 @@ pub(super) async fn carry_out(house: &House, wish: &Screening, by: &str) -> Resu
                 json!({
                     "who": penalty.subject.to_string(),
                     "why": penalty.why,
-                    "since": moment(penalty.since),
-                    "until": moment(penalty.until),
+                    "since": internet(penalty.since),
+                    "until": internet(penalty.until),
                 })
             });
             return Ok(rows.collect());
@@ -130,7 +131,7 @@ pub(super) async fn carry_out(house: &House, wish: &Screening, by: &str) -> Resu
         json!({
             "list": entry.list,
             "network": entry.network,
-            "until": entry.until.map(moment),
+            "until": entry.until.map(internet),
             "note": entry.note,
         })
     });
@@ -175,8 +176,8 @@ async fn logins(house: &House, wish: &Screening) -> Result<Value> {
 
 fn row(row: &FailedLogin) -> Value {
     json!({
-        "first": moment(row.first),
-        "last": moment(row.at),
+        "first": internet(row.first),
+        "last": internet(row.at),
         "ip": row.ip,
         "protocol": row.protocol,
         "account": row.login,
@@ -187,10 +188,4 @@ fn row(row: &FailedLogin) -> Value {
         "client": row.client,
         "count": row.count,
     })
-}
-
-pub(super) fn moment(at: Timestamp) -> String {
-    jiff::Timestamp::from_second(at.0)
-        .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
-        .to_string()
 }

@@ -5,12 +5,14 @@ use crate::tls;
 use crate::trial::{Caller, PASSWORD, PATIENCE, Trial};
 use proto::ask::Want;
 use proto::limits::smtp::{CARD_RESERVE, IN_MEMORY};
+use proto::types::{Flags, SystemFlag, Timestamp};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use store::{Body, Change, Delivery, MailCopy, Place};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
 
@@ -236,6 +238,39 @@ async fn logged_in(trial: &Trial) -> (Caller, tokio::task::JoinHandle<End>) {
     caller.say(&format!("a1 LOGIN anna \"{PASSWORD}\"\r\n")).await;
     assert!(caller.line().await.starts_with("a1 OK"));
     (caller, driven)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_mailbox_is_emptied_piece_by_piece_so_that_the_others_get_their_turn() {
+    const MANY: usize = 5000;
+    let trial = Trial::new().await;
+    let store = &trial.house.store;
+    let inbox = store.snapshot().unwrap().mailbox(trial.anna, "INBOX").unwrap();
+    let copy = MailCopy {
+        into: Place::Mailbox(inbox.unwrap().id),
+        flags: Flags::new().with(SystemFlag::Deleted),
+        date: Timestamp(0),
+    };
+    let message = b"Subject: x\r\n\r\nx\r\n";
+    let delivery = Delivery {
+        body: Body::from_bytes(message.to_vec()),
+        structure: proto::message::scan::structure(message),
+        copies: vec![copy; MANY],
+        outgoing: Vec::new(),
+        received_at: Timestamp(0),
+    };
+    store.deliver(vec![delivery]).await.unwrap();
+    let (mut caller, _driven) = logged_in(&trial).await;
+    caller.say("a2 SELECT INBOX\r\n").await;
+    caller.hear("[READ-WRITE] The mailbox is open.\r\n").await;
+    let mut news = store.subscribe();
+    caller.say("a3 EXPUNGE\r\n").await;
+    let heard = caller.hear("a3 OK Expunged.\r\n").await;
+    assert_eq!(heard.matches(" EXPUNGE\r\n").count(), MANY);
+    let commits = std::iter::from_fn(|| news.try_recv().ok());
+    let commits = commits.filter(|change| matches!(change, Change::Mailbox { .. }));
+    // The letter about a login from a new network may be one more.
+    assert!((3..=4).contains(&commits.count()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

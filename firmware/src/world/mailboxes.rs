@@ -6,9 +6,11 @@ use crate::judge::bayes::trainer::{self, Wish};
 use proto::ask::{Answer, Changes, FlagChange, Mailbox, OCTETS_AT_ONCE, Question, Want};
 use proto::refusal::Refusal;
 use proto::types::{BlobId, Flags, MailboxId, ModSeq, Span, Uid};
-use store::StoreError;
+use store::{Store, StoreError};
 use tracing::error;
 
+/// Messages expunged in one commit: a few hundredths of a second on a computer, ten times that on a Pi.
+const EXPUNGED_AT_ONCE: u32 = 2000;
 /// Rows with more than flags and sizes that are read without moving other work off the thread.
 const FEW: usize = 16;
 
@@ -49,7 +51,7 @@ impl World {
             Question::Delete { name } => store.delete_mailbox(account, &name).await,
             Question::Rename { from, to } => store.rename_mailbox(account, &from, &to).await,
             Question::Subscribe { name, on } => store.subscribe_mailbox(account, &name, on).await,
-            Question::Expunge { mailbox, uids } => store.expunge(mailbox, uids, true).await.map(drop),
+            Question::Expunge { mailbox, uids } => expunge(store, mailbox, uids).await,
             question => {
                 error!(?question, "a question that nobody answers");
                 return Err(Refusal::Temporary);
@@ -174,4 +176,26 @@ impl World {
         }
         Ok(Answer::Copied { validity, pairs })
     }
+}
+
+// Large ones in pieces: everybody's mail waits for the one writer. It need not be all or nothing, unlike a
+// copy (RFC 9051 6.4.3, 6.4.7).
+async fn expunge(store: &Store, mailbox: MailboxId, uids: Option<Vec<Uid>>) -> Result<(), StoreError> {
+    let all = || -> Result<Option<Vec<Uid>>, StoreError> {
+        let snapshot = store.snapshot()?;
+        let about = snapshot.mailbox_by_id(mailbox)?.ok_or(StoreError::NotFound)?;
+        let large = about.messages > EXPUNGED_AT_ONCE;
+        large.then(|| Ok(snapshot.open(mailbox)?.uids)).transpose()
+    };
+    let uids = match uids {
+        None => blocking(all)?,
+        given => given,
+    };
+    let Some(uids) = uids else {
+        return store.expunge(mailbox, None, true).await.map(drop);
+    };
+    for piece in uids.chunks(EXPUNGED_AT_ONCE as usize) {
+        store.expunge(mailbox, Some(piece.to_vec()), true).await?;
+    }
+    Ok(())
 }
