@@ -208,4 +208,5 @@ const CHECKS: &str = "\
 
 The same binary twice: one judges (PTR, HELO, sender's domain, two block lists, SPF, two DKIM signatures, \
 DMARC, lists of senders, greylist), one does not. 20 domains, whose names are known after the first message \
-of each. Processor time is the server's, in itself and in the kernel.";
+of each. Processor time is the server's, in itself and in the kernel. The filter has learnt nothing yet, \
+and so has no part in it.";
