@@ -261,8 +261,9 @@ pub fn blocked(why: &str, until: Option<proto::types::Timestamp>) -> Response {
     let end = until.map_or_else(String::new, |until| {
         format!(" until {}", Moment::from(until).words)
     });
-    let text =
-        format!("It is blocked{end}: {why}. If that is wrong, ask the office's administrator by phone.");
+    let text = format!(
+        "It is blocked{end}. The reason: {why}. If that is wrong, ask the office's administrator by phone."
+    );
     let page = ShutOutPage {
         frame: Frame::bare("Your address is blocked"),
         text: &text,
