@@ -489,7 +489,7 @@ async fn who_is_blocked_reads_why_and_until_when() {
     let text = axum::body::to_bytes(response.into_body(), 100_000).await.unwrap();
     let text = String::from_utf8(text.to_vec()).unwrap();
     assert!(
-        text.contains("blocked until 24 Nov 2025, 16:15:00 UTC: guessing."),
+        text.contains("blocked until 24 Nov 2025, 16:15:00 UTC. The reason: guessing."),
         "{text}"
     );
 }
