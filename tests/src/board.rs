@@ -52,7 +52,11 @@ impl Board {
         let (ours, theirs) = UnixStream::pair()?;
         fcntl(&theirs, FcntlArg::F_SETFD(FdFlag::empty()))?;
         let mut command = bound("unshare");
-        command.args(["--mount", "sh", "-c"]);
+        command.arg("--mount");
+        if !nix::unistd::geteuid().is_root() {
+            command.args(["--user", "--map-root-user"]);
+        }
+        command.args(["sh", "-c"]);
         command.arg(format!("mount --bind \"$0\" {STICKS_DIR} && exec \"$@\""));
         command.arg(self.0.home.path().join("media")).arg(program);
         command.env(SOCKET_ENV, theirs.as_raw_fd().to_string());
