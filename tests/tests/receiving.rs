@@ -200,11 +200,8 @@ async fn two_hundred_messages_at_once_take_no_more_memory_the_longer_they_get_an
         "idle {idle}, {CONNECTIONS} connections {before}, after {} MB more {after}; on the disk {octets}",
         3 * everybody * ROUND as u64 / 1_000_000
     );
-    // 230 MB came in between: memory does not know of them.
-    ensure!(
-        after < before + everybody * 16 * 1024,
-        "{before} octets grew to {after}"
-    );
+    // 230 MB came in between: memory does not know of them. (Some of the threads may have started late.)
+    ensure!(after < before + STACKS, "{before} octets grew to {after}");
     ensure!(after < bound, "{after} octets");
     // The disk holds what came and nothing else, in files that no crash can leave behind.
     let came = everybody * (5 * ROUND as u64 + 64 * 1024);
