@@ -1,6 +1,6 @@
 //! A USB stick for attachments: chosen, pulled out in use, and plugged in again.
 
-use crate::{ADA, ADMIN_PASSWORD, Board, SOON, glass};
+use crate::{ADA, ADMIN_PASSWORD, BOOT, Board, SOON, glass};
 use anyhow::{Context, Result, ensure};
 use image::emulator::wait_for;
 use image::fat;
@@ -15,6 +15,8 @@ use tests::web::Browser;
 const HERE: &str = "10.0.2.2";
 const MIB: u64 = 1 << 20;
 const SIZE: u64 = 256 * MIB;
+/// Where a FAT32 volume keeps its id, in octets.
+const FAT_ID: u64 = 67;
 /// Of [`fat::volume`]s.
 const ID: &str = "vfat-50425831";
 const ATTACHMENT: usize = 300_000;
@@ -57,6 +59,7 @@ fn a_stick_keeps_attachments_and_may_be_pulled_out_at_any_time() -> Result<()> {
     wait_for("the missing stick on the panel", SOON, || {
         Ok(glass::shows_trouble(&glass::read(&board.emulator.panel()?)?, MISSING).then_some(()))
     })?;
+    another_stick_is_not_taken_for_it(&board, &browser, &stick, &file)?;
     let whole = send(&board, &phone, &outside, 2)?;
     ensure!(whole.len() > ATTACHMENT, "the attachment is not in the mail");
 
@@ -71,6 +74,7 @@ fn a_stick_keeps_attachments_and_may_be_pulled_out_at_any_time() -> Result<()> {
         "the attachment is in the mail"
     );
     board.power_off()?;
+    a_board_switched_on_with_the_stick_in_knows_it(&folder.path().join("board"), &stick, &file)?;
     let mut volume = vec![0; usize::try_from(SIZE - MIB)?];
     File::open(&stick)?.read_exact_at(&mut volume, MIB)?;
     let names: Vec<String> = fat::files(&mut volume)?.into_keys().collect();
@@ -80,6 +84,37 @@ fn a_stick_keeps_attachments_and_may_be_pulled_out_at_any_time() -> Result<()> {
         .filter(|name| name.starts_with("pillarbox/pillarbox-"));
     ensure!(kept.count() == 2, "a marker and one file: {names:?}");
     Ok(())
+}
+
+fn another_stick_is_not_taken_for_it(
+    board: &Board,
+    browser: &Browser,
+    stick: &Path,
+    file: &str,
+) -> Result<()> {
+    let other = stick.with_file_name("other.img");
+    std::fs::copy(stick, &other)?;
+    let disk = File::options().write(true).open(&other)?;
+    disk.write_all_at(b"\x01\x02\x03\x04", MIB + FAT_ID)?;
+    board.emulator.plug_stick(&other)?;
+    the_page_says(browser, "What is plugged in now is another stick")?;
+    ensure!(
+        browser.get(file)?.status == 503,
+        "it took a file from another stick"
+    );
+    board.emulator.pull_stick()
+}
+
+/// Also after a start at which it was there before the mail server.
+fn a_board_switched_on_with_the_stick_in_knows_it(folder: &Path, stick: &Path, file: &str) -> Result<()> {
+    let board = Board::power(folder)?;
+    board.emulator.plug_stick(stick)?;
+    let browser = Browser::new(&board.wizard())?;
+    let there = wait_for("the link to work after a start", BOOT, || {
+        Ok(is_whole(&browser, file).unwrap_or(false).then_some(()))
+    });
+    there.with_context(|| board.emulator.serial())?;
+    board.power_off()
 }
 
 /// No link is made before the box knows until when it works, and there may be no time server here.
