@@ -248,6 +248,8 @@ pub mod dns {
     pub const CACHED: u64 = 256;
     /// Answers kept in memory beside them, in the form in which mail is judged by them.
     pub const ANSWERS: usize = 512;
+    /// How long one of these is kept at most, whatever its owner says.
+    pub const ANSWER_LASTS: Duration = Duration::from_secs(3 * 3600); // for denials: 1 to 3 hours (RFC 2308 5)
     /// Octets of one of these; longer ones are not kept.
     pub const ANSWER_KEPT: usize = 4096;
     /// Answers kept in memory with their proofs, keys of zones included.

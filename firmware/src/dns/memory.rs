@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// whether that was shown.
 type Said = Result<Arc<[RData]>, (bool, bool)>;
 
-/// Answers, each for as long as its owner says (TTL), those that there is nothing included.
+/// Answers, each for as long as its owner says (TTL) but not for ever, those that there is nothing included.
 #[derive(Default)]
 pub(super) struct Memory(Mutex<HashMap<Question, (Instant, Said)>>);
 
@@ -71,7 +71,8 @@ impl Memory {
 
     fn put(&self, question: Question, seconds: u32, said: Said) {
         let now = Instant::now();
-        let Some(until) = now.checked_add(Duration::from_secs(seconds.into())) else {
+        let lasts = Duration::from_secs(seconds.into()).min(limits::ANSWER_LASTS);
+        let Some(until) = now.checked_add(lasts) else {
             return;
         };
         if until == now {
@@ -142,6 +143,17 @@ mod tests {
             Question::new("a.example", RecordType::TXT, true),
         ];
         assert!(other.iter().all(|other| memory.get(other).is_none()));
+    }
+
+    #[test]
+    fn what_should_last_for_years_is_asked_for_again_within_hours() {
+        let memory = Memory::default();
+        let _ = memory.keep(question("a.example"), Ok(texts(u32::MAX, "v=spf1 -all")));
+        let _ = memory.keep(question("b.example"), nothing(u32::MAX));
+        let latest = Instant::now() + limits::ANSWER_LASTS;
+        let kept = memory.0.lock().unwrap();
+        assert_eq!(kept.len(), 2);
+        assert!(kept.values().all(|(until, _)| *until <= latest));
     }
 
     #[test]
