@@ -2,6 +2,8 @@
 
 use crate::board::Board;
 use crate::children::{self, bound};
+use crate::fake_dns::FakeDns;
+use crate::sink::{Behaviour, Sink};
 use anyhow::{Context, bail};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -76,6 +78,20 @@ impl Pillarbox {
     /// As [`Pillarbox::start`], or a set-up command failed.
     pub fn office(accounts: &[&str], options: &[&str]) -> anyhow::Result<Self> {
         Self::establish(accounts, options, true)
+    }
+
+    /// The office of anna and ben, whose mail for third.example goes to a server that behaves so.
+    ///
+    /// # Errors
+    /// As [`Pillarbox::office`], or there is no port.
+    pub fn with_sink(behaviour: Behaviour) -> anyhow::Result<(Self, Sink, FakeDns)> {
+        let (sink, dns) = (Sink::start(behaviour)?, FakeDns::start()?);
+        dns.mx("third.example", 10, "mx.third.example");
+        dns.host("mx.third.example", sink.address().ip());
+        let server = dns.address().to_string();
+        let port = sink.address().port().to_string();
+        let office = Self::office(&["anna", "ben"], &["--dns", &server, "--relay-port", &port])?;
+        Ok((office, sink, dns))
     }
 
     /// Mail programs may use main passwords.

@@ -8,6 +8,18 @@ use tempfile::TempDir;
 /// Making the signing keys takes a minute on a small board.
 const KEYS: Duration = Duration::from_secs(300);
 
+/// The form of the page of large attachments, filled in: on, for whatever is over 0.1 MB.
+pub const LINK_RULES: &[(&str, &str)] = &[
+    ("on", "1"),
+    ("trusted", "1"), // nobody answers at this address
+    ("address", "https://mail.firm.example"),
+    ("part", "0.1"),
+    ("message", "10"),
+    ("days", "30"),
+    ("budget", "100"),
+    ("exempt", ""),
+];
+
 /// One browser: its cookies go with it.
 pub struct Browser {
     base: String,

@@ -23,13 +23,7 @@ struct World {
 
 impl World {
     fn open(behaviour: Behaviour) -> Result<Self> {
-        let sink = Sink::start(behaviour)?;
-        let dns = FakeDns::start()?;
-        dns.mx("third.example", 10, "mx.third.example");
-        dns.host("mx.third.example", sink.address().ip());
-        let server = dns.address().to_string();
-        let port = sink.address().port().to_string();
-        let office = Pillarbox::office(&["anna", "ben"], &["--dns", &server, "--relay-port", &port])?;
+        let (office, sink, dns) = Pillarbox::with_sink(behaviour)?;
         Ok(Self {
             office,
             sink,

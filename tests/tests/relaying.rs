@@ -11,21 +11,9 @@ use std::time::{Duration, Instant};
 use store::{Options, Store};
 use tests::fake_dns::FakeDns;
 use tests::pillarbox::{DOMAIN, PASSWORD, Pillarbox};
-use tests::sink::{Behaviour, Caught, Sink};
+use tests::sink::{Behaviour, Caught};
 
 const PATIENCE: Duration = Duration::from_secs(30);
-
-// A box whose mail for third.example goes to the sink.
-fn office_and_sink(behaviour: Behaviour) -> Result<(Pillarbox, Sink, FakeDns)> {
-    let sink = Sink::start(behaviour)?;
-    let dns = FakeDns::start()?;
-    dns.mx("third.example", 10, "mx.third.example");
-    dns.host("mx.third.example", sink.address().ip());
-    let server = dns.address().to_string();
-    let port = sink.address().port().to_string();
-    let office = Pillarbox::office(&["anna", "ben"], &["--dns", &server, "--relay-port", &port])?;
-    Ok((office, sink, dns))
-}
 
 // Submits with curl, which owes nothing to us.
 fn submit(office: &Pillarbox, door: &str, to: &[&str], message: &str) -> Result<()> {
@@ -75,7 +63,7 @@ fn verify(data: &Path, dns: &FakeDns, mail: &Caught) -> Result<Vec<DkimResult>> 
 
 #[test]
 fn a_submitted_mail_reaches_another_server_signed_and_verifies() -> Result<()> {
-    let (mut office, sink, dns) = office_and_sink(Behaviour::Accept)?;
+    let (mut office, sink, dns) = Pillarbox::with_sink(Behaviour::Accept)?;
     for (count, door) in (1..).zip(["submissions", "submission"]) {
         let body = format!("Grüße\n.a dot\n{}", "0123456789 abcdefghij\n".repeat(60_000));
         let local = format!("ben@{DOMAIN}");
@@ -107,7 +95,7 @@ fn a_submitted_mail_reaches_another_server_signed_and_verifies() -> Result<()> {
 
 #[test]
 fn a_box_killed_while_it_sends_sends_again_after_the_restart() -> Result<()> {
-    let (mut office, sink, _dns) = office_and_sink(Behaviour::Stall)?;
+    let (mut office, sink, _dns) = Pillarbox::with_sink(Behaviour::Stall)?;
     submit(
         &office,
         "submissions",
@@ -129,7 +117,7 @@ fn a_box_killed_while_it_sends_sends_again_after_the_restart() -> Result<()> {
 
 #[test]
 fn a_refused_mail_comes_back_to_its_sender() -> Result<()> {
-    let (office, _sink, _dns) = office_and_sink(Behaviour::Reject)?;
+    let (office, _sink, _dns) = Pillarbox::with_sink(Behaviour::Reject)?;
     submit(
         &office,
         "submission",
@@ -164,7 +152,7 @@ fn a_refused_mail_comes_back_to_its_sender() -> Result<()> {
 
 #[test]
 fn events_tell_how_mail_was_protected_and_signatures_are_checked_until_an_admin_says_no() -> Result<()> {
-    let (mut office, sink, _dns) = office_and_sink(Behaviour::Accept)?;
+    let (mut office, sink, _dns) = Pillarbox::with_sink(Behaviour::Accept)?;
     let state = |office: &Pillarbox, switch: &[&str]| -> Result<String> {
         let command = [&["transport", "dnssec"], switch, &["--json"]].concat();
         let shown: serde_json::Value = serde_json::from_str(&office.cli_ok(&command, "")?)?;

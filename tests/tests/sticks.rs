@@ -10,7 +10,7 @@ use tests::board::Board;
 use tests::fake_dns::FakeDns;
 use tests::pillarbox::{DOMAIN, PASSWORD, Pillarbox};
 use tests::sink::{Behaviour, Sink};
-use tests::web::{Browser, Wishes, up_to_last_step};
+use tests::web::{Browser, LINK_RULES, Wishes, up_to_last_step};
 
 type Outcome = anyhow::Result<()>;
 
@@ -21,16 +21,6 @@ const WIZARD: &str = "/setup/dns";
 const PAGE: &str = "/links/folder";
 const AWAY: &str = "<span class=\"stranger\">USB stick PLANS</span> is not there";
 const MISSING: &str = "attachment disk missing: attachments stay in the mail";
-const RULES: &[(&str, &str)] = &[
-    ("on", "1"),
-    ("trusted", "1"), // nobody answers at this address
-    ("address", "https://mail.firm.example"),
-    ("part", "0.1"),
-    ("message", "10"),
-    ("days", "30"),
-    ("budget", "100"),
-    ("exempt", ""),
-];
 
 struct Bench {
     pillarbox: Pillarbox,
@@ -199,7 +189,7 @@ fn a_stick_is_chosen_in_the_wizard_even_if_it_is_pulled_out_in_between() -> Outc
     let to = bench.browser.submit("/setup/finish", &[])?;
     bench.browser.page(&to)?;
     bench.pillarbox.let_main_passwords_open_mail()?;
-    bench.browser.submit("/links/rules", RULES)?;
+    bench.browser.submit("/links/rules", LINK_RULES)?;
     bench.says(
         "/links",
         "Not plugged in: <span class=\"stranger\">USB stick PLANS</span>",
@@ -222,7 +212,7 @@ fn another_stick_is_not_taken_for_it_and_after_a_restart_it_is_known_again() -> 
     ensure!(bench.choose("/setup/folder", OURS)?.0 == 303);
     bench.browser.submit("/setup/finish", &[])?;
     bench.pillarbox.let_main_passwords_open_mail()?;
-    bench.browser.submit("/links/rules", RULES)?;
+    bench.browser.submit("/links/rules", LINK_RULES)?;
     let file = bench.leaves()?;
 
     bench.restart()?;

@@ -16,6 +16,18 @@ async fn house(expires: i64) -> (Trial, String) {
     (trial, token)
 }
 
+/// A link by its number.
+fn numbered(trial: &Trial, id: u64) -> store::Link {
+    trial
+        .house
+        .store
+        .snapshot()
+        .unwrap()
+        .link(LinkId(id))
+        .unwrap()
+        .unwrap()
+}
+
 async fn link(trial: &Trial, expires: i64) -> String {
     link_to(trial, expires, b"content").await
 }

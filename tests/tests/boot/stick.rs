@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tests::sink::{Behaviour, Sink};
-use tests::web::Browser;
+use tests::web::{Browser, LINK_RULES};
 
 /// The machine that runs the emulator, as the board sees it.
 const HERE: &str = "10.0.2.2";
@@ -34,7 +34,7 @@ fn a_stick_keeps_attachments_and_may_be_pulled_out_at_any_time() -> Result<()> {
     let port = outside.address().port().to_string();
     let through = [("host", HERE), ("port", &port), ("protection", "none")];
     browser.submit("/outgoing/through", &through)?;
-    browser.submit("/links/rules", RULES)?;
+    browser.submit("/links/rules", LINK_RULES)?;
     tell_the_time(&browser)?;
 
     board.emulator.plug_stick(&stick)?;
@@ -127,17 +127,6 @@ fn tell_the_time(browser: &Browser) -> Result<()> {
 }
 
 const MISSING: &str = "attachment disk missing: attachments stay in the mail";
-
-const RULES: &[(&str, &str)] = &[
-    ("on", "1"),
-    ("trusted", "1"), // nobody answers at this address
-    ("address", "https://mail.firm.example"),
-    ("part", "0.1"),
-    ("message", "10"),
-    ("days", "30"),
-    ("budget", "100"),
-    ("exempt", ""),
-];
 
 /// As bought: one partition, FAT32, with somebody's file on it.
 fn stick(folder: &Path) -> Result<PathBuf> {

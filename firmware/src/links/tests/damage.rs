@@ -20,17 +20,6 @@ async fn fetch(trial: &Trial, id: u64, span: (u64, u64)) -> Option<Vec<u8>> {
     Some(octets.to_vec())
 }
 
-fn the_link(trial: &Trial, id: u64) -> store::Link {
-    trial
-        .house
-        .store
-        .snapshot()
-        .unwrap()
-        .link(LinkId(id))
-        .unwrap()
-        .unwrap()
-}
-
 /// How often the ledger says that a file is damaged, and why.
 async fn told(trial: &Trial) -> Vec<String> {
     trial.house.ledger.flush().await;
@@ -59,16 +48,16 @@ async fn a_damaged_file_is_noticed_by_who_fetches_it_told_once_and_whole_when_it
 
     // Nobody has read it yet; who does gets no end of it, and it is no download.
     assert_eq!(found(&trial, &token, None).await, "open a.pdf");
-    let downloads = the_link(&trial, 1).downloads;
+    let downloads = numbered(&trial, 1).downloads;
     assert_eq!(fetch(&trial, 1, whole).await, None);
-    assert_eq!(the_link(&trial, 1).downloads, downloads);
+    assert_eq!(numbered(&trial, 1).downloads, downloads);
     let before = letters(&trial);
     for _ in 0..3 {
         assert_eq!(found(&trial, &token, None).await, "damaged");
         assert_eq!(fetch(&trial, 1, whole).await, None);
         warn_admins(&trial.house).await.unwrap();
     }
-    assert_eq!(links.state_of(&the_link(&trial, 1)), LinkState::Damaged);
+    assert_eq!(links.state_of(&numbered(&trial, 1)), LinkState::Damaged);
     assert_eq!(told(&trial).await, ["its content is not what it was"]);
     assert_eq!(letters(&trial), before + 1);
 
@@ -77,7 +66,7 @@ async fn a_damaged_file_is_noticed_by_who_fetches_it_told_once_and_whole_when_it
     let data = trial.house.data.clone();
     let (store, ledger) = (trial.house.store.clone(), trial.house.ledger.clone());
     let again = Links::open(&data, store, ledger, trial.house.clock.clone()).unwrap();
-    assert_eq!(again.state_of(&the_link(&trial, 1)), LinkState::Damaged);
+    assert_eq!(again.state_of(&numbered(&trial, 1)), LinkState::Damaged);
 
     // The same attachment again is the same file: both links work.
     let second = link_to(&trial, 3600, &content).await;
@@ -88,7 +77,7 @@ async fn a_damaged_file_is_noticed_by_who_fetches_it_told_once_and_whole_when_it
     links.tidy(false).await.unwrap();
     let (store, ledger) = (trial.house.store.clone(), trial.house.ledger.clone());
     let again = Links::open(&data, store, ledger, trial.house.clock.clone()).unwrap();
-    assert_eq!(again.state_of(&the_link(&trial, 1)), LinkState::Works);
+    assert_eq!(again.state_of(&numbered(&trial, 1)), LinkState::Works);
 }
 
 #[tokio::test]
@@ -104,14 +93,14 @@ async fn a_file_that_was_cut_short_or_taken_away_is_damaged_and_one_on_a_missing
             assert_eq!(found(&trial, &token, None).await, "damaged");
         }
         assert_eq!(
-            trial.house.links.state_of(&the_link(&trial, 1)),
+            trial.house.links.state_of(&numbered(&trial, 1)),
             LinkState::Damaged
         );
         assert_eq!(told(&trial).await, [why]);
         // When it is back as it was, it works.
         fs::write(&path, "content").unwrap();
         assert_eq!(found(&trial, &token, None).await, "open a.pdf");
-        assert_eq!(trial.house.links.state_of(&the_link(&trial, 1)), LinkState::Works);
+        assert_eq!(trial.house.links.state_of(&numbered(&trial, 1)), LinkState::Works);
     }
 }
 
@@ -163,7 +152,7 @@ async fn a_file_that_is_cut_short_while_it_is_fetched_is_noticed() {
 async fn only_who_got_to_the_end_of_a_file_has_downloaded_it() {
     let trial = Trial::new().await;
     link_to(&trial, 3600, &[7; 200_000]).await;
-    let count = || the_link(&trial, 1).downloads;
+    let count = || numbered(&trial, 1).downloads;
     for (span, counted) in [
         ((0, 1), 0),
         ((0, 150_000), 0),

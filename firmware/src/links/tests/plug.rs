@@ -4,7 +4,7 @@
 use super::*;
 use crate::links::Choice;
 use std::fs;
-use store::{EventKind, Link};
+use store::EventKind;
 
 /// What stands in the attachment folder and what the store needs of it, after a restart.
 pub(super) async fn restarted(trial: &Trial) -> (Vec<String>, Vec<String>) {
@@ -80,18 +80,6 @@ async fn a_plug_pulled_while_a_mail_is_taken_leaves_no_orphan_and_no_dangling_li
     for token in [&token, &second] {
         assert_eq!(found(&trial, token, None).await, "open a.pdf");
     }
-}
-
-/// A link by its number.
-fn numbered(trial: &Trial, id: u64) -> Link {
-    trial
-        .house
-        .store
-        .snapshot()
-        .unwrap()
-        .link(LinkId(id))
-        .unwrap()
-        .unwrap()
 }
 
 async fn let_go(trial: &Trial, ids: &[u64]) {
