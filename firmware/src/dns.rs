@@ -253,7 +253,10 @@ impl Dns {
     /// # Errors
     /// See [`NoRoute`].
     pub async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, NoRoute> {
-        let (v4, v6) = tokio::join!(self.ask(host, RecordType::A), self.ask(host, RecordType::AAAA));
+        let (v4, v6) = tokio::join!(
+            self.ask_checked(host, RecordType::A),
+            self.ask_checked(host, RecordType::AAAA)
+        );
         let mut addresses = Vec::new();
         let mut failure = None;
         for answers in [v4, v6] {
@@ -273,7 +276,7 @@ impl Dns {
     pub async fn has_address(&self, host: &str) -> Result<(), NoRoute> {
         let mut failure = None;
         for kind in [RecordType::A, RecordType::AAAA] {
-            match self.ask(host, kind).await {
+            match self.ask_checked(host, kind).await {
                 Ok(_) => return Ok(()),
                 Err(Silence::Nothing { .. }) => {}
                 Err(silence) => failure = Some(silence.words()),
@@ -317,7 +320,7 @@ impl Dns {
         current.memory.keep(question, answer)
     }
 
-    /// The same, for what proves who sent a message: what signatures disprove is no answer, where this
+    /// The same, for what tells who sent a message: what signatures disprove is no answer, where this
     /// network is known to pass signatures on. Nobody waits to find that out.
     pub(crate) async fn ask_checked(&self, name: &str, kind: RecordType) -> Result<Arc<[RData]>, Silence> {
         let current = self.current().map_err(Silence::Failed)?;

@@ -415,6 +415,13 @@ impl Shared {
                 signer.deny(answer, &owner, &[RecordType::NS])
             }
             Some(zone) if zone == name && kind == RecordType::NS => signer.delegate(answer, &owner),
+            // RFC 2308 2.2
+            Some(zone) if zone == name && kind == RecordType::SOA => {
+                answer.add_answer(start_of(&zone));
+            }
+            Some(zone) if shown.is_empty() => {
+                answer.add_authority(start_of(&zone));
+            }
             Some(_) => {}
             None if name == "." && kind == RecordType::DNSKEY => signer.keys(answer),
             None if name == "." && kind == RecordType::SOA => signer.start(answer),
@@ -424,15 +431,16 @@ impl Shared {
     }
 }
 
+fn start_of(zone: &str) -> Record {
+    let zone = Name::from_ascii(absolute(zone)).expect("a name");
+    let soa = SOA::new(zone.clone(), zone.clone(), 1, 3600, 600, 86_400, 300);
+    Record::from_rdata(zone, 300, RData::SOA(soa))
+}
+
 fn forge(answer: &mut Message, forgery: &Forgery) {
     let address = |zone: &str| {
         let name = Name::from_ascii(absolute(&format!("www.{zone}"))).expect("a name");
         Record::from_rdata(name, 300, RData::A(A([192, 0, 2, 66].into())))
-    };
-    let soa = |zone: &str| {
-        let zone = Name::from_ascii(absolute(zone)).expect("a name");
-        let soa = SOA::new(zone.clone(), zone.clone(), 1, 3600, 600, 86_400, 300);
-        Record::from_rdata(zone, 300, RData::SOA(soa))
     };
     if !matches!(forgery, Forgery::Changed | Forgery::Padded(_) | Forgery::Unsigned) {
         answer.answers.clear();
@@ -441,17 +449,18 @@ fn forge(answer: &mut Message, forgery: &Forgery) {
     match forgery {
         Forgery::Changed => match answer.answers.first_mut().map(|record| &mut record.data) {
             Some(RData::A(address)) => address.0 = [192, 0, 2, 66].into(),
+            Some(RData::PTR(host)) => host.0 = Name::from_ascii("mx.evil.example.").expect("a name"),
             Some(RData::MX(mx)) => mx.exchange = Name::from_ascii("mx.evil.example.").expect("a name"),
             Some(RData::TLSA(tlsa)) => tlsa.cert_data = vec![0; 32],
             _ => {}
         },
         Forgery::Emptied => {}
         Forgery::EmptiedBy(zone) => {
-            answer.add_authority(soa(zone));
+            answer.add_authority(start_of(zone));
         }
         Forgery::Replaced(zone) => {
             answer.add_answer(address(zone));
-            answer.add_authority(soa(zone));
+            answer.add_authority(start_of(zone));
         }
         Forgery::Padded(zone) => {
             answer.add_answer(address(zone));

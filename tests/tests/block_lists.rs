@@ -4,12 +4,15 @@ mod firm;
 
 use anyhow::{Context, Result, ensure};
 use firm::Firm;
+use firmware::dns::{Dns, NameServers};
+use firmware::judge::block_lists::{BlockLists, Listing, Subject};
 use firmware::judge::explain;
 use firmware::judge::filtering::{FILTERING, Filtering, Greylisting};
 use firmware::judge::rules::{JUDGING, Judging};
 use firmware::settings;
+use proto::types::Domain;
 use store::Points;
-use tests::fake_dns::FakeDns;
+use tests::fake_dns::{FakeDns, Forgery};
 
 const CALLER: &str = "198.51.100.25";
 const ZONE: &str = "bl.lists.example";
@@ -224,5 +227,60 @@ async fn a_list_of_addresses_set_as_one_of_domains_counts_nothing() -> Result<()
     }
     let (points, words) = told_by(&firm, "rhsbl", CALLER, "ann@good.example").await?;
     ensure!(points == Points(0) && words.contains("does not work"), "{words}");
+    Ok(())
+}
+
+// What is proven costs nothing at lists without signatures, and nobody is refused for what is not proven.
+#[tokio::test]
+async fn an_entry_of_a_signed_list_has_to_be_proven_and_other_lists_work_as_ever() -> Result<()> {
+    let server = FakeDns::start_signed()?;
+    server.be_short_lived();
+    server.unsigned("plain.example");
+    let caller = Subject::Address(CALLER.parse()?);
+    let nobody = Subject::Address("198.51.100.26".parse()?);
+    for list in ["bl.signed.example", "bl.plain.example"] {
+        for entry in ["2.0.0.127", "25.100.51.198"] {
+            server.host(&format!("{entry}.{list}"), "127.0.0.2".parse()?);
+        }
+    }
+    let open = || {
+        let dns = Dns::trusting(NameServers::Fixed(vec![server.address()]), server.anchors());
+        (dns, BlockLists::default())
+    };
+    let listed = Listing::Listed("127.0.0.2".parse()?);
+    let (dns, lists) = open();
+    for list in ["bl.signed.example", "bl.plain.example"] {
+        let zone = Domain::parse(list)?;
+        ensure!(lists.listing(&dns, &zone, &caller).await == listed, "{list}");
+        ensure!(
+            lists.listing(&dns, &zone, &nobody).await == Listing::Clean,
+            "{list}"
+        );
+    }
+    let (signed, plain) = (
+        Domain::parse("bl.signed.example")?,
+        Domain::parse("bl.plain.example")?,
+    );
+    let before = server.asked().len();
+    ensure!(lists.listing(&dns, &plain, &caller).await == listed);
+    let asked = server.asked().split_off(before);
+    ensure!(asked == ["25.100.51.198.bl.plain.example. A"], "{asked:?}");
+    // Somebody on the way puts a caller on the list, or takes him off.
+    for forgery in [
+        Forgery::Unsigned,
+        Forgery::Changed,
+        Forgery::Emptied,
+        Forgery::Denied,
+    ] {
+        server.be_honest();
+        server.forge("25.100.51.198.bl.signed.example", forgery.clone());
+        let listing = lists.listing(&dns, &signed, &caller).await;
+        ensure!(listing == Listing::Unknown, "{forgery:?}: {listing:?}");
+        // Who is there when the list is tried gains no more.
+        server.forge("2.0.0.127.bl.signed.example", forgery.clone());
+        let (dns, lists) = open();
+        let listing = lists.listing(&dns, &signed, &caller).await;
+        ensure!(!matches!(listing, Listing::Listed(_)), "{forgery:?}: {listing:?}");
+    }
     Ok(())
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use firmware::dns::{Dns, MailHost, NameServers, NoRoute, ReverseName};
 use proto::types::Domain;
 use std::net::IpAddr;
-use tests::fake_dns::FakeDns;
+use tests::fake_dns::{FakeDns, Forgery};
 
 fn start() -> Result<(FakeDns, Dns)> {
     let server = FakeDns::start()?;
@@ -112,6 +112,50 @@ async fn a_clients_name_counts_only_when_it_leads_back() -> Result<()> {
         asked,
         "answers and their absence are remembered"
     );
+    Ok(())
+}
+
+// What signatures disprove says nothing about a client: neither that he is known, nor that he is not.
+#[tokio::test]
+async fn where_signatures_are_to_be_had_a_forged_name_is_nobodys() -> Result<()> {
+    let server = FakeDns::start_signed()?;
+    server.be_short_lived();
+    server.unsigned("3.0.192.in-addr.arpa");
+    server.unsigned("plain.example");
+    for (address, name) in [("192.0.2.1", "true.example"), ("192.0.3.1", "mx.plain.example")] {
+        server.name_of(address.parse()?, name);
+        server.host(name, address.parse()?);
+    }
+    server.name_of("192.0.2.2".parse()?, "true.example");
+    server.host("known.example", "192.0.2.9".parse()?);
+    let open = async || -> Result<Dns> {
+        let dns = Dns::trusting(NameServers::Fixed(vec![server.address()]), server.anchors());
+        dns.server("known.example").await?; // it is known from now on that there are signatures
+        Ok(dns)
+    };
+    let name = async |dns: &Dns, address: &str| dns.reverse_name(address.parse().unwrap()).await;
+    let honest = open().await?;
+    let own = |name: &str| ReverseName::Confirmed(Domain::parse(name).unwrap());
+    assert_eq!(name(&honest, "192.0.2.1").await, own("true.example"));
+    assert_eq!(name(&honest, "192.0.3.1").await, own("mx.plain.example"));
+    let borrowed = ReverseName::Unconfirmed("true.example.".to_owned());
+    assert_eq!(name(&honest, "192.0.2.2").await, borrowed);
+    for nobody in ["192.0.2.3", "192.0.3.3"] {
+        assert_eq!(name(&honest, nobody).await, ReverseName::Missing, "{nobody}");
+    }
+    for forgery in [
+        Forgery::Unsigned,
+        Forgery::Changed,
+        Forgery::Emptied,
+        Forgery::Denied,
+    ] {
+        for place in ["1.2.0.192.in-addr.arpa", "true.example"] {
+            server.be_honest();
+            server.forge(place, forgery.clone());
+            let found = name(&open().await?, "192.0.2.1").await;
+            assert_eq!(found, ReverseName::Unknown, "{place}: {forgery:?}");
+        }
+    }
     Ok(())
 }
 

@@ -36,7 +36,10 @@ impl Dns {
     }
 
     async fn ask_for_name(&self, client: IpAddr) -> ReverseName {
-        let answers = match self.ask(&Name::from(client).to_ascii(), RecordType::PTR).await {
+        let answers = match self
+            .ask_checked(&Name::from(client).to_ascii(), RecordType::PTR)
+            .await
+        {
             Ok(answers) => answers,
             Err(Silence::Nothing { .. }) => return ReverseName::Missing,
             Err(_) => return ReverseName::Unknown,
@@ -51,7 +54,7 @@ impl Dns {
         };
         let mut found = ReverseName::Missing;
         for name in names.take(limits::NAMES_OF_ONE) {
-            let answers = match self.ask(&name, kind).await {
+            let answers = match self.ask_checked(&name, kind).await {
                 Ok(answers) => answers,
                 Err(Silence::Nothing { .. }) => Arc::default(),
                 Err(_) => return ReverseName::Unknown,

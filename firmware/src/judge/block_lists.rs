@@ -3,7 +3,8 @@
 //! Many lists turn away whoever asks through a public resolver, some without a word: everybody is
 //! clean then. So each list is tried with what a working one names and what it never names (RFC 5782 5),
 //! through the network's name servers first and, where that fails, at the list's own, as a recursive
-//! resolver would ask it.
+//! resolver would ask it. The network's answers about a list in a signed zone have to be proven (DNSSEC);
+//! whether it is in one is found out once, not at every entry.
 
 use crate::deliver::people::ascii;
 use crate::dns::{Dns, Silence};
@@ -111,8 +112,15 @@ struct Found {
 // How a list is asked.
 #[derive(Clone)]
 enum Way {
-    Open(Dns),
+    Open(Door),
     Closed(Listing),
+}
+
+// Who is asked, and whether signatures have to prove what he says.
+#[derive(Clone)]
+struct Door {
+    dns: Dns,
+    signed: bool,
 }
 
 impl Found {
@@ -129,7 +137,7 @@ impl BlockLists {
     /// What the list `zone` says about the caller's address, or about a domain.
     pub async fn listing(&self, dns: &Dns, zone: &Domain, subject: &Subject) -> Listing {
         let listing = match self.way(dns, zone, subject.kind()).await {
-            Way::Open(dns) => ask(&dns, zone, &subject.label()).await,
+            Way::Open(door) => ask(&door, zone, &subject.label()).await,
             Way::Closed(why) => return why,
         };
         if listing == Listing::RefusesUs {
@@ -171,41 +179,50 @@ impl BlockLists {
 }
 
 async fn find(dns: &Dns, zone: &Domain, kind: Kind) -> Way {
-    let Err(why) = test(dns, zone, kind).await else {
-        return Way::Open(dns.clone());
+    let why = match test(dns, zone, kind).await {
+        Ok(door) => return Way::Open(door),
+        Err(why) => why,
     };
     if let Some(own) = dns.at_owner(ascii(zone).as_str()).await
-        && test(&own, zone, kind).await.is_ok()
+        && let Ok(door) = test(&own, zone, kind).await
     {
         tracing::info!(list = %zone, "the network's name servers are turned away: its own are asked");
-        return Way::Open(own);
+        return Way::Open(door);
     }
     tracing::warn!(list = %zone, ?why, "the block list does not answer as one does");
     Way::Closed(why)
 }
 
-async fn test(dns: &Dns, zone: &Domain, kind: Kind) -> Result<(), Listing> {
+async fn test(dns: &Dns, zone: &Domain, kind: Kind) -> Result<Door, Listing> {
+    let Ok(signed) = dns.is_signed(ascii(zone).as_str()).await else {
+        return Err(Listing::Unknown);
+    };
+    let dns = dns.clone();
+    let door = Door { dns, signed };
     let (always, never) = kind.tests();
-    let (always, never) = tokio::join!(ask(dns, zone, always), ask(dns, zone, never));
+    let (always, never) = tokio::join!(ask(&door, zone, always), ask(&door, zone, never));
     match (always, never) {
-        (Listing::Listed(_), Listing::Clean) => Ok(()),
+        (Listing::Listed(_), Listing::Clean) => Ok(door),
         // Whoever is turned away without a word finds everybody clean.
         (Listing::Clean, _) | (_, Listing::Listed(_)) => Err(Listing::Broken),
         (Listing::Listed(_), why) | (why, _) => Err(why),
     }
 }
 
-async fn ask(dns: &Dns, zone: &Domain, label: &str) -> Listing {
+async fn ask(door: &Door, zone: &Domain, label: &str) -> Listing {
     let question = format!("{label}.{}", ascii(zone).as_str());
     if question.len() > NAME {
         return Listing::Clean; // no list can name it
     }
-    let answers = match dns.ask(&question, RecordType::A).await {
-        Ok(answers) => answers,
-        Err(Silence::Nothing { .. }) => return Listing::Clean,
-        Err(_) => return Listing::Unknown,
+    let answers = match door.signed {
+        true => door.dns.ask_checked(&question, RecordType::A).await,
+        false => door.dns.ask(&question, RecordType::A).await,
     };
-    meaning(answers.iter().filter_map(RData::ip_addr))
+    match answers {
+        Ok(answers) => meaning(answers.iter().filter_map(RData::ip_addr)),
+        Err(Silence::Nothing { .. }) => Listing::Clean,
+        Err(_) => Listing::Unknown,
+    }
 }
 
 // RFC 5782 2.1: entries are in 127.0.0.0/8, and never 127.0.0.1. Lists that do not answer everybody
