@@ -28,10 +28,27 @@ impl Smtp {
     /// # Errors
     /// Refused, or not such a server.
     pub fn submissions(port: u16, user: &str, password: &str) -> anyhow::Result<Self> {
-        let mut smtp = Self::over(Box::new(tls::wrap(tls::tcp(port)?)?))?;
+        Self::over(Box::new(tls::wrap(tls::tcp(port)?)?))?.log_in(user, password)
+    }
+
+    /// Connects to a submission port that begins in clear, asks for TLS and logs in.
+    ///
+    /// # Errors
+    /// Refused, or not such a server.
+    pub fn submission(port: u16, user: &str, password: &str) -> anyhow::Result<Self> {
+        let stream = tls::tcp(port)?;
+        Self::over(Box::new(stream.try_clone()?))?.command("STARTTLS", "220")?;
+        let mut smtp = Self {
+            stream: BufReader::new(Box::new(tls::wrap(stream)?)),
+        };
+        smtp.command("EHLO client.example", "250")?;
+        smtp.log_in(user, password)
+    }
+
+    fn log_in(mut self, user: &str, password: &str) -> anyhow::Result<Self> {
         let plain = BASE64.encode(format!("\0{user}\0{password}"));
-        smtp.command(&format!("AUTH PLAIN {plain}"), "235")?;
-        Ok(smtp)
+        self.command(&format!("AUTH PLAIN {plain}"), "235")?;
+        Ok(self)
     }
 
     fn over(stream: Box<dyn Stream>) -> anyhow::Result<Self> {

@@ -32,7 +32,8 @@ pub enum Question {
     },
     /// Does this proof show that its client knows the password? -> `Proven` or `Refused`.
     Prove(Box<Proof>),
-    /// May this session send as `from`, and is there room for so much? -> `Done` or `Refused`.
+    /// May this session send as `from`, and is there room for so much? -> `Done`, `Submits` or
+    /// `Refused`.
     Sender {
         /// MAIL FROM.
         from: ReversePath,
@@ -40,7 +41,7 @@ pub enum Question {
         size: Option<u64>,
     },
     /// May whoever calls from there, without a login where one is needed, send as `from`? A printer
-    /// may -> `Done` or `Refused`.
+    /// may -> `Submits` or `Refused`.
     Printer {
         /// MAIL FROM.
         from: ReversePath,
@@ -184,6 +185,9 @@ pub const OCTETS_AT_ONCE: u64 = 256 * 1024;
 #[allow(missing_docs)] // each belongs to the question of the same name, whose doc says it
 pub enum Answer {
     Done,
+    /// To [`Question::Sender`] and [`Question::Printer`] instead of `Done`: one of our own, logged in or a
+    /// printer, so that the message is a submission.
+    Submits,
     Refused(Refusal),
     Authenticated(Identity),
     Salt(Salt),

@@ -1,12 +1,14 @@
 //! Octets in any splits become frames: lines, literals, dotted data. All caps are applied here,
 //! before any grammar looks at the octets, so that nothing a peer sends makes memory grow.
 
+mod run;
 mod stuff;
 
 pub use stuff::Stuffer;
 
-use crate::session::{Expect, Input, Spooled};
-use memchr::{memchr, memchr2, memchr3};
+use crate::session::{BareLf, Expect, Input, Spooled};
+use memchr::{memchr, memchr2};
+use run::Run;
 
 /// One piece of what [`Expect`] asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,6 +62,8 @@ pub struct Framer {
     /// Where the octets from the peer end in `buffer`.
     end: usize,
     state: State,
+    /// The run that was cut last, if line ends had to be made whole in it: at most twice as long.
+    mended: Vec<u8>,
 }
 
 /// Where inside a frame the stream stands.
@@ -76,8 +80,8 @@ enum State {
     /// In counted data.
     Counted {
         left: u64,
-        /// The data are lines, and whether the octet before was a CR.
-        lines: Option<bool>,
+        /// The octet before was a CR.
+        after_cr: bool,
         so_far: Spooled,
     },
 }
@@ -144,15 +148,15 @@ impl Framer {
     pub fn next(&mut self, expect: Expect) -> Option<Frame<'_>> {
         match expect {
             Expect::Line { limit, .. } => self.line(limit),
-            Expect::Dotted { limit } => self.dotted(limit),
-            Expect::Spool { count, limit } => self.counted(count, limit, None),
+            Expect::Dotted { limit, bare_lf } => self.dotted(limit, bare_lf),
+            Expect::Spool { count, limit } => self.counted(count, limit, None, false),
             Expect::Chunk {
                 count,
                 limit,
                 lines,
                 after_cr,
                 ..
-            } => self.counted(count, limit, lines.then_some(after_cr)),
+            } => self.counted(count, limit, lines, after_cr),
             Expect::Octets { count } => {
                 self.state = State::Fresh;
                 (self.buffered() >= count).then(|| Frame::Octets(self.take(count)))
@@ -169,6 +173,32 @@ impl Framer {
         let from = self.start;
         self.start = from.saturating_add(count).min(self.end);
         self.buffer.get(from..self.start).unwrap_or_default()
+    }
+
+    // The run at the start of the rest: how many of its octets, as they are to be kept, are within the
+    // limit.
+    fn count(&mut self, run: &Run, bare_lf: BareLf, limit: u64, so_far: &mut Spooled) -> usize {
+        so_far.malformed |= run.spoils(bare_lf);
+        self.mended.clear();
+        let rest = self.buffer.get(self.start..self.end).unwrap_or_default();
+        run.mend(bare_lf, first(rest, run.len), &mut self.mended);
+        count_piece(so_far, run.len.max(self.mended.len()), limit)
+    }
+
+    // The same run as it is to be kept.
+    fn take_run(&mut self, run: &Run) -> &[u8] {
+        if self.mended.is_empty() {
+            return self.take(run.len);
+        }
+        self.take(run.len);
+        &self.mended
+    }
+
+    // The message is complete.
+    fn spooled(&mut self, so_far: Spooled) -> Frame<'_> {
+        self.state = State::Fresh;
+        self.mended = Vec::new();
+        Frame::Spooled(so_far)
     }
 
     fn line(&mut self, limit: usize) -> Option<Frame<'_>> {
@@ -211,8 +241,9 @@ impl Framer {
     }
 
     // RFC 5321 4.5.2: a dot at a line's start is removed, a line of one dot ends the data. Lines end
-    // with CRLF and nothing else (RFC 5321 4.1.1.4), so `LF . LF` and its cousins end nothing.
-    fn dotted(&mut self, limit: u64) -> Option<Frame<'_>> {
+    // with CRLF and nothing else (RFC 5321 4.1.1.4), so `LF . LF` and its cousins end nothing, and a dot
+    // after a bare LF is none that a client put there to hide one, whatever becomes of that LF.
+    fn dotted(&mut self, limit: u64, bare_lf: BareLf) -> Option<Frame<'_>> {
         let (mut line_start, mut so_far) = match self.state {
             State::Dotted { line_start, so_far } => (line_start, so_far),
             _ => (true, NOTHING_SPOOLED),
@@ -226,8 +257,7 @@ impl Framer {
                     }
                     [b'.', b'\r', b'\n', ..] => {
                         self.take(3);
-                        self.state = State::Fresh;
-                        return Some(Frame::Spooled(so_far));
+                        return Some(self.spooled(so_far));
                     }
                     [b'.', ..] => {
                         self.take(1);
@@ -235,7 +265,7 @@ impl Framer {
                     _ => {}
                 }
             }
-            let run = Run::of(self.rest());
+            let run = Run::dotted(self.rest());
             if run.len == 0 {
                 self.state = State::Dotted {
                     line_start: false,
@@ -244,67 +274,51 @@ impl Framer {
                 return None;
             }
             line_start = run.ends_line;
-            so_far.malformed |= run.malformed;
-            let kept = count_piece(&mut so_far, run.len, limit);
+            let kept = self.count(&run, bare_lf, limit, &mut so_far);
             self.state = State::Dotted { line_start, so_far };
             if kept > 0 {
-                return Some(Frame::Piece(first(self.take(run.len), kept)));
+                return Some(Frame::Piece(first(self.take_run(&run), kept)));
             }
             self.take(run.len);
         }
     }
 
-    // `lines`: the octets are lines, and whether the octet before them was a CR.
-    fn counted(&mut self, count: u64, limit: u64, lines: Option<bool>) -> Option<Frame<'_>> {
-        let (mut left, mut lines, mut so_far) = match self.state {
-            State::Counted { left, lines, so_far } => (left, lines, so_far),
-            _ => (count, lines, NOTHING_SPOOLED),
+    // `lines`: the octets are lines, and what becomes of a bare LF.
+    fn counted(&mut self, count: u64, limit: u64, lines: Option<BareLf>, cr: bool) -> Option<Frame<'_>> {
+        let (mut left, mut after_cr, mut so_far) = match self.state {
+            State::Counted {
+                left,
+                after_cr,
+                so_far,
+            } => (left, after_cr, so_far),
+            _ => (count, cr, NOTHING_SPOOLED),
         };
         if left == 0 {
-            self.state = State::Fresh;
-            so_far.ends_with_cr = lines.unwrap_or_default();
-            return Some(Frame::Spooled(so_far));
+            so_far.ends_with_cr = after_cr;
+            return Some(self.spooled(so_far));
         }
         let here = self.buffered().min(usize::try_from(left).unwrap_or(usize::MAX));
         left = left.saturating_sub(here as u64);
-        if let Some(after_cr) = &mut lines {
-            so_far.malformed |= !line_ends_are_whole(after_cr, first(self.rest(), here));
-        }
-        let kept = count_piece(&mut so_far, here, limit);
-        self.state = State::Counted { left, lines, so_far };
+        let octets = first(self.rest(), here);
+        let run = match lines {
+            Some(_) => Run::of_lines(octets, &mut after_cr),
+            None => Run::binary(octets),
+        };
+        let kept = self.count(&run, lines.unwrap_or_default(), limit, &mut so_far);
+        self.state = State::Counted {
+            left,
+            after_cr,
+            so_far,
+        };
         if kept > 0 {
-            return Some(Frame::Piece(first(self.take(here), kept)));
+            return Some(Frame::Piece(first(self.take_run(&run), kept)));
         }
         self.take(here);
         if left == 0 {
-            return self.counted(count, limit, lines);
+            return self.counted(count, limit, lines, cr);
         }
         None
     }
-}
-
-/// Whether every CR is followed by a LF and every LF follows a CR, and there is no NUL; `after_cr` goes from
-/// piece to piece.
-fn line_ends_are_whole(after_cr: &mut bool, octets: &[u8]) -> bool {
-    let Some(last) = octets.last() else { return true };
-    let mut whole = true;
-    let mut at = 0;
-    if std::mem::replace(after_cr, *last == b'\r') {
-        whole = octets.first() == Some(&b'\n');
-        at = 1;
-    }
-    while let Some(hit) = memchr3(b'\r', b'\n', 0, octets.get(at..).unwrap_or_default()) {
-        at += hit;
-        match octets.get(at..).unwrap_or_default() {
-            [b'\r'] => break,
-            [b'\r', b'\n', ..] => at += 2,
-            _ => {
-                whole = false; // RFC 5321 2.3.8; RFC 2045 2.8: no NUL
-                at += 1;
-            }
-        }
-    }
-    whole
 }
 
 fn first(octets: &[u8], count: usize) -> &[u8] {
@@ -317,53 +331,6 @@ fn count_piece(so_far: &mut Spooled, len: usize, limit: u64) -> usize {
     so_far.size = so_far.size.saturating_add(len as u64);
     so_far.too_big = so_far.size > limit;
     len.min(usize::try_from(room).unwrap_or(usize::MAX))
-}
-
-/// A run of dotted data that can be handed over as it stands.
-struct Run {
-    len: usize,
-    /// It ends with CRLF.
-    ends_line: bool,
-    malformed: bool,
-}
-
-impl Run {
-    /// The longest run at the start of `octets`: up to a CRLF that a dot follows, or up to the
-    /// end but for a CR whose LF may still come. Not called at a line's start, so a leading dot is
-    /// an octet like any other.
-    fn of(octets: &[u8]) -> Self {
-        let mut at = 0;
-        let mut malformed = false;
-        while let Some(hit) = memchr3(b'\r', b'\n', 0, octets.get(at..).unwrap_or_default()) {
-            at += hit;
-            match octets.get(at..).unwrap_or_default() {
-                [b'\r'] => {
-                    return Self {
-                        len: at,
-                        ends_line: false,
-                        malformed,
-                    };
-                }
-                [b'\r', b'\n'] | [b'\r', b'\n', b'.', ..] => {
-                    return Self {
-                        len: at + 2,
-                        ends_line: true,
-                        malformed,
-                    };
-                }
-                [b'\r', b'\n', ..] => at += 2,
-                _ => {
-                    malformed = true; // RFC 5321 2.3.8; RFC 2045 2.8: no NUL, which some servers take out
-                    at += 1;
-                }
-            }
-        }
-        Self {
-            len: octets.len(),
-            ends_line: false,
-            malformed,
-        }
-    }
 }
 
 #[cfg(test)]

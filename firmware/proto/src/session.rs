@@ -26,6 +26,8 @@ pub enum Expect {
     Dotted {
         /// Most octets kept; the rest is read and thrown away, and `Spooled::too_big` is set.
         limit: u64,
+        /// What becomes of a bare LF in it.
+        bare_lf: BareLf,
     },
     /// Exactly `count` octets into the spool (IMAP APPEND).
     Spool {
@@ -42,8 +44,9 @@ pub enum Expect {
         limit: u64,
         /// The spool is to be empty before.
         first: bool,
-        /// Whether they are lines, so that a bare CR or LF, or a NUL, is `Spooled::malformed`.
-        lines: bool,
+        /// They are lines, so that a bare CR or a NUL is `Spooled::malformed`; and what becomes of a bare
+        /// LF.
+        lines: Option<BareLf>,
         /// The octet before them was a CR, so that a LF has to come first.
         after_cr: bool,
     },
@@ -59,6 +62,19 @@ pub enum Expect {
     Tls,
     /// Nothing more: the connection ends.
     Closed,
+}
+
+/// What becomes of a LF without its CR in a message's lines. It ends a line of the message at most, never
+/// the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BareLf {
+    /// The body is `Spooled::malformed`: whoever passes mail on has to pass on what it was given, and
+    /// servers that read it differently would see different messages (RFC 5321 2.3.8).
+    #[default]
+    Refused,
+    /// It gets its CR before anybody sees it: a submission is mended where that is sure to be meant
+    /// (RFC 6409 8).
+    Mended,
 }
 
 /// What happened.
@@ -96,12 +112,12 @@ pub enum Input<'a> {
 /// How the spooling of a body went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spooled {
-    /// Octets received, dot-stuffing removed.
+    /// Octets as they are kept: dot-stuffing removed, line ends mended.
     pub size: u64,
     /// More than the limit came; the body is not complete and must not be used.
     pub too_big: bool,
-    /// A bare CR or LF, or a NUL, stood in dotted data or in lines; the body must be refused (RFC 5321
-    /// 2.3.8, RFC 2045 2.8).
+    /// A bare CR or a NUL stood in dotted data or in lines, or a bare LF that is not mended; the body must
+    /// be refused (RFC 5321 2.3.8, RFC 2045 2.8).
     pub malformed: bool,
     /// A chunk's last octet is a CR, of which nobody can say yet whether it is bare.
     pub ends_with_cr: bool,

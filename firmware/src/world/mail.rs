@@ -17,7 +17,7 @@ impl World {
         self.begin(from)?;
         if let Some(printer) = &self.printer {
             deliver::may_send(&printer.state, self.house.clock.now())?;
-            return Ok(Answer::Done);
+            return Ok(Answer::Submits);
         }
         let judged = self.judge_sender(from);
         let (Err(Refusal::NotYourSender), Some(identity)) = (&judged, &self.facts.identity) else {
@@ -41,7 +41,7 @@ impl World {
         self.begin(from)?;
         if let Some(printer) = &self.printer {
             deliver::may_send(&printer.state, self.house.clock.now())?;
-            return Ok(Answer::Done);
+            return Ok(Answer::Submits);
         }
         printers::denied(&self.house, &self.facts, from, None);
         Err(Refusal::LoginRequired)
@@ -83,9 +83,9 @@ impl World {
         let office = office.ok_or(Refusal::Temporary)?;
         match from {
             // A mail program's reading confirmation (RFC 8098 3): its From is checked like any other.
-            None => Ok(Answer::Done),
+            None => Ok(Answer::Submits),
             Some(from) if people::owns(snapshot, &office, &account, from).map_err(refused)? => {
-                Ok(Answer::Done)
+                Ok(Answer::Submits)
             }
             Some(_) => Err(Refusal::NotYourSender),
         }

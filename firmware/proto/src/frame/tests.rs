@@ -7,6 +7,10 @@ const LINE: Expect = Expect::Line {
     watch: false,
 };
 
+const fn dotted(limit: u64, bare_lf: BareLf) -> Expect {
+    Expect::Dotted { limit, bare_lf }
+}
+
 /// What came out, with pieces joined.
 #[derive(Debug, PartialEq, Eq)]
 enum Got {
@@ -93,7 +97,7 @@ fn an_endless_line_keeps_no_octets() {
 #[test]
 fn the_buffer_is_what_was_asked_for_and_a_large_one_goes_when_the_line_is_idle() {
     const LARGE: usize = 64 * 1024;
-    let dotted = Expect::Dotted { limit: u64::MAX };
+    let dotted = dotted(u64::MAX, BareLf::Refused);
     let mut framer = Framer::new();
     for _ in 0..100 {
         framer.room(LARGE).fill(b'x');
@@ -147,14 +151,75 @@ fn only_crlf_dot_crlf_ends_data() {
                 ..NOTHING_SPOOLED
             },
         );
-        let got = whole_and_split(Expect::Dotted { limit: 100 }, &octets);
+        let got = whole_and_split(dotted(100, BareLf::Refused), &octets);
         assert_eq!(got, vec![expected], "{sent:?}");
         assert_eq!(
-            run(Expect::Dotted { limit: 100 }, &[&octets]).1,
+            run(dotted(100, BareLf::Refused), &[&octets]).1,
             4,
             "the next command stays: {sent:?}"
         );
     }
+}
+
+/// What each of them becomes where line ends are mended: the same end of the data, and no bare LF. A dot
+/// after one is content, so that only who sends it on stuffs it.
+#[test]
+fn only_crlf_dot_crlf_ends_data_that_is_mended() {
+    // (sent, body, malformed), each followed by the true end.
+    let cases: &[(&[u8], &[u8], bool)] = &[
+        (b"", b"", false),
+        (b"hi\r\n", b"hi\r\n", false),
+        (b"a\nb\n\n\r\n", b"a\r\nb\r\n\r\n\r\n", false),
+        (b"\n\r\n", b"\r\n\r\n", false),
+        (b"a\n.\nb\r\n", b"a\r\n.\r\nb\r\n", false),
+        (b"a\n.\r\nb\r\n", b"a\r\n.\r\nb\r\n", false),
+        (b"a\r\n.\nb\r\n", b"a\r\n\r\nb\r\n", false),
+        (b"a\n..\nb\r\n", b"a\r\n..\r\nb\r\n", false),
+        (b"a\r\n..\nb\r\n", b"a\r\n.\r\nb\r\n", false),
+        (b"a\n\r\n", b"a\r\n\r\n", false),
+        // What may stand for anything is refused as it is everywhere.
+        (b"a\r\n.\rb\r\n", b"a\r\n\rb\r\n", true),
+        (b"a\r.\rb\r\n", b"a\r.\rb\r\n", true),
+        (b"a\r.\r\nb\r\n", b"a\r.\r\nb\r\n", true),
+        (b"a\r\n.\r\r\nb\r\n", b"a\r\n\r\r\nb\r\n", true),
+        (b"a\n\rb\r\n", b"a\r\n\rb\r\n", true),
+        (b"a\0.\nb\r\n", b"a\0.\r\nb\r\n", true),
+        (b"a\n.\0\r\nb\r\n", b"a\r\n.\0\r\nb\r\n", true),
+    ];
+    for (sent, body, malformed) in cases {
+        let octets = [sent, &b".\r\nNEXT"[..]].concat();
+        let spooled = Spooled {
+            size: body.len() as u64,
+            malformed: *malformed,
+            ..NOTHING_SPOOLED
+        };
+        let mended = dotted(100, BareLf::Mended);
+        let expected = vec![Got::Body(body.to_vec(), spooled)];
+        assert_eq!(whole_and_split(mended, &octets), expected, "{sent:?}");
+        assert_eq!(run(mended, &[&octets]).1, 4, "the next command stays: {sent:?}");
+    }
+}
+
+#[test]
+fn what_is_mended_counts_as_it_is_kept_and_is_let_go_with_the_message() {
+    let mended = dotted(6, BareLf::Mended);
+    let cut = Spooled {
+        size: 7,
+        too_big: true,
+        ..NOTHING_SPOOLED
+    };
+    // "a\r\nb\r\n" and one more
+    assert_eq!(
+        whole_and_split(mended, b"a\nb\nc\r\n.\r\n"),
+        vec![Got::Body(b"a\r\nb\r\n".to_vec(), Spooled { size: 9, ..cut })]
+    );
+    let mut framer = Framer::new();
+    framer.push(&b"x\n".repeat(1000));
+    assert!(framer.next(dotted(u64::MAX, BareLf::Mended)).is_some());
+    assert!(framer.mended.capacity() <= 3000, "{}", framer.mended.capacity());
+    framer.push(b"\r\n.\r\n");
+    while framer.next(dotted(u64::MAX, BareLf::Mended)).is_some() {}
+    assert_eq!(framer.mended.capacity(), 0);
 }
 
 #[test]
@@ -167,7 +232,7 @@ fn data_over_the_limit_is_read_to_its_end_and_not_kept() {
             ..NOTHING_SPOOLED
         },
     );
-    let got = whole_and_split(Expect::Dotted { limit: 4 }, b"01234\r\n..bc\r\n.\r\n");
+    let got = whole_and_split(dotted(4, BareLf::Refused), b"01234\r\n..bc\r\n.\r\n");
     // unstuffed: "01234\r\n.bc\r\n" is 12 octets
     assert_eq!(got, vec![expected]);
 }
@@ -235,16 +300,32 @@ fn soup() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(token, 0..60).prop_map(|tokens| tokens.concat())
 }
 
+fn bare_lf() -> impl Strategy<Value = BareLf> {
+    prop_oneof![Just(BareLf::Refused), Just(BareLf::Mended)]
+}
+
+/// Octets as they are kept and whether they may not be, octet by octet and without any buffering.
+fn slow_lines(octets: &[u8], bare_lf: BareLf) -> (Vec<u8>, bool) {
+    let text = String::from_utf8_lossy(octets);
+    let lines: Vec<&str> = text.split("\r\n").collect();
+    match bare_lf {
+        BareLf::Refused => (octets.to_vec(), lines.concat().contains(['\r', '\n', '\0'])),
+        BareLf::Mended => {
+            let mended = lines.join("\n").replace('\n', "\r\n");
+            (mended.into_bytes(), lines.concat().contains(['\r', '\0']))
+        }
+    }
+}
+
 /// What RFC 5321 4.5.2 says, octet by octet and without any buffering.
-fn slow_dotted(octets: &[u8]) -> Option<(Vec<u8>, bool)> {
+fn slow_dotted(octets: &[u8]) -> Option<Vec<u8>> {
     let mut body: Vec<u8> = Vec::new();
     let mut at = 0;
     let mut line_start = true;
     while at < octets.len() {
         let rest = &octets[at..];
         if line_start && rest.starts_with(b".\r\n") {
-            let text = String::from_utf8_lossy(&body).replace("\r\n", "");
-            return Some((body, text.contains(['\r', '\n', '\0'])));
+            return Some(body);
         }
         if line_start && rest.starts_with(b".") {
             at += 1;
@@ -259,7 +340,7 @@ fn slow_dotted(octets: &[u8]) -> Option<(Vec<u8>, bool)> {
 }
 
 /// Takes the message in chunks of these sizes, each followed by a `|`, as a session does by BDAT.
-fn in_chunks(message: &[u8], sizes: &[usize], split: usize) -> (Vec<u8>, bool) {
+fn in_chunks(message: &[u8], sizes: &[usize], split: usize, bare_lf: BareLf) -> (Vec<u8>, bool) {
     let mut sent = Vec::new();
     let mut counts = Vec::new();
     let mut rest = message;
@@ -273,7 +354,7 @@ fn in_chunks(message: &[u8], sizes: &[usize], split: usize) -> (Vec<u8>, bool) {
     let mut framer = Framer::new();
     let (mut body, mut malformed, mut after_cr, mut lines_seen) = (Vec::new(), false, false, 0);
     let mut counts = counts.into_iter();
-    let mut expect = counts.next().map(|count| chunk(count, after_cr));
+    let mut expect = counts.next().map(|count| chunk(count, after_cr, bare_lf));
     for piece in sent.chunks(split.max(1)) {
         framer.push(piece);
         while let Some(frame) = framer.next(expect.unwrap_or(LINE)) {
@@ -286,7 +367,7 @@ fn in_chunks(message: &[u8], sizes: &[usize], split: usize) -> (Vec<u8>, bool) {
                 Frame::Line(line) => {
                     assert_eq!(line, b"|");
                     lines_seen += 1;
-                    expect = counts.next().map(|count| chunk(count, after_cr));
+                    expect = counts.next().map(|count| chunk(count, after_cr, bare_lf));
                 }
                 frame => panic!("{frame:?}"),
             }
@@ -296,20 +377,20 @@ fn in_chunks(message: &[u8], sizes: &[usize], split: usize) -> (Vec<u8>, bool) {
     (body, malformed || after_cr)
 }
 
-fn chunk(count: u64, after_cr: bool) -> Expect {
+fn chunk(count: u64, after_cr: bool, bare_lf: BareLf) -> Expect {
     Expect::Chunk {
         count,
         limit: 1000,
         first: false,
-        lines: true,
+        lines: Some(bare_lf),
         after_cr,
     }
 }
 
 proptest! {
     #[test]
-    fn any_split_gives_the_same_frames(octets in soup(), cuts in prop::collection::vec(0usize..60, 0..8), dotted: bool) {
-        let expect = if dotted { Expect::Dotted { limit: 30 } } else { LINE };
+    fn any_split_gives_the_same_frames(octets in soup(), cuts in prop::collection::vec(0usize..60, 0..8), data in prop::option::of(bare_lf())) {
+        let expect = data.map_or(LINE, |bare_lf| dotted(30, bare_lf));
         let mut cuts: Vec<usize> = cuts.into_iter().map(|c| c.min(octets.len())).collect();
         cuts.extend([0, octets.len()]);
         cuts.sort_unstable();
@@ -318,10 +399,11 @@ proptest! {
     }
 
     #[test]
-    fn dotted_data_agrees_with_the_plain_reading_of_the_rfc(octets in soup()) {
-        let got = run(Expect::Dotted { limit: 1000 }, &[&octets]).0;
+    fn dotted_data_agrees_with_the_plain_reading_of_the_rfc(octets in soup(), bare_lf in bare_lf()) {
+        let got = run(dotted(1000, bare_lf), &[&octets]).0;
         let expected: Vec<Got> = slow_dotted(&octets)
-            .map(|(body, malformed)| {
+            .map(|body| {
+                let (body, malformed) = slow_lines(&body, bare_lf);
                 let size = body.len() as u64;
                 Got::Body(body, Spooled { size, malformed, ..NOTHING_SPOOLED })
             })
@@ -335,9 +417,9 @@ proptest! {
         message in soup(),
         sizes in prop::collection::vec(0usize..20, 0..8),
         split in 1usize..40,
+        bare_lf in bare_lf(),
     ) {
-        let text = String::from_utf8_lossy(&message).replace("\r\n", "");
-        let bare = text.contains(['\r', '\n', '\0']);
-        prop_assert_eq!(in_chunks(&message, &sizes, split), (message.clone(), bare));
+        let expected = slow_lines(&message, bare_lf);
+        prop_assert_eq!(in_chunks(&message, &sizes, split, bare_lf), expected);
     }
 }

@@ -44,7 +44,9 @@ impl Smtp {
                 None => 0,
             },
             first: so_far.size == 0,
-            lines: transaction.is_some_and(|t| t.wishes.body != BodyKind::Binary),
+            lines: transaction
+                .filter(|t| t.wishes.body != BodyKind::Binary)
+                .map(|t| t.bare_lf),
             after_cr: so_far.after_cr,
         }
     }

@@ -9,7 +9,7 @@
 //! | 3207 | STARTTLS | yes |
 //! | 4954, 4616, 7677 | AUTH | PLAIN, LOGIN, SCRAM-SHA-256 and -PLUS, on submission, under TLS; MAIL's AUTH= is read and dropped |
 //! | 6152 | 8BITMIME | yes |
-//! | 6409, 8314 | submission on 587 and 465 | yes |
+//! | 6409, 8314 | submission on 587 and 465 | yes; of the changes in 8, line ends are mended here, the rest by whoever takes the message |
 //! | 3030 | CHUNKING, BINARYMIME | yes |
 //! | 3461 | DSN | yes |
 //! | 6531 | SMTPUTF8 | yes; domains are kept as A-labels |
@@ -118,6 +118,7 @@ impl Session for Smtp {
             State::Tls => Expect::Tls,
             State::Data => Expect::Dotted {
                 limit: self.config.max_size,
+                bare_lf: self.transaction.as_ref().map(|t| t.bare_lf).unwrap_or_default(),
             },
             State::Chunk(chunk) => self.expects_chunk(chunk),
             State::Closed => Expect::Closed,

@@ -7,7 +7,7 @@ use super::{Asked, Smtp, State, Tls, refusal_in};
 use crate::ask::{Answer, Envelope, Question};
 use crate::limits::smtp::{HOLD, RECIPIENTS};
 use crate::refusal::{Refusal, SmtpReply};
-use crate::session::{Output, Spooled};
+use crate::session::{BareLf, Output, Spooled};
 use crate::types::{Address, BodyKind, Domain, Hold, RecipientWishes, ReversePath, Wishes};
 use std::collections::BTreeMap;
 
@@ -22,6 +22,8 @@ pub(super) struct Transaction {
     asked: BTreeMap<Address, RecipientWishes>,
     /// A recipient was refused.
     refused: bool,
+    /// What becomes of a bare LF in the message.
+    pub(super) bare_lf: BareLf,
     /// The message is coming in pieces.
     pub(super) chunks: Option<Chunks>,
 }
@@ -53,6 +55,7 @@ impl Smtp {
             to: Vec::new(),
             asked: BTreeMap::new(),
             refused: false,
+            bare_lf: BareLf::Refused,
             chunks: None,
         };
         self.ask(question, Asked::Sender(transaction), out);
@@ -82,17 +85,18 @@ impl Smtp {
 
     pub(super) fn sender_answered(
         &mut self,
-        transaction: Transaction,
+        mut transaction: Transaction,
         answer: Answer,
         out: &mut Vec<Output>,
     ) {
-        match answer {
-            Answer::Done => {
-                self.transaction = Some(transaction);
-                self.say(250, "2.1.0", "OK", out);
-            }
-            answer => self.refuse_with(&refusal_in(answer).smtp(), out),
-        }
+        // RFC 6409 8: a submission may be mended, whichever door it comes by; a stranger's mail never is.
+        transaction.bare_lf = match answer {
+            Answer::Done => BareLf::Refused,
+            Answer::Submits => BareLf::Mended,
+            answer => return self.refuse_with(&refusal_in(answer).smtp(), out),
+        };
+        self.transaction = Some(transaction);
+        self.say(250, "2.1.0", "OK", out);
     }
 
     pub(super) fn rcpt(&mut self, rcpt: Rcpt, out: &mut Vec<Output>) {
@@ -218,7 +222,12 @@ impl Smtp {
         } else if spooled.malformed {
             // RFC 5321 2.3.8, 4.1.1.4: else two servers could see two different messages
             Some(Refusal::BadMessage(
-                "The message has a CR or a LF that is not part of a CRLF line end, or a NUL.",
+                match self.transaction.as_ref().map(|t| t.bare_lf) {
+                    Some(BareLf::Mended) => {
+                        "The message has a CR that is not part of a CRLF line end, or a NUL."
+                    }
+                    _ => "The message has a CR or a LF that is not part of a CRLF line end, or a NUL.",
+                },
             ))
         } else if spooled.failed {
             Some(Refusal::NoSpace)

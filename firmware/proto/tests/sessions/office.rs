@@ -9,7 +9,7 @@ use proto::refusal::Refusal;
 use proto::session::Session;
 use proto::session::Tls;
 use proto::smtp::{self, Smtp};
-use proto::types::{AccountId, Address, BlobId, BodyKind, Domain, Span, Timestamp, Uid};
+use proto::types::{AccountId, Address, BlobId, BodyKind, Domain, ReversePath, Span, Timestamp, Uid};
 use std::collections::HashMap;
 
 /// Everybody's password.
@@ -96,6 +96,11 @@ fn wishes(envelope: &Envelope) -> String {
     words
 }
 
+/// Whatever calls itself so.
+fn is_printer(from: &ReversePath) -> bool {
+    from.as_ref().is_some_and(|from| from.local() == "scanner")
+}
+
 impl World for Office {
     fn open(&mut self, kind: &str, args: &str) -> Box<dyn Session> {
         let tls = match args {
@@ -135,11 +140,13 @@ impl World for Office {
                 (Some(identity), from) if from.as_ref() != Some(&identity.address) => {
                     Answer::Refused(Refusal::NotYourSender)
                 }
-                _ => Answer::Done,
+                (Some(_), _) => Answer::Submits,
+                (None, from) if is_printer(&from) => Answer::Submits,
+                (None, _) => Answer::Done,
             },
-            Question::Printer { from, .. } => match from {
-                Some(from) if from.local() == "scanner" => Answer::Done,
-                _ => Answer::Refused(Refusal::LoginRequired),
+            Question::Printer { from, .. } => match is_printer(&from) {
+                true => Answer::Submits,
+                false => Answer::Refused(Refusal::LoginRequired),
             },
             Question::Recipient { address } => self.recipient(connection, &address),
             Question::Accept(envelope) => {

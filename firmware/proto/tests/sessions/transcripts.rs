@@ -45,6 +45,7 @@ transcripts! {
     smtp_endings
     smtp_pipelining
     submission_login
+    submission_line_ends
     submission_printer
     submission_sending
     submission_refused
