@@ -123,7 +123,7 @@ fn a_device_password_opens_imap_the_main_one_no_longer_does_and_it_is_revoked() 
     );
     let list = json(&office, &["account", "device", "list", &anna])?;
     ensure!(
-        list[0]["network"] == "127.0.0.0/24" && list[0]["used"].is_number(),
+        list[0]["network"] == "127.0.0.0/24" && list[0]["used"].is_string(),
         "{list}"
     );
     let id = made["id"].to_string();

@@ -314,7 +314,7 @@ fn at_the_real_box_a_scanner_is_seen_allowed_and_sends_signed_without_tls() -> R
     ensure!(limited.contains("it may send again at"), "{limited}");
     let list: serde_json::Value = serde_json::from_str(&office.cli_ok(&["printer", "list", "--json"], "")?)?;
     ensure!(
-        list[0]["state"] == "limited" && list[0]["sent"] == 3 && list[0]["until"].is_number(),
+        list[0]["state"] == "limited" && list[0]["sent"] == 3 && list[0]["until"].is_string(),
         "{list}"
     );
     office.cli_ok(&["printer", "resume", &id], "")?;

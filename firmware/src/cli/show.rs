@@ -6,8 +6,9 @@ use proto::types::Timestamp;
 use serde_json::{Map, Value};
 use std::io::Write;
 
-/// Fields that are moments: seconds since 1970 in the JSON, dates for a person.
-const MOMENTS: [&str; 17] = [
+/// Fields that are moments: seconds since 1970 on the way from the box, dates (RFC 3339, UTC) for whoever
+/// asked, a person or a program.
+const MOMENTS: [&str; 18] = [
     "at",
     "created",
     "due",
@@ -21,6 +22,7 @@ const MOMENTS: [&str; 17] = [
     "removable",
     "seen",
     "since",
+    "time",
     "until",
     "used",
     "valid_until",
@@ -32,7 +34,7 @@ const MOMENTS: [&str; 17] = [
 /// # Errors
 /// Nobody reads any more.
 pub(super) fn show(answer: &Value, json: bool) -> Result<()> {
-    match answer {
+    match &dated(answer) {
         answer if json => tell(&serde_json::to_string_pretty(answer)?),
         Value::Array(rows) => rows.iter().try_for_each(|row| tell(&lines(row))),
         row => tell(&lines(row)),
@@ -45,6 +47,22 @@ pub(super) fn show(answer: &Value, json: bool) -> Result<()> {
 /// Nobody reads any more.
 pub(super) fn tell(words: &str) -> Result<()> {
     Ok(writeln!(std::io::stdout(), "{words}")?)
+}
+
+// The same with dates.
+fn dated(answer: &Value) -> Value {
+    match answer {
+        Value::Object(fields) => {
+            let dated = |(key, value): (&String, &Value)| {
+                let at = MOMENTS.contains(&key.as_str()).then(|| value.as_i64()).flatten();
+                let date = at.map(|at| Value::String(internet(Timestamp(at))));
+                (key.clone(), date.unwrap_or_else(|| dated(value)))
+            };
+            fields.iter().map(dated).collect()
+        }
+        Value::Array(rows) => rows.iter().map(dated).collect(),
+        value => value.clone(),
+    }
 }
 
 // `key=value` pairs on one line, below it a line for each row inside; what is empty is left out.
@@ -83,17 +101,9 @@ fn collect<'a>(
                 let list: Vec<String> = list.iter().map(plain).collect();
                 words.push(format!("{name}={}", list.join(",")));
             }
-            value => words.push(format!(
-                "{name}={}",
-                moment(key, value).unwrap_or_else(|| plain(value))
-            )),
+            value => words.push(format!("{name}={}", plain(value))),
         }
     }
-}
-
-fn moment(key: &str, value: &Value) -> Option<String> {
-    let at = MOMENTS.contains(&key).then(|| value.as_i64()).flatten()?;
-    Some(internet(Timestamp(at)))
 }
 
 // Much of it was said by strangers: it may neither break a line nor steer the terminal.
@@ -126,7 +136,13 @@ mod tests {
         let shown = "address=anna@firm.example  admin=true  counts.at=2026-11-24T19:48:29Z  counts.messages=3  \
                      since=2026-11-24T19:48:29Z  targets=a,b  used=2026-11-24T19:48:29Z  words=550  [2Jno more=1\n    \
                      next.records: name=x  text=y\n    next.records: name=z";
-        assert_eq!(lines(&row), shown);
+        assert_eq!(lines(&dated(&row)), shown);
+        let (rows, dates) = (
+            json!([{ "at": 1_795_549_709, "tries": 7, "next": null }, { "inner": { "until": 0 } }]),
+            json!([{ "at": "2026-11-24T19:48:29Z", "tries": 7, "next": null },
+                   { "inner": { "until": "1970-01-01T00:00:00Z" } }]),
+        );
+        assert_eq!(dated(&rows), dates);
         for value in [json!("words"), json!(7)] {
             assert_eq!(lines(&value), value.to_string().trim_matches('"'));
         }

@@ -3,7 +3,6 @@
 use crate::appliance::clock::set_clock;
 use crate::house::House;
 use anyhow::{Result, anyhow};
-use proto::message::date;
 use proto::types::Timestamp;
 use serde_json::{Value, json};
 
@@ -12,6 +11,5 @@ pub(super) async fn carry_out(house: &House, to: Option<Timestamp>, by: &str) ->
         let done = set_clock(house, to, by).await;
         done.map_err(|words| anyhow!("{words}"))?;
     }
-    let now = house.clock.now();
-    Ok(json!({ "unix": now.0, "time": date::format(now), "known": house.clock.is_known() }))
+    Ok(json!({ "time": house.clock.now(), "known": house.clock.is_known() }))
 }

@@ -4,7 +4,6 @@ use crate::house::House;
 use crate::judge::admin;
 use crate::judge::filtering::{Filtering, Greylisting};
 use anyhow::Result;
-use proto::message::date::internet;
 use proto::types::Address;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -131,7 +130,7 @@ fn greylist(house: &House) -> Result<Value> {
     let filtering = Filtering::read(&snapshot)?;
     let state = snapshot.greylist(house.clock.now(), SHOWN)?;
     let rows = state.newest.iter();
-    let rows = rows.map(|row| json!({ "who": row.key, "since": internet(row.first) }));
+    let rows = rows.map(|row| json!({ "who": row.key, "since": row.first }));
     Ok(json!({
         "for": filtering.greylisting,
         "delay": filtering.delay,
@@ -150,8 +149,8 @@ fn senders(house: &House) -> Result<Value> {
             "who": entry.who,
             "list": entry.list,
             "note": Some(entry.note).filter(|note| !note.is_empty()),
-            "since": internet(entry.since),
-            "until": entry.until.map(internet),
+            "since": entry.since,
+            "until": entry.until,
         })
     });
     Ok(rows.collect())

@@ -7,7 +7,6 @@ use crate::ledger::failed_logins::{self, Filter};
 use crate::ledger::reports::{self, FAILED_LOGIN_MAIL, FailedLoginMail};
 use crate::settings;
 use anyhow::{Result, ensure};
-use proto::message::date::internet;
 use proto::types::Protocol;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -83,8 +82,8 @@ pub(super) async fn carry_out(house: &House, wish: &Screening, by: &str) -> Resu
                 json!({
                     "who": penalty.subject.to_string(),
                     "why": penalty.why,
-                    "since": internet(penalty.since),
-                    "until": internet(penalty.until),
+                    "since": penalty.since,
+                    "until": penalty.until,
                 })
             });
             return Ok(rows.collect());
@@ -131,7 +130,7 @@ pub(super) async fn carry_out(house: &House, wish: &Screening, by: &str) -> Resu
         json!({
             "list": entry.list,
             "network": entry.network,
-            "until": entry.until.map(internet),
+            "until": entry.until,
             "note": entry.note,
         })
     });
@@ -176,8 +175,8 @@ async fn logins(house: &House, wish: &Screening) -> Result<Value> {
 
 fn row(row: &FailedLogin) -> Value {
     json!({
-        "first": internet(row.first),
-        "last": internet(row.at),
+        "first": row.first,
+        "last": row.at,
         "ip": row.ip,
         "protocol": row.protocol,
         "account": row.login,
