@@ -21,6 +21,8 @@ const PACE: Duration = Duration::from_secs(1);
 const AT_LEAST: Duration = Duration::from_secs(20);
 /// Frozen accounts that are named.
 const NAMED: usize = 20;
+/// Most characters of the name of a place for attachments: two pages of the small glass.
+const PLACE: usize = 36;
 /// Below this share of the card free, the admin should know.
 const DISK_LOW: u64 = 10;
 
@@ -106,14 +108,14 @@ fn general_troubles(house: &House, board: &Board) -> Vec<String> {
     {
         troubles.push(format!("card almost full: {} MB free", free / 1_000_000));
     }
-    match house.links.folder_state() {
-        FolderState::Fine => {}
-        FolderState::Missing => {
-            troubles.push("attachment disk missing: attachments stay in the mail".to_owned());
-        }
-        FolderState::Failing(_) => {
-            troubles.push("attachment disk takes no files: attachments stay in the mail".to_owned());
-        }
+    let disk = match house.links.folder_state() {
+        FolderState::Fine => None,
+        FolderState::Missing => Some("missing"),
+        FolderState::Failing(_) => Some("takes no files"),
+    };
+    if let Some(how) = disk {
+        let name = end_of(&house.links.folder_name());
+        troubles.push(format!("{name} {how}: attachments stay in the mail"));
     }
     if house.links.room().is_ok_and(|room| room.is_scarce()) {
         troubles.push("room for linked attachments almost used up".to_owned());
@@ -134,6 +136,14 @@ fn general_troubles(house: &House, board: &Board) -> Vec<String> {
         troubles.push(format!("mail restarted: {words}"));
     }
     troubles
+}
+
+// The end of a long name, such as a folder's path, tells more than its beginning.
+fn end_of(name: &str) -> String {
+    match name.char_indices().rev().nth(PLACE - 1) {
+        Some((at, _)) if at > 0 => format!("..{}", name.get(at..).unwrap_or_default()),
+        _ => name.to_owned(),
+    }
 }
 
 /// Keeps the panel's content up to date, as long as somebody looks at it.
@@ -162,5 +172,20 @@ pub async fn keep(house: Arc<House>, board: Board, shown: watch::Sender<Screen>)
         }
         // What piled up meanwhile is in the next drawing.
         while changes.try_recv().is_ok() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_name_keeps_its_end() {
+        let long = format!("/{}/Anhänge", "x".repeat(40));
+        let cut = end_of(&long);
+        assert_eq!(cut, format!("..{}/Anhänge", "x".repeat(28)));
+        for short in [String::new(), "USB stick PLANS".to_owned(), "ä".repeat(36)] {
+            assert_eq!(end_of(&short), short);
+        }
     }
 }

@@ -20,7 +20,7 @@ const OTHER: &str = "vfat-2222bbbb";
 const WIZARD: &str = "/setup/dns";
 const PAGE: &str = "/links/folder";
 const AWAY: &str = "<span class=\"stranger\">USB stick PLANS</span> is not there";
-const MISSING: &str = "attachment disk missing: attachments stay in the mail";
+const MISSING: &str = "USB stick PLANS missing: attachments stay in the mail";
 
 struct Bench {
     pillarbox: Pillarbox,

@@ -100,6 +100,14 @@ impl Links {
         self.seen().clone()
     }
 
+    /// What people call the place of new files.
+    #[must_use]
+    pub fn folder_name(&self) -> String {
+        let places = self.folder.places();
+        let chosen = places.chosen().map(|place| place.name.clone());
+        chosen.unwrap_or_else(|| "data partition".to_owned())
+    }
+
     /// Looks at the folder; `true`: it is not as it was.
     pub async fn look(&self) -> bool {
         let facts = self.folder().await;
@@ -107,9 +115,6 @@ impl Links {
         if before == facts.state {
             return false;
         }
-        let name = facts
-            .chosen
-            .map_or("data partition".to_owned(), |place| place.name);
         let what = match facts.state {
             FolderState::Fine => {
                 self.touch(); // what could not be swept there may be now
@@ -118,7 +123,7 @@ impl Links {
             FolderState::Missing => "is missing; attachments stay in the mail".to_owned(),
             FolderState::Failing(why) => format!("takes no files ({why}); attachments stay in the mail"),
         };
-        self.tell_of_folder(&name, &what);
+        self.tell_of_folder(&self.folder_name(), &what);
         true
     }
 
@@ -146,16 +151,18 @@ impl Links {
 
     fn sentence(&self, warning: Warning, free: u64) -> Result<String, StoreError> {
         let mb = |octets: u64| octets / 1_000_000;
-        let room = self.room()?;
+        let (room, name) = (self.room()?, self.folder_name());
         Ok(match warning {
-            Warning::Missing => "The disk for attachments is missing. Attachments stay in the mail, and links \
-                                 to files on it say \"not available at the moment\". Plug it in again: the box \
-                                 knows it by its id. Nothing is lost."
-                .to_owned(),
-            Warning::Failing => "The disk for attachments takes no files. Attachments stay in the mail."
-                .to_owned(),
+            Warning::Missing => format!(
+                "The disk for attachments ({name}) is missing. Attachments stay in the mail, and links to \
+                 files on it say \"not available at the moment\". Plug it in again: the box knows it by its \
+                 id. Nothing is lost."
+            ),
+            Warning::Failing => {
+                format!("The disk for attachments ({name}) takes no files. Attachments stay in the mail.")
+            }
             Warning::Full => format!(
-                "The disk for attachments is full ({} MB are free). Attachments stay in the mail.",
+                "The disk for attachments ({name}) is full: {} MB are free. Attachments stay in the mail.",
                 mb(free)
             ),
             Warning::Scarce => format!(

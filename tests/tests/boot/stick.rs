@@ -126,7 +126,7 @@ fn tell_the_time(browser: &Browser) -> Result<()> {
     Ok(())
 }
 
-const MISSING: &str = "attachment disk missing: attachments stay in the mail";
+const MISSING: &str = "USB stick PLANS missing: attachments stay in the mail";
 
 /// As bought: one partition, FAT32, with somebody's file on it.
 fn stick(folder: &Path) -> Result<PathBuf> {
