@@ -377,8 +377,9 @@ pub mod judge {
     pub const CLOSED_LIST: Duration = Duration::from_secs(300);
     /// Domains whose ARC seals may be trusted.
     pub const SEALERS: usize = 32;
-    /// Characters of a name or an address from outside in words for a person.
-    pub const QUOTED: usize = 100;
+    /// Characters of a name or an address from outside in words for a person: the longest address fits
+    /// (RFC 5321 4.5.3.1), for the end of a domain says whose it is.
+    pub const QUOTED: usize = 320;
     /// Recipients that the ledger keeps with a verdict.
     pub const RECIPIENTS: usize = 10;
     /// Judged messages on one page.

@@ -169,7 +169,7 @@ async fn the_examples_of_the_rfcs_verify_and_no_longer_if_anything_changes() -> 
     // RFC 6376 3.4.1, 3.4.3: simple canonicalization forgives empty lines at the end only.
     for (change, by, outcome) in [
         ("Joe.\n", "Joe.\n\n\n", Outcome::Pass),
-        ("Joe.\n", "Joe. \n", Outcome::Neutral),
+        ("Joe.\n", "Joe. \n", Outcome::Fail),
         ("Subject: Is", "subject: Is", Outcome::Fail),
         ("Subject: Is", "Subject:  Is", Outcome::Fail),
     ] {
@@ -381,7 +381,7 @@ async fn nobody_is_asked_for_keys_to_another_body() -> Result<()> {
     let mut message = signed(&wire(DINNER))?;
     message.extend_from_slice(b"And bring money.\r\n");
     let found = verified(&dns, &message).await?;
-    ensure!(outcomes(&found) == [Outcome::Neutral; 2], "{found:?}");
+    ensure!(outcomes(&found) == [Outcome::Fail; 2], "{found:?}");
     let asked = dns.asked();
     ensure!(!asked.iter().any(|name| name.contains("_domainkey")), "{asked:?}");
     Ok(())
@@ -498,6 +498,27 @@ async fn a_trusted_sealer_saves_what_a_mailing_list_broke_and_nobody_else_does()
             "mx.list.example; dmarc=fail",
             "",
             false,
+        ),
+        (
+            "saw the words in an address",
+            "list.example",
+            "mx.list.example; spf=pass smtp.mailfrom=\"; dmarc=pass;\"@evil.example; dmarc=fail (not dmarc=pass)",
+            "",
+            false,
+        ),
+        (
+            "saw the proof of somebody else",
+            "list.example",
+            "mx.list.example; dmarc=pass header.from=evil.example",
+            "",
+            false,
+        ),
+        (
+            "saw the author's",
+            "list.example",
+            "mx.list.example; spf=pass; dmarc=pass (p=reject) header.from=football.example.com",
+            "",
+            true,
         ),
         (
             "changed afterwards",

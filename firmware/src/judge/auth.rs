@@ -12,6 +12,7 @@
 //! has an end: the terms of SPF and the labels of DMARC are counted, the resolver follows few aliases,
 //! and what takes longer than [`limits::CHECK`] counts as a temporary error.
 
+use super::sender::is_within;
 use super::spf::Check;
 use super::texts::Texts;
 use crate::deliver::people::ascii;
@@ -20,15 +21,15 @@ use crate::dns::Dns;
 use crate::limits::judge as limits;
 use crate::spool::Spool;
 use mail_auth::common::crypto::{HashAlgorithm, HashContext as _, HashImpl, Sha1, Sha256};
-use mail_auth::dkim::Canonicalization;
 use mail_auth::dkim::canonicalize::BodyHasher;
+use mail_auth::dkim::{Canonicalization, DkimError};
 use mail_auth::dmarc::Policy;
 use mail_auth::dmarc::verify::DmarcParameters;
 use mail_auth::{
     ArcOutput, AuthenticatedMessage, DkimOutput, DkimResult, DmarcOutput, DmarcResult, DnsError, Error,
     MessageAuthenticator, Parameters, SpfOutput, SpfResult,
 };
-use proto::message::{address, header};
+use proto::message::{address, header, results};
 use proto::types::{Address, Domain};
 use std::io;
 use std::net::IpAddr;
@@ -118,7 +119,7 @@ pub struct Chain {
     pub outcome: Outcome,
     /// Who sealed it, the first one first.
     pub sealers: Vec<String>,
-    /// The first sealer saw that DMARC passed.
+    /// The first sealer saw that DMARC passed for the author.
     pub passed_dmarc: bool,
 }
 
@@ -273,7 +274,7 @@ impl<'a> Evidence<'a> {
             return Chain::default();
         }
         match timeout(limits::CHECK, authenticator.verify_arc(&self.message)).await {
-            Ok(output) => chain(&output),
+            Ok(output) => chain(&output, self.author.as_ref()),
             Err(_) => Chain {
                 outcome: Outcome::TempError,
                 ..Chain::default()
@@ -440,15 +441,39 @@ fn signed(output: &DkimOutput<'_>) -> Signed {
     }
 }
 
-fn chain(output: &ArcOutput<'_>) -> Chain {
+fn chain(output: &ArcOutput<'_>, author: Option<&Address>) -> Chain {
     let sets = output.sets();
-    let first = sets.first().map(|set| set.results.value.to_ascii_lowercase());
-    let passed = |value: &Vec<u8>| value.windows(10).any(|window| window == b"dmarc=pass");
+    let passed = |author| {
+        sets.first()
+            .is_some_and(|set| saw_pass(set.results.value, author))
+    };
     Chain {
-        outcome: dkim_outcome(output.result()).0,
+        // RFC 8617 4.4: a chain is good or it is not.
+        outcome: match dkim_outcome(output.result()).0 {
+            Outcome::Neutral | Outcome::PermError => Outcome::Fail,
+            outcome => outcome,
+        },
         sealers: sets.iter().map(|set| set.seal.header.d.to_lowercase()).collect(),
-        passed_dmarc: first.as_ref().is_some_and(passed),
+        passed_dmarc: author.is_some_and(passed),
     }
+}
+
+// Whoever wrote the message may have got any words into it, such as those of his address.
+fn saw_pass(value: &[u8], author: &Address) -> bool {
+    let is_authors = |domain: &str| {
+        Domain::parse(domain).is_ok_and(|domain| is_within(&ascii(author.domain()), &ascii(&domain)))
+    };
+    results::statements(value)
+        .iter()
+        .any(|statement| match statement.as_slice() {
+            [(method, Some(result)), about @ ..] => {
+                let mut from = about.iter().filter(|(name, _)| name == "header.from");
+                (method == "dmarc" || method.starts_with("dmarc/"))
+                    && result.eq_ignore_ascii_case("pass")
+                    && from.all(|(_, domain)| domain.as_deref().is_some_and(is_authors))
+            }
+            _ => false,
+        })
 }
 
 // In mail-auth's words.
@@ -467,6 +492,10 @@ const fn spf_result(outcome: Outcome) -> SpfResult {
 const fn dkim_outcome(result: &DkimResult) -> (Outcome, Option<&Error>) {
     match result {
         DkimResult::Pass => (Outcome::Pass, None),
+        // RFC 8601 2.7.1: neutral is what could not be looked at.
+        DkimResult::Neutral(error @ Error::Dkim(DkimError::FailedBodyHashMatch)) => {
+            (Outcome::Fail, Some(error))
+        }
         DkimResult::Neutral(error) => (Outcome::Neutral, Some(error)),
         DkimResult::Fail(error) => (Outcome::Fail, Some(error)),
         DkimResult::PermError(error) => (Outcome::PermError, Some(error)),

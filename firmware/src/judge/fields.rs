@@ -1,8 +1,10 @@
 //! What a verdict says in the header of a message, and what nobody else may have said there.
 
 use super::auth::{Caller, Findings, Outcome, Spf, Wish};
+use crate::deliver::people::ascii;
 use crate::limits::judge as limits;
-use proto::message::header;
+use proto::message::{header, results};
+use proto::types::Domain;
 use store::{Placement, Verdict};
 
 /// Fields that readers of the header take for ours.
@@ -76,17 +78,15 @@ fn results(caller: &Caller<'_>, found: &Findings) -> String {
 
 fn received_spf(caller: &Caller<'_>, spf: &Spf) -> String {
     let identity = if spf.helo { "helo" } else { "mailfrom" };
-    let sender = caller
-        .from
-        .map(|from| value(&from.to_string()))
-        .unwrap_or_default();
+    let sender = caller.from.map(ToString::to_string).unwrap_or_default();
+    let envelope = format!("\"{}\"", escaped(&sender));
+    let comment = format!("{}: {} for {}", value(caller.host), caller.ip, value(&spf.domain));
     format!(
-        "Received-SPF: {} ({}: {} for {})\r\n\tclient-ip={}; envelope-from=\"{sender}\";\r\n\thelo={}; receiver={}; identity={identity}\r\n",
+        "Received-SPF: {} ({})\r\n\tclient-ip={}; envelope-from={};\r\n\thelo={}; receiver={}; identity={identity}\r\n",
         spf.outcome.as_str(),
-        value(caller.host),
-        caller.ip,
-        value(&spf.domain),
-        caller.ip,
+        comment.replace(['(', ')', '\\'], "?"),
+        value(&caller.ip.to_string()),
+        envelope,
         value(caller.helo),
         value(caller.host),
     )
@@ -110,19 +110,27 @@ fn spam(verdict: &Verdict) -> String {
     )
 }
 
-// What may stand in a field without quotes and whatever came from outside: an atom with dots and @.
+// Whatever came from outside, as a value: in quotes where it is more than a token (RFC 8601 2.2, RFC 2045
+// 5.1) and a dot-atom (RFC 7208 9.1). The longest domain fits: cut, it would be another's.
 fn value(text: &str) -> String {
-    let fits = |c: char| c.is_ascii_alphanumeric() || ".-_@+=:[]".contains(c);
-    let value: String = text
-        .chars()
-        .take(limits::QUOTED)
-        .map(|c| if fits(c) { c } else { '?' })
-        .collect();
-    if value.is_empty() {
-        "unknown".to_owned()
-    } else {
-        value
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || ".-_+".contains(c);
+    match text {
+        "" => "unknown".to_owned(),
+        plain if plain.len() <= limits::QUOTED && plain.chars().all(is_plain) => plain.to_owned(),
+        other => format!("\"{}\"", escaped(other)),
     }
+}
+
+fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in text.chars().take(limits::QUOTED) {
+        match c {
+            '"' | '\\' => escaped.extend(['\\', c]),
+            ' '..='~' => escaped.push(c),
+            _ => escaped.push('?'),
+        }
+    }
+    escaped
 }
 
 /// The header without what only we may say: results in our name (RFC 8601 5) and spam fields.
@@ -145,26 +153,26 @@ pub fn without_forged(top: &[u8], host: &str) -> Option<Vec<u8>> {
     })
 }
 
-// Quotes and comments may stand around the name (RFC 8601 2.2): it is looked for in all that comes
-// before the first result.
+// The name is looked for in all that comes before the first result, and where nobody can say what that
+// is, in everything.
 fn claims(field: &header::Field<'_>, host: &str) -> bool {
     if !field.is("Authentication-Results") {
         return false;
     }
-    let mut depth = 0_usize;
-    let mut name = Vec::new();
-    for octet in field.unfolded().iter().map(u8::to_ascii_lowercase) {
-        match octet {
-            b'(' => depth = depth.saturating_add(1),
-            b')' => depth = depth.saturating_sub(1),
-            b';' if depth == 0 => break,
-            other if depth == 0 => name.push(other),
-            _ => {}
-        }
+    let host = host.to_lowercase();
+    let is_ours = |word: &str| {
+        let spelt = Domain::parse(word).map(|domain| ascii(&domain).to_string());
+        word.to_lowercase().contains(&host) || spelt.is_ok_and(|spelt| spelt == host)
+    };
+    let statements = results::statements(field.value);
+    match statements.first() {
+        Some(server) if !server.is_empty() => server
+            .iter()
+            .any(|(name, value)| is_ours(name) || value.as_deref().is_some_and(is_ours)),
+        _ => String::from_utf8_lossy(field.value)
+            .to_lowercase()
+            .contains(&host),
     }
-    let host = host.to_ascii_lowercase();
-    name.windows(host.len().max(1))
-        .any(|window| window == host.as_bytes())
 }
 
 #[cfg(test)]
@@ -226,7 +234,7 @@ mod tests {
             "Authentication-Results: mail.firm.example;\r\n\
              \tspf=fail smtp.mailfrom=a.example;\r\n\
              \tspf=pass smtp.helo=mx.a.example;\r\n\
-             \tdkim=pass header.d=a.example header.s=s1???X-Evil:?1;\r\n\
+             \tdkim=pass header.d=a.example header.s=\"s1;??X-Evil: 1\";\r\n\
              \tdmarc=pass (p=reject) header.from=a.example\r\n\
              Received-SPF: pass (mail.firm.example: 192.0.2.1 for mx.a.example)\r\n\
              \tclient-ip=192.0.2.1; envelope-from=\"ann@a.example\";\r\n\
@@ -244,12 +252,54 @@ mod tests {
         );
     }
 
+    // RFC 8601 2.2, RFC 7208 9.1: what is no word stands in quotes; and nobody's name is cut, for what is
+    // left of it may be another's.
+    #[test]
+    fn names_stand_there_whole_and_so_that_they_end_nothing() {
+        let long = format!(
+            "{}.bank.example.evil.example",
+            ["a".repeat(43), "b".repeat(43)].join(".")
+        );
+        let literal = Address::parse("a@[IPv6:2001:db8::1]").unwrap();
+        let odd = Address::parse("\"a b\\\";c\"@evil.example").unwrap();
+        for (from, helo, wanted) in [
+            (
+                &Address::parse(&format!("a@{long}")).unwrap(),
+                "x",
+                &*format!("smtp.mailfrom={long}\r\n"),
+            ),
+            (&literal, "x", "smtp.mailfrom=\"[IPv6:2001:db8::1]\"\r\n"),
+            (&literal, "x", "client-ip=\"2001:db8::1\";"),
+            (&odd, "x", r#"envelope-from="\"a b\\\";c\"@evil.example";"#),
+            (&odd, "[192.0.2.1]", "helo=\"[192.0.2.1]\";"),
+            (&odd, "a;b)", "helo=\"a;b)\";"),
+        ] {
+            let caller = Caller {
+                ip: "2001:db8::1".parse().unwrap(),
+                helo,
+                host: "mail.firm.example",
+                from: Some(from),
+            };
+            let found = Findings {
+                spf: Spf {
+                    outcome: Outcome::Pass,
+                    domain: from.domain().to_string(),
+                    helo: false,
+                },
+                ..Findings::default()
+            };
+            let fields = of(&caller, &found, &verdict(Placement::Inbox));
+            let fields = fields.replace(";\r\n\tdkim=none", "");
+            assert!(fields.contains(wanted), "{wanted}: {fields}");
+        }
+    }
+
     // RFC 8601 5
     #[test]
     fn only_what_claims_to_be_ours_is_taken_out_and_every_other_octet_stays() {
         let host = "mail.firm.example";
         let keep = [
-            "Authentication-Results: mx.other.example; spf=pass\r\n",
+            "Authentication-Results: mx.other.example; spf=pass smtp.helo=mail.firm.example\r\n",
             "Subject: Authentication-Results: mail.firm.example\r\n",
             "this is no field\r\n",
             "X-Spam-Level: *\r\n",
@@ -258,6 +308,9 @@ mod tests {
             "Authentication-Results: mail.firm.example; dmarc=pass\r\n",
             "AUTHENTICATION-RESULTS : (a; comment) MAIL.Firm.Example 1; spf=pass\r\n",
             "Authentication-Results:\r\n \"mail.firm.example\";\r\n dkim=pass\r\n",
+            "Authentication-Results: (\\() mail.firm.example; spf=pass\r\n",
+            "Authentication-Results: (;) \"mail\\.firm.ex\\ample\"; spf=pass\r\n",
+            "Authentication-Results: (mail.firm.example; spf=pass\r\n",
             "X-Spam-Status: No\r\n",
             "X-spam-flag: NO\r\n",
         ];

@@ -283,20 +283,32 @@ impl Score {
             self.add("dkim", Points(0), words);
         }
         if found.skipped > 0 {
-            let words = format!("{} more signatures were not looked at (DKIM).", found.skipped);
+            let words = match found.skipped {
+                1 => "One more signature was not looked at (DKIM).".to_owned(),
+                many => format!("{many} more signatures were not looked at (DKIM)."),
+            };
             self.add("dkim", Points(0), words);
         }
         if found.unreadable > 0 {
-            let words = format!(
-                "{} signatures cannot be read, or cover only a part of the message, which counts as none (DKIM).",
-                found.unreadable
-            );
+            let words = match found.unreadable {
+                1 => "A signature cannot be read, or covers only a part of the message, which counts as none (DKIM).".to_owned(),
+                many => format!(
+                    "{many} signatures cannot be read, or cover only a part of the message, which counts as none (DKIM)."
+                ),
+            };
             self.add("dkim", Points(0), words);
         }
         if found.arc.outcome != Outcome::None {
-            let sealers = found.arc.sealers.join(", ");
-            let outcome = found.arc.outcome.as_str();
-            let words = format!("Forwarded with seals of {}: {outcome} (ARC).", quoted(&sealers));
+            let sealers = quoted(&found.arc.sealers.join(", "));
+            let words = match found.arc.outcome {
+                Outcome::Pass => format!("Forwarded with seals of {sealers}, which are good (ARC)."),
+                Outcome::TempError => {
+                    "Seals of servers that forwarded it could not be checked for now (ARC).".to_owned()
+                }
+                _ => {
+                    "Seals of servers that forwarded it are not good, which counts as none (ARC).".to_owned()
+                }
+            };
             self.add("arc", Points(0), words);
         }
         if has_author {
@@ -406,16 +418,19 @@ fn is_vouched(judging: &Judging, found: &Findings) -> bool {
         && arc.sealers.iter().all(trusted)
 }
 
-/// A word from outside, for a sentence: short and without control characters.
+/// A word from outside, for a sentence: without control characters, and no longer than an address. Where
+/// it is cut, that shows: the start of a domain may look like another's.
 #[must_use]
 pub fn quoted(text: &str) -> String {
     if text.is_empty() {
         return "(nothing)".to_owned();
     }
-    text.chars()
-        .take(limits::QUOTED)
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect()
+    let mut rest = text.chars().map(|c| if c.is_control() { '?' } else { c });
+    let mut word: String = rest.by_ref().take(limits::QUOTED).collect();
+    if rest.next().is_some() {
+        word.push('…');
+    }
+    word
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 //! | 3464, 6522, 6533 | delivery reports | written |
 //! | 3834 | automatic mail | what we write says so |
 //! | 3848 | protocol names in Received | yes |
+//! | 8601 | Authentication-Results | read, with quotes and comments |
 
 pub mod address;
 pub mod body;
@@ -26,4 +27,5 @@ pub mod linking;
 pub mod parameter;
 pub mod received;
 pub mod reply;
+pub mod results;
 pub mod scan;
