@@ -15,7 +15,7 @@ use proto::message::dsn::Action;
 use proto::types::{AccountId, Timestamp};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use store::{Delivery, EventKind, Place, QueueItem, Settlement, Snapshot, StoreError};
+use store::{Delivery, Event, EventKind, Place, QueueItem, Settlement, Snapshot, StoreError};
 
 /// Sends one message to the recipients in `items` (same body, same sender, same way) and settles
 /// them. Returns only when the store knows: a row that was delivered must never be due again.
@@ -124,15 +124,12 @@ fn alike(items: &[QueueItem], end: End, words: String) -> Vec<Outcome> {
     vec![outcome; items.len()]
 }
 
-// Commits the outcomes, and the notice about those that failed, for as long as it takes.
+// Commits the outcomes with their events, and the notice about those that failed, for as long as it takes.
 async fn settle(post: &Post, office: &Office, ended: &[(QueueItem, Outcome)]) {
     let mut pause = Duration::from_secs(1);
     loop {
         match try_settle(post, office, ended).await {
-            Ok(settled) => {
-                report(post, office, ended, &settled);
-                return tell_guard(post, ended).await;
-            }
+            Ok(()) => return tell_guard(post, ended).await,
             // All rows are gone: the admin discarded them meanwhile.
             Err(StoreError::NotFound) if blocking(|| are_gone(post, ended)) => return,
             Err(error) => tracing::error!(%error, "the queue could not be brought up to date"),
@@ -150,11 +147,7 @@ fn are_gone(post: &Post, ended: &[(QueueItem, Outcome)]) -> bool {
     }
 }
 
-async fn try_settle(
-    post: &Post,
-    office: &Office,
-    ended: &[(QueueItem, Outcome)],
-) -> Result<Vec<Settlement>, StoreError> {
+async fn try_settle(post: &Post, office: &Office, ended: &[(QueueItem, Outcome)]) -> Result<(), StoreError> {
     let now = post.now();
     // One for all: recipients of one message stay together.
     let random = getrandom::u32().unwrap_or(0);
@@ -170,12 +163,19 @@ async fn try_settle(
         let notice = tell(&snapshot, office, ended, &settled, now)?;
         Ok::<_, StoreError>((settled, notice))
     })?;
-    let rows = ended.iter().zip(&settled);
-    let rows = rows
-        .map(|((item, _), settled)| (item.id, settled.clone()))
-        .collect();
-    post.store.settle(rows, notice).await?;
-    Ok(settled)
+    let events = ended.iter().zip(&settled).map(|((item, outcome), settled)| {
+        let event = event(office, item, outcome, settled);
+        post.ledger.event(event)
+    });
+    let events: Vec<Event> = events.collect();
+    let rows = ended.iter().zip(settled);
+    let rows = rows.map(|((item, _), settled)| (item.id, settled)).collect();
+    post.store.settle(rows, notice, events.clone()).await?;
+    for ((item, outcome), event) in ended.iter().zip(&events) {
+        post.ledger.count(event);
+        tracing::info!(queue = item.id.0, outcome = ?outcome.end, words = outcome.words, "queue");
+    }
+    Ok(())
 }
 
 // What the sender hears of it (RFC 3461 6).
@@ -278,43 +278,39 @@ async fn tell_guard(post: &Post, ended: &[(QueueItem, Outcome)]) {
     }
 }
 
-fn report(post: &Post, office: &Office, ended: &[(QueueItem, Outcome)], settled: &[Settlement]) {
-    for ((item, outcome), settled) in ended.iter().zip(settled) {
-        let (queue, to) = (item.id, item.to.clone());
-        let event = match settled {
-            Settlement::Delivered { .. } => EventKind::Relayed {
-                queue,
-                account: item.owner,
-                to,
-                host: outcome.host.clone().unwrap_or_default(),
-                words: outcome.words.clone(),
-                protection: outcome.protection.map(|p| p.to_string()),
-            },
-            Settlement::Placed { .. } => EventKind::Relayed {
-                queue,
-                account: item.owner,
-                to,
-                host: office.hostname.to_string(),
-                words: "put into the mailbox here".to_owned(),
-                protection: None,
-            },
-            Settlement::Retry { at, words, .. } => EventKind::Deferred {
-                queue,
-                to,
-                words: words.clone(),
-                next: *at,
-            },
-            Settlement::Failed { words } => EventKind::Bounced {
-                queue,
-                account: item.owner,
-                hard: outcome.end == End::Never,
-                from: item.from.clone(),
-                to,
-                words: words.clone(),
-            },
-        };
-        tracing::info!(queue = item.id.0, outcome = ?outcome.end, words = outcome.words, "queue");
-        post.ledger.record(event);
+fn event(office: &Office, item: &QueueItem, outcome: &Outcome, settled: &Settlement) -> EventKind {
+    let (queue, to) = (item.id, item.to.clone());
+    match settled {
+        Settlement::Delivered { .. } => EventKind::Relayed {
+            queue,
+            account: item.owner,
+            to,
+            host: outcome.host.clone().unwrap_or_default(),
+            words: outcome.words.clone(),
+            protection: outcome.protection.map(|p| p.to_string()),
+        },
+        Settlement::Placed { .. } => EventKind::Relayed {
+            queue,
+            account: item.owner,
+            to,
+            host: office.hostname.to_string(),
+            words: "put into the mailbox here".to_owned(),
+            protection: None,
+        },
+        Settlement::Retry { at, words, .. } => EventKind::Deferred {
+            queue,
+            to,
+            words: words.clone(),
+            next: *at,
+        },
+        Settlement::Failed { words } => EventKind::Bounced {
+            queue,
+            account: item.owner,
+            hard: outcome.end == End::Never,
+            from: item.from.clone(),
+            to,
+            words: words.clone(),
+        },
     }
 }
 

@@ -3,7 +3,7 @@
 //! The counts live in memory, one lock for all; a message is counted before it is taken over, so
 //! neither pipelining nor parallel sessions get past a limit. After a restart they are made anew from
 //! the ledger, whose `Sent` events are committed together with their messages: a crash loses none.
-//! It can lose the last second's bounces and refused senders, which are recorded in batches. A ledger
+//! It can lose the last second's refused senders, which are recorded in batches. A ledger
 //! that was flooded with more events a day than it keeps remembers less.
 
 mod remembered;

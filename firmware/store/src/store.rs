@@ -225,7 +225,8 @@ impl Store {
     }
 
     /// Ends a try to send one message to some of its recipients. With `bounce`, that is delivered
-    /// in the same commit. Rows that are gone (the admin discarded them) are left out.
+    /// in the same commit, and the events are recorded in it. Rows that are gone (the admin discarded
+    /// them) are left out.
     ///
     /// # Errors
     /// `NotFound`: none of the rows is there any more, or a place is not.
@@ -233,11 +234,14 @@ impl Store {
         &self,
         outcomes: Vec<(QueueId, Settlement)>,
         bounce: Option<Delivery>,
+        events: Vec<Event>,
     ) -> Result<(), StoreError> {
         let bounce = bounce.map(Prepared::new).transpose()?;
         let octets = bounce.as_ref().map_or(0, Prepared::octets);
-        self.ask(octets, move |write| write.settle(&outcomes, bounce.as_ref()))
-            .await
+        self.ask(octets, move |write| {
+            write.settle(&outcomes, bounce.as_ref(), &events)
+        })
+        .await
     }
 
     /// Removes queue rows unsent (the admin discards held mail); those that are gone are left out.

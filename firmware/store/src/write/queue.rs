@@ -3,7 +3,7 @@
 use super::Write;
 use super::deliver::Prepared;
 use crate::rows::{MessageRow, QueueRow, Row, get};
-use crate::{Change, Place, Settlement, StoreError};
+use crate::{Change, Event, Place, Settlement, StoreError};
 use proto::types::{AccountId, BlobId, Flags, QueueId, Timestamp};
 use redb::ReadableTable;
 
@@ -16,6 +16,7 @@ impl Write<'_> {
         &mut self,
         outcomes: &[(QueueId, Settlement)],
         bounce: Option<&Prepared>,
+        events: &[Event],
     ) -> Result<(), StoreError> {
         let mut found = false;
         for (id, outcome) in outcomes {
@@ -33,6 +34,7 @@ impl Write<'_> {
         for (id, outcome) in outcomes {
             self.settle_one(*id, outcome)?;
         }
+        self.record(events)?;
         self.tell(Change::Queue);
         Ok(())
     }

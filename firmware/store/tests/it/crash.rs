@@ -114,7 +114,7 @@ async fn settle(store: &Store, known: &mut Known) -> Option<()> {
     let outcome = Settlement::Delivered {
         words: "ok".to_owned(),
     };
-    if store.settle(vec![(id, outcome)], None).await.is_err() {
+    if store.settle(vec![(id, outcome)], None, Vec::new()).await.is_err() {
         return None; // it may be settled or not
     }
     known.settled.insert(id);

@@ -361,7 +361,7 @@ fn the_queue_retries_bounces_and_forgets() {
     };
     assert_eq!(due(99), []);
     assert_eq!(due(200), [soon, late]);
-    let settle = |outcomes: &[_], bounce| wait(store.settle(outcomes.to_vec(), bounce));
+    let settle = |outcomes: &[_], bounce| wait(store.settle(outcomes.to_vec(), bounce, Vec::new()));
     let retry = Settlement::Retry {
         at: Timestamp(300),
         words: "busy".repeat(1000),
@@ -625,9 +625,22 @@ fn mail_that_waited_for_people_here_becomes_a_copy_of_the_same_body() {
     };
     let gone = Place::Inbox(AccountId(99));
     let notice = || Some(to_inbox(b"Subject: delivered\r\n\r\n", ann));
-    assert!(wait(store.settle(vec![(id, into(gone))], notice())).is_err());
-    assert_eq!(store.check().unwrap().queued, 1, "nothing was changed");
-    wait(store.settle(vec![(id, into(Place::Inbox(ben)))], notice())).unwrap();
+    let event = Event {
+        at: Timestamp(100),
+        kind: EventKind::Started {
+            version: "settled".to_owned(),
+        },
+    };
+    let settle = |place| wait(store.settle(vec![(id, into(place))], notice(), vec![event.clone()]));
+    let recorded = || store.snapshot().unwrap().events(None, 9, |_| true).unwrap().len();
+    assert!(settle(gone).is_err());
+    assert_eq!(
+        (store.check().unwrap().queued, recorded()),
+        (1, 0),
+        "nothing was changed"
+    );
+    settle(Place::Inbox(ben)).unwrap();
+    assert_eq!(recorded(), 1);
     let report = store.check().unwrap();
     assert!(report.is_clean(), "{report:?}");
     assert_eq!((report.queued, report.messages, report.blobs), (0, 2, 2));

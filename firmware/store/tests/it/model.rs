@@ -398,7 +398,7 @@ impl World {
                 words: "no".to_owned(),
             },
         };
-        wait(self.store().settle(vec![(id, outcome)], None)).unwrap();
+        wait(self.store().settle(vec![(id, outcome)], None, Vec::new())).unwrap();
         match retry {
             Some(at) => self.model.queue.get_mut(&id).unwrap().2 = at,
             None => {
