@@ -181,6 +181,24 @@ async fn good_mail_says_so_in_its_header_and_nobody_else_does() -> Result<()> {
     Ok(())
 }
 
+// RFC 7208 4.3: an address in brackets is no domain, and nobody's answer is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_without_a_domain_has_no_policy_and_no_error() -> Result<()> {
+    let firm = open().await?;
+    let from = format!("ann@[{GOOD}]");
+    firm.receive(GOOD, Some(&from), &[BEN], &message(&from))
+        .await
+        .unwrap();
+    let got = firm.last("ben")?;
+    for wanted in [
+        format!("\tspf=none smtp.mailfrom=\"[{GOOD}]\";\r\n"),
+        format!("\tdmarc=none (p=none) header.from=\"[{GOOD}]\"\r\n"),
+    ] {
+        ensure!(got.contains(&wanted), "{wanted} is not in {got}");
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn silence_of_name_servers_refuses_nothing_and_counts_nothing() -> Result<()> {
     let firm = open().await?;

@@ -224,6 +224,10 @@ impl<'a> Evidence<'a> {
         let keys = keys.ok();
         let dkim = self.dkim(authenticator, keys.as_ref()).await;
         let dmarc = match &self.author {
+            Some(author) if is_literal(author) => Dmarc {
+                domain: author.domain().to_string(),
+                ..Dmarc::default()
+            },
             Some(author) => {
                 self.dmarc(authenticator, author, policies.as_ref(), &spf, &dkim)
                     .await
@@ -243,7 +247,8 @@ impl<'a> Evidence<'a> {
 
     // `None`: no answer in time, or nobody to ask about.
     async fn policies(&self, dns: &Dns) -> Option<Texts> {
-        let domain = ascii(self.author.as_ref()?.domain());
+        let author = self.author.as_ref().filter(|author| !is_literal(author))?;
+        let domain = ascii(author.domain());
         timeout(limits::CHECK, Texts::policies(dns, domain.as_str()))
             .await
             .ok()
@@ -344,6 +349,11 @@ fn drop_unreadable(message: &mut AuthenticatedMessage<'_>) -> usize {
         message.has_arc_errors = true;
     }
     (errors + signatures).saturating_sub(message.errors.len() + message.dkim_headers.len())
+}
+
+// RFC 5321 4.1.3: nobody can be asked about an address in brackets.
+fn is_literal(author: &Address) -> bool {
+    author.domain().as_str().starts_with('[')
 }
 
 async fn sender(dns: &Dns, caller: &Caller<'_>) -> Spf {

@@ -278,9 +278,12 @@ fn is_within(name: &str, domain: &str) -> bool {
     before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }
 
-// RFC 1035 2.3.4: what can be asked for.
+// RFC 1035 2.3.4: what can be asked for; no address in brackets.
 fn is_name(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     let fits = |label: &str| (1..=63).contains(&label.len());
-    name.len() <= proto::limits::spf::NAME && name.is_ascii() && name.split('.').all(fits)
+    name.len() <= proto::limits::spf::NAME
+        && name.is_ascii()
+        && name.split('.').all(fits)
+        && Name::from_ascii(name).is_ok()
 }
