@@ -72,6 +72,9 @@ enum Role {
         /// The day and the time in UTC, such as "2026-11-24 19:05"
         #[arg(value_parser = clock_time)]
         to: Option<Timestamp>,
+        /// Sets it even if that is far from what the box thinks
+        #[arg(long, requires = "to")]
+        yes: bool,
         #[command(flatten)]
         with: Common,
     },
@@ -245,7 +248,7 @@ fn act(role: Role) -> Result<ExitCode> {
             let (request, with) = wish.request();
             show(&control::ask(&with.data, &request)?, with.json)?;
         }
-        Role::Clock { to, with } => answer((Request::Clock { to }, with))?,
+        Role::Clock { to, yes, with } => answer((Request::Clock { to, yes }, with))?,
         Role::Transport(wish) => answer(wish.request())?,
         Role::Domain(wish) => answer(wish.request())?,
         Role::Dkim(wish) => answer(wish.request())?,

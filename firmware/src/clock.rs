@@ -3,7 +3,7 @@
 use proto::types::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Seconds of a day.
 pub const DAY: i64 = 86_400;
@@ -16,6 +16,9 @@ pub struct Clock(Arc<Inner>);
 struct Inner {
     // Standing still at a moment that a test moves, or running with the system.
     set: Option<AtomicI64>,
+    // Seconds that passed on a standing clock.
+    passed: AtomicI64,
+    started: Instant,
     known: AtomicBool,
 }
 
@@ -25,6 +28,8 @@ impl Clock {
     pub fn system() -> Self {
         Self(Arc::new(Inner {
             set: None,
+            passed: AtomicI64::new(0),
+            started: Instant::now(),
             known: AtomicBool::new(true),
         }))
     }
@@ -34,6 +39,8 @@ impl Clock {
     pub fn standing(at: Timestamp) -> Self {
         Self(Arc::new(Inner {
             set: Some(AtomicI64::new(at.0)),
+            passed: AtomicI64::new(0),
+            started: Instant::now(),
             known: AtomicBool::new(true),
         }))
     }
@@ -51,8 +58,24 @@ impl Clock {
         }
     }
 
-    /// Moves a standing clock; the system's clock is not ours to move.
+    /// Seconds since it was made, whatever was done to the time meanwhile.
+    #[must_use]
+    pub fn passed(&self) -> i64 {
+        match &self.0.set {
+            Some(_) => self.0.passed.load(Ordering::Relaxed),
+            None => i64::try_from(self.0.started.elapsed().as_secs()).unwrap_or(i64::MAX),
+        }
+    }
+
+    /// Time passes on a standing clock until then; the system's clock is not ours to move.
     pub fn set(&self, to: Timestamp) {
+        let passed = to.0.saturating_sub(self.now().0).max(0);
+        self.0.passed.fetch_add(passed, Ordering::Relaxed);
+        self.jump(to);
+    }
+
+    /// Somebody sets a standing clock: no time passes.
+    pub fn jump(&self, to: Timestamp) {
         if let Some(at) = &self.0.set {
             at.store(to.0, Ordering::Relaxed);
         }

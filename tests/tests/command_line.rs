@@ -5,7 +5,7 @@ use nix::sys::termios::{LocalFlags, tcgetattr};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
-use tests::pillarbox::binary;
+use tests::pillarbox::{Pillarbox, binary};
 
 #[test]
 fn whoever_has_seen_enough_closes_the_pipe_and_hears_no_complaint() {
@@ -54,4 +54,24 @@ fn a_password_that_is_typed_is_not_shown() {
     assert!(!heard.contains("horse"), "{heard}");
     assert!(!child.wait().unwrap().success());
     assert!(shows(), "the terminal is as it was");
+}
+
+#[test]
+fn a_time_years_from_what_the_box_thinks_is_asked_about_once_more() {
+    let pillarbox = Pillarbox::start(&[]).unwrap();
+    let set = |args: &[&str]| {
+        let output = pillarbox.cli(&[&["clock"], args].concat(), "").unwrap();
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let words = set(&["2150-11-24 19:05"]);
+    assert!(
+        words.contains("years after what the box thinks") && words.contains("--yes"),
+        "{words}"
+    );
+    // On a computer the clock is not the box's to set, however sure one is.
+    let words = set(&["2150-11-24 19:05", "--yes"]);
+    assert!(words.contains("set it there"), "{words}");
+    let words = set(&["--yes"]);
+    assert!(words.contains("required"), "{words}");
 }

@@ -35,7 +35,7 @@ pub use accounts::{Account, AccountState, AccountsRoom};
 pub use appliance::{
     Appliance, DkimRecord, Facts, Fault, Glance, Office, Outsider, Panel, Peer, Ports, Power, Progress,
 };
-pub use clock::{ClockRoom, ClockSeen, time_typed};
+pub use clock::{ClockRoom, ClockSeen, leap, time_typed};
 pub use devices::{Device, Devices, DevicesRoom};
 pub use events::{EventFilter, EventRow, Events, EventsRoom};
 pub use filtering::{FilterRoom, FilterWish, GreyRow, JunkMail, SenderRow, SenderWish};

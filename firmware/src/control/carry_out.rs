@@ -69,7 +69,7 @@ pub(super) async fn carry_out(house: &Arc<House>, request: &Request) -> Result<V
         Request::Alias { ask } => super::names::aliases(house, ask).await,
         Request::Screening(wish) => super::screening::carry_out(house, wish, BY).await,
         Request::Links { ask } => super::links::carry_out(house, ask).await,
-        Request::Clock { to } => super::clock::carry_out(house, *to, BY).await,
+        Request::Clock { to, yes } => super::clock::carry_out(house, *to, *yes, BY).await,
         Request::Transport { ask } => super::transport::carry_out(house, ask).await,
         Request::Smarthost { ask } => super::smarthost::carry_out(house, ask).await,
         Request::Queue { ask } => super::queue::carry_out(house, ask).await,

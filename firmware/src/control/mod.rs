@@ -170,6 +170,9 @@ pub enum Request {
     Clock {
         /// The time, if it is to be set.
         to: Option<Timestamp>,
+        /// However far that is from what the box thinks.
+        #[serde(default)]
+        yes: bool,
     },
     /// Something about transport security.
     Transport {

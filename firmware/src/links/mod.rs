@@ -14,6 +14,7 @@ mod desk;
 mod fetch;
 mod folder;
 mod incoming;
+mod jumps;
 mod outgoing;
 mod parts;
 mod place;
@@ -50,7 +51,7 @@ use fetch::Fetches;
 use folder::Folder;
 use reach::Inquiry;
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::{Arc, Mutex};
 use store::{Store, StoreError};
 use tokio::sync::Notify;
@@ -74,6 +75,8 @@ pub struct Links {
     removed_early: Arc<AtomicU64>,
     /// Files that were found damaged and that no admin was told of.
     found_damaged: Arc<AtomicU64>,
+    /// When the clock was last looked at, by [`Clock::passed`].
+    looked: Arc<AtomicI64>,
     fetches: Arc<Fetches>,
     inquiry: Arc<Inquiry>,
     /// Signs what says that a password was given.
@@ -115,6 +118,7 @@ impl Links {
         getrandom::fill(&mut key).map_err(|error| anyhow!("no random numbers: {error}"))?;
         Ok(Self {
             key: Arc::new(key),
+            looked: Arc::new(AtomicI64::new(clock.passed())),
             store,
             ledger,
             clock,

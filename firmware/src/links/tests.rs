@@ -1,4 +1,5 @@
 mod damage;
+mod jumps;
 mod places;
 mod plug;
 

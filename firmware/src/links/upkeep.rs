@@ -37,7 +37,7 @@ impl Links {
     /// The store or the folder failed.
     pub async fn tidy(&self, start: bool) -> anyhow::Result<()> {
         let now = self.clock.now();
-        if self.clock.is_known() {
+        if self.believes_the_clock().await? {
             let limit = now.plus(-limits::GRACE);
             let over = |link: &Link| {
                 let end = link.revoked.map_or(link.expires, |at| at.min(link.expires));

@@ -2,7 +2,7 @@
 
 use crate::Site;
 use crate::appliance::{Appliance, Fault};
-use crate::clock::time_typed;
+use crate::clock::{leap, time_typed};
 use crate::page::{Frame, Moment, Page, Posted, Tab, show, show_again};
 use askama::Template;
 use axum::extract::{Query, State};
@@ -19,12 +19,22 @@ struct ClockPage {
     known: bool,
     now: Moment,
     typed: String,
+    /// What is asked once more before it is done.
+    asked: Option<Asked>,
+}
+
+/// A time far from what the box thinks.
+struct Asked {
+    at: Moment,
+    leap: String,
 }
 
 /// The form as it is sent.
 #[derive(Deserialize)]
 pub(crate) struct Typed {
     time: String,
+    /// There once somebody was asked whether it is right.
+    sure: Option<String>,
 }
 
 /// What was just done, told on the page that follows.
@@ -43,6 +53,7 @@ fn page<A: Appliance>(site: &Site<A>) -> ClockPage {
         known: seen.known,
         now: seen.now.into(),
         typed: String::new(),
+        asked: None,
     }
 }
 
@@ -52,7 +63,17 @@ pub(crate) async fn clock<A: Appliance>(State(site): State<Site<A>>, Query(said)
 }
 
 pub(crate) async fn set<A: Appliance>(State(site): State<Site<A>>, Posted(form): Posted<Typed>) -> Page {
-    let done = match time_typed(&form.time) {
+    let at = time_typed(&form.time);
+    if let (Some(at), None) = (at, &form.sure)
+        && let Some(leap) = leap(site.appliance.clock().now, at)
+    {
+        return show_again(&ClockPage {
+            typed: form.time,
+            asked: Some(Asked { at: at.into(), leap }),
+            ..page(&site)
+        });
+    }
+    let done = match at {
         Some(at) => site.appliance.set_clock(at).await,
         None => Err(Fault::Refused(
             "Please type the day and the time in UTC, such as 2026-11-24 19:05.".to_owned(),
