@@ -27,6 +27,7 @@ mod tests;
 pub(crate) mod transport;
 mod watch;
 
+use crate::blocking::blocking;
 use crate::dkim::ring::Ring;
 use crate::guard::{self, PasswordError};
 use crate::house::House;
@@ -51,7 +52,7 @@ use web_setup::{DkimRecord, Facts, Fault, Glance, Panel, Pass, Ports, Power, Pro
 
 /// How long a browser has for the last page before the board goes down.
 const GOODBYE: Duration = Duration::from_secs(1);
-/// Who did it, in the ledger.
+/// Who did it, in the ledger, where it was the login called admin, who is nobody's account.
 const BY: &str = "admin's page";
 /// What an admin hears who freezes the last admin.
 const LAST_ADMIN: &str =
@@ -59,7 +60,11 @@ const LAST_ADMIN: &str =
 
 /// The box behind the pages. Clones share it.
 #[derive(Clone)]
-pub struct Appliance(Arc<Inner>);
+pub struct Appliance {
+    inner: Arc<Inner>,
+    // Who is signed in.
+    by: Option<Pass>,
+}
 
 struct Inner {
     house: Arc<House>,
@@ -86,17 +91,27 @@ impl Appliance {
             https: port("https"),
             links: port("links"),
         };
-        Self(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             house,
             ports,
             picture: Picture::default(),
             drafting: Mutex::new(()),
             making_keys: AtomicBool::new(false),
-        }))
+        });
+        Self { inner, by: None }
     }
 
     fn house(&self) -> &House {
-        &self.0.house
+        &self.inner.house
+    }
+
+    /// Who is signed in, as the ledger names him.
+    fn by(&self) -> Result<String, Fault> {
+        let Some(id) = self.by.and_then(|pass| pass.account) else {
+            return Ok(BY.to_owned());
+        };
+        let account = blocking(|| self.house().store.snapshot()?.account(id)).map_err(fault)?;
+        Ok(account.map_or_else(|| BY.to_owned(), |account| account.address.to_string()))
     }
 
     fn pass_of(&self, account: Option<&store::Account>) -> Result<Pass, Fault> {
@@ -135,7 +150,7 @@ impl Appliance {
 
     // Makes the keys beside everything else, once.
     fn make_keys(&self) {
-        if self.0.making_keys.swap(true, Ordering::AcqRel) {
+        if self.inner.making_keys.swap(true, Ordering::AcqRel) {
             return;
         }
         let this = self.clone();
@@ -143,16 +158,23 @@ impl Appliance {
             if let Err(error) = setup::ensure_keys(this.house()).await {
                 error!(error = format!("{error:#}"), "no DKIM keys");
             }
-            this.0.making_keys.store(false, Ordering::Release);
+            this.inner.making_keys.store(false, Ordering::Release);
         });
     }
 }
 
 impl web_setup::Appliance for Appliance {
+    fn for_session(&self, pass: Option<Pass>) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            by: pass,
+        }
+    }
+
     fn facts(&self) -> Facts {
         Facts {
             fingerprint: self.house().tls.fingerprint.clone(),
-            ports: self.0.ports,
+            ports: self.inner.ports,
             simulated_board: self.house().board.is_simulated(),
             version: env!("CARGO_PKG_VERSION"),
         }
@@ -229,7 +251,7 @@ impl web_setup::Appliance for Appliance {
     }
 
     async fn finish(&self) -> Result<Pass, Fault> {
-        let _turn = self.0.drafting.lock().await;
+        let _turn = self.inner.drafting.lock().await;
         let draft = self.draft()?;
         let (Some(admin_hash), Some(office), Some(account)) = (draft.admin_hash, draft.office, draft.account)
         else {
@@ -277,7 +299,7 @@ impl web_setup::Appliance for Appliance {
 
     async fn panel(&self) -> Result<Panel, Fault> {
         let screen = panel::screen(self.house(), &self.house().board).map_err(fault)?;
-        self.0.picture.of(&screen).map_err(|error| {
+        self.inner.picture.of(&screen).map_err(|error| {
             error!(%error, "the panel's picture cannot be made");
             Fault::Internal
         })

@@ -198,6 +198,11 @@ pub trait Appliance:
     + SendingRoom
     + SignInRoom
 {
+    /// The same box, for the session that stands on this pass: what is done through it, the ledger says that
+    /// he did. `None`: nobody is signed in.
+    #[must_use]
+    fn for_session(&self, pass: Option<Pass>) -> Self;
+
     /// What stays the same.
     fn facts(&self) -> Facts;
 

@@ -59,10 +59,12 @@ pub use transport::{PolicyRow, Transport, TransportRoom};
 pub use watch::{Choice, Count, Finding, GuardRoom, Left, Watch};
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, FromRequestParts};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::routing::{get, post};
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tower_http::csrf::CsrfLayer;
@@ -87,6 +89,22 @@ impl<A> Site<A> {
             sessions: Arc::default(),
             tries: Arc::default(),
         }
+    }
+}
+
+// Whatever a handler does, it does for the session that its request came with.
+impl<A: Appliance> FromRequestParts<Self> for Site<A> {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Self) -> Result<Self, Infallible> {
+        let role = parts
+            .extensions
+            .get::<access::Visit>()
+            .and_then(|visit| visit.role);
+        Ok(Self {
+            appliance: site.appliance.for_session(role.and_then(sessions::Role::pass)),
+            ..site.clone()
+        })
     }
 }
 

@@ -2,7 +2,6 @@
 
 use crate::appliance::Fault;
 use crate::sending::Waiting;
-use crate::sign_in::Pass;
 use proto::types::{Domain, Timestamp};
 use std::future::Future;
 
@@ -93,13 +92,12 @@ pub trait QueueRoom: Send + Sync {
     /// Places that are spoken to or left alone just now.
     fn places(&self) -> impl Future<Output = Result<Vec<QueuePlace>, Fault>> + Send;
 
-    /// Carries an order out; the ledger names whose session it was.
+    /// Carries an order out.
     fn order(
         &self,
         id: u64,
         scope: QueueScope,
         deed: QueueDeed,
-        by: Option<Pass>,
     ) -> impl Future<Output = Result<QueueDone, Fault>> + Send;
 
     /// The domains that all mail is held for.
@@ -111,6 +109,5 @@ pub trait QueueRoom: Send + Sync {
         &self,
         domain: Domain,
         hold: bool,
-        by: Option<Pass>,
     ) -> impl Future<Output = Result<QueueDone, Fault>> + Send;
 }

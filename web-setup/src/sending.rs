@@ -1,7 +1,6 @@
 //! Mail that waits to leave, and which way it takes.
 
 use crate::appliance::Fault;
-use crate::sign_in::Pass;
 use proto::types::{Address, Secret, Timestamp};
 use std::future::Future;
 
@@ -90,19 +89,14 @@ pub trait SendingRoom: Send + Sync {
     fn smarthosts(&self) -> impl Future<Output = Result<Vec<(String, Smarthost)>, Fault>> + Send;
 
     /// Sends mail for these domains, or all where that is empty, through that server. Without a password
-    /// the one stored for the same server and user stays. The ledger names whose session it was.
+    /// the one stored for the same server and user stays.
     fn send_through(
         &self,
         domains: String,
         smarthost: Smarthost,
         password: Option<Secret>,
-        by: Option<Pass>,
     ) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// Takes the server for these domains, or the one for everything, away. [`Fault::Refused`]: there is none.
-    fn send_directly(
-        &self,
-        domains: String,
-        by: Option<Pass>,
-    ) -> impl Future<Output = Result<(), Fault>> + Send;
+    fn send_directly(&self, domains: String) -> impl Future<Output = Result<(), Fault>> + Send;
 }

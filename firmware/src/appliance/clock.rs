@@ -1,6 +1,6 @@
 //! The clock as its page sees it.
 
-use super::{Appliance, BY};
+use super::Appliance;
 use crate::house::House;
 use board::wire::ToBoard;
 use proto::types::Timestamp;
@@ -49,6 +49,7 @@ impl web_setup::ClockRoom for Appliance {
     }
 
     async fn set_clock(&self, at: Timestamp) -> Result<(), Fault> {
-        set_clock(self.house(), at, BY).await.map_err(Fault::Refused)
+        let set = set_clock(self.house(), at, &self.by()?).await;
+        set.map_err(Fault::Refused)
     }
 }

@@ -38,7 +38,7 @@ impl Appliance {
 
     /// Changes it, unless the setup is finished.
     pub(super) async fn change_draft(&self, change: impl FnOnce(&mut Draft) + Send) -> Result<(), Fault> {
-        let _turn = self.0.drafting.lock().await;
+        let _turn = self.inner.drafting.lock().await;
         if self.house().office().map_err(fault)?.is_some() {
             return Err(Fault::Refused("The setup is finished already.".to_owned()));
         }

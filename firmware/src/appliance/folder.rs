@@ -6,21 +6,18 @@ use crate::links::{FolderState, Named, WishError, choose};
 use board::wire::StickState;
 use web_setup::{Fault, FolderDesk, FolderHealth, FolderRoom, FolderWish, OtherPlace, StickRow};
 
-/// Who did it, in the ledger.
-const BY: &str = "web page";
-
 impl FolderRoom for Appliance {
     async fn attachment_folder(&self) -> Result<FolderDesk, Fault> {
         Ok(desk(self.house()).await)
     }
 
     async fn wish_folder(&self, wish: FolderWish) -> Result<(), Fault> {
-        let house = self.house();
+        let (house, by) = (self.house(), self.by()?);
         let done = match wish {
-            FolderWish::Data => choose(house, Named::Data, BY).await,
-            FolderWish::Folder(path) => choose(house, Named::Folder(path.into()), BY).await,
-            FolderWish::Stick(id) => choose(house, Named::Stick(id), BY).await,
-            FolderWish::GiveUp(id) => house.links.give_up_folder(&id, BY).await.map(drop),
+            FolderWish::Data => choose(house, Named::Data, &by).await,
+            FolderWish::Folder(path) => choose(house, Named::Folder(path.into()), &by).await,
+            FolderWish::Stick(id) => choose(house, Named::Stick(id), &by).await,
+            FolderWish::GiveUp(id) => house.links.give_up_folder(&id, &by).await.map(drop),
         };
         done.map_err(|error| match error {
             WishError::Refused(words) => Fault::Refused(words),

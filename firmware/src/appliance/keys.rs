@@ -1,7 +1,7 @@
 //! Signing keys for their page.
 
 use super::shown::pair;
-use super::{Appliance, BY, fault};
+use super::{Appliance, fault};
 use crate::blocking::blocking;
 use crate::dkim::ring::{KeyLife, Retired, Ring};
 use crate::dkim::rotation::{self, DomainKeys, RotationError};
@@ -58,7 +58,7 @@ impl web_setup::KeysRoom for Appliance {
 
     async fn rotate_keys(&self, domain: String) -> Result<Rotated, Fault> {
         let domain = Domain::parse(&domain).map_err(|error| Fault::Refused(format!("{error}.")))?;
-        let rotated = rotation::rotate(self.house(), &domain, BY)
+        let rotated = rotation::rotate(self.house(), &domain, &self.by()?)
             .await
             .map_err(refused)?;
         Ok(match rotated {

@@ -13,9 +13,6 @@ use web_setup::{
     Piece, Shared, SharedFile,
 };
 
-/// Who did it, in the ledger: a sender or an admin.
-const BY: &str = "web page";
-
 pub(super) async fn shared(
     house: &House,
     ip: IpAddr,
@@ -190,13 +187,14 @@ pub(super) async fn change(
     account: AccountId,
     link: u64,
     wish: LinkWish,
+    by: &str,
 ) -> Result<(), Fault> {
     let wish = match wish {
         LinkWish::Extend(days) => Wish::Extend(days),
         LinkWish::Revoke => Wish::Revoke,
         LinkWish::Password(password) => Wish::Password(password),
     };
-    let changed = house.links.change(LinkId(link), Some(account), wish, BY).await;
+    let changed = house.links.change(LinkId(link), Some(account), wish, by).await;
     changed.map(drop).map_err(refused)
 }
 
@@ -244,7 +242,7 @@ fn row(house: &House, link: Link) -> LinkRow {
 
 impl web_setup::LinksRoom for Appliance {
     async fn links(&self) -> Result<LinkDesk, Fault> {
-        desk(self.house(), self.0.ports.links).await
+        desk(self.house(), self.inner.ports.links).await
     }
 
     async fn set_link_rules(&self, rules: LinkRules) -> Result<(), Fault> {
@@ -268,7 +266,7 @@ impl web_setup::LinksRoom for Appliance {
     }
 
     async fn change_link(&self, id: AccountId, link: u64, wish: LinkWish) -> Result<(), Fault> {
-        change(self.house(), id, link, wish).await
+        change(self.house(), id, link, wish, &self.by()?).await
     }
 
     async fn shared_link(&self, peer: Peer, token: String, key: Option<String>) -> Result<Shared, Fault> {

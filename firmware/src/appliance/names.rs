@@ -1,6 +1,6 @@
 //! Domains and aliases as their page sees them.
 
-use super::{Appliance, BY, fault, records};
+use super::{Appliance, fault, records};
 use crate::dkim::ring::Ring;
 use crate::house::House;
 use crate::names::{self, NameError};
@@ -10,7 +10,7 @@ use store::StoreError;
 use web_setup::{AliasRow, AliasWish, DomainRow, DomainWish, Fault, Names};
 
 /// All of them; keys that are missing are begun to be made.
-pub(super) fn shown(house: &Arc<House>) -> Result<Names, Fault> {
+fn shown(house: &Arc<House>) -> Result<Names, Fault> {
     let names = names::names(house).map_err(refused)?;
     let snapshot = house.store.snapshot().map_err(fault)?;
     let row = |local: store::LocalDomain| -> Result<DomainRow, StoreError> {
@@ -45,43 +45,6 @@ pub(super) fn shown(house: &Arc<House>) -> Result<Names, Fault> {
     })
 }
 
-pub(super) async fn add_domain(house: &Arc<House>, typed: &str, same_names: bool) -> Result<(), Fault> {
-    names::add_domain(house, typed, same_names, BY)
-        .await
-        .map_err(refused)
-}
-
-pub(super) async fn set_domain(house: &House, wish: DomainWish) -> Result<(), Fault> {
-    let rules = names::DomainWish {
-        same_names: Some(wish.same_names),
-        catch_all: Some(wish.catch_all),
-    };
-    names::set_domain(house, &wish.domain, &rules, BY)
-        .await
-        .map_err(refused)
-}
-
-pub(super) async fn remove_domain(house: &House, typed: &str) -> Result<(), Fault> {
-    names::remove_domain(house, typed, BY).await.map_err(refused)
-}
-
-pub(super) async fn put_alias(house: &House, wish: AliasWish) -> Result<(), Fault> {
-    let wish = names::AliasWish {
-        address: wish.address,
-        targets: wish.targets,
-        send_as: wish.send_as,
-    };
-    names::put_alias(house, &wish, BY).await.map_err(refused)
-}
-
-pub(super) async fn remove_alias(house: &House, typed: &str) -> Result<(), Fault> {
-    names::remove_alias(house, typed, BY).await.map_err(refused)
-}
-
-pub(super) async fn set_plus(house: &House, typed: &str) -> Result<(), Fault> {
-    names::set_plus(house, typed).await.map_err(refused)
-}
-
 fn refused(error: NameError) -> Fault {
     match error {
         NameError::Words(words) => Fault::Refused(words),
@@ -90,31 +53,45 @@ fn refused(error: NameError) -> Fault {
 }
 
 impl web_setup::NamesRoom for Appliance {
-    async fn names(&self) -> Result<web_setup::Names, Fault> {
-        shown(&self.0.house)
+    async fn names(&self) -> Result<Names, Fault> {
+        shown(&self.inner.house)
     }
 
     async fn add_domain(&self, domain: String, same_names: bool) -> Result<(), Fault> {
-        add_domain(&self.0.house, &domain, same_names).await
+        let added = names::add_domain(&self.inner.house, &domain, same_names, &self.by()?).await;
+        added.map_err(refused)
     }
 
-    async fn set_domain(&self, wish: web_setup::DomainWish) -> Result<(), Fault> {
-        set_domain(self.house(), wish).await
+    async fn set_domain(&self, wish: DomainWish) -> Result<(), Fault> {
+        let rules = names::DomainWish {
+            same_names: Some(wish.same_names),
+            catch_all: Some(wish.catch_all),
+        };
+        let set = names::set_domain(self.house(), &wish.domain, &rules, &self.by()?).await;
+        set.map_err(refused)
     }
 
     async fn remove_domain(&self, domain: String) -> Result<(), Fault> {
-        remove_domain(self.house(), &domain).await
+        let removed = names::remove_domain(self.house(), &domain, &self.by()?).await;
+        removed.map_err(refused)
     }
 
-    async fn put_alias(&self, wish: web_setup::AliasWish) -> Result<(), Fault> {
-        put_alias(self.house(), wish).await
+    async fn put_alias(&self, wish: AliasWish) -> Result<(), Fault> {
+        let wish = names::AliasWish {
+            address: wish.address,
+            targets: wish.targets,
+            send_as: wish.send_as,
+        };
+        let put = names::put_alias(self.house(), &wish, &self.by()?).await;
+        put.map_err(refused)
     }
 
     async fn remove_alias(&self, address: String) -> Result<(), Fault> {
-        remove_alias(self.house(), &address).await
+        let removed = names::remove_alias(self.house(), &address, &self.by()?).await;
+        removed.map_err(refused)
     }
 
     async fn set_plus(&self, separator: String) -> Result<(), Fault> {
-        set_plus(self.house(), &separator).await
+        names::set_plus(self.house(), &separator).await.map_err(refused)
     }
 }

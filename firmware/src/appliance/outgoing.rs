@@ -10,7 +10,7 @@ use crate::settings::{self, SmarthostTls};
 use proto::types::Secret;
 use store::EventKind;
 use store::{QueueItem, Snapshot, Store, StoreError};
-use web_setup::{Fault, Outgoing, Pass, Protection, Smarthost, WaitState, Waiting};
+use web_setup::{Fault, Outgoing, Protection, Smarthost, WaitState, Waiting};
 
 /// The oldest rows of the queue.
 ///
@@ -211,14 +211,11 @@ impl web_setup::SendingRoom for Appliance {
         domains: String,
         smarthost: Smarthost,
         password: Option<Secret>,
-        by: Option<Pass>,
     ) -> Result<(), Fault> {
-        let by = self.who(by)?;
-        set(self.house(), &domains, Some((smarthost, password)), &by).await
+        set(self.house(), &domains, Some((smarthost, password)), &self.by()?).await
     }
 
-    async fn send_directly(&self, domains: String, by: Option<Pass>) -> Result<(), Fault> {
-        let by = self.who(by)?;
-        set(self.house(), &domains, None, &by).await
+    async fn send_directly(&self, domains: String) -> Result<(), Fault> {
+        set(self.house(), &domains, None, &self.by()?).await
     }
 }

@@ -1,6 +1,6 @@
 //! Printers and scanners as their page sees them.
 
-use super::{Appliance, BY, fault};
+use super::{Appliance, fault};
 use crate::deliver::people;
 use crate::guard::printers;
 use crate::house::House;
@@ -56,7 +56,7 @@ pub(super) async fn all(house: &House) -> Result<Printers, Fault> {
     })
 }
 
-pub(super) async fn allow(house: &House, wish: PrinterWish) -> Result<(), Fault> {
+pub(super) async fn allow(house: &House, wish: PrinterWish, by: &str) -> Result<(), Fault> {
     let ip = wish.ip.trim().parse();
     let ip = ip.map_err(|_| Fault::Refused("That is no address such as 192.168.1.50.".to_owned()))?;
     let from = Address::parse(wish.from.trim());
@@ -66,32 +66,31 @@ pub(super) async fn allow(house: &House, wish: PrinterWish) -> Result<(), Fault>
         limit: wish.limit.unwrap_or(printers::LIMIT),
         here_only: wish.here_only,
     };
-    let allowed = printers::allow(house, ip, from, terms, BY).await;
+    let allowed = printers::allow(house, ip, from, terms, by).await;
     allowed.map(drop).map_err(fault)
 }
 
-pub(super) async fn act(house: &House, id: AccountId, deed: PrinterDeed) -> Result<(), Fault> {
+pub(super) async fn act(house: &House, id: AccountId, deed: PrinterDeed, by: &str) -> Result<(), Fault> {
     let snapshot = house.store.snapshot().map_err(fault)?;
     printers::find(&snapshot, id).map_err(fault)?;
     drop(snapshot);
-    let by = BY.to_owned();
     match deed {
-        PrinterDeed::Pause => printers::pause(house, id, BY).await,
-        PrinterDeed::Resume => printers::resume(house, id, BY).await,
-        PrinterDeed::Release => house.guard.release(id, by).await.map(drop),
-        PrinterDeed::Discard => house.guard.discard(id, by).await.map(drop),
-        PrinterDeed::Remove => printers::remove(house, id, BY).await,
+        PrinterDeed::Pause => printers::pause(house, id, by).await,
+        PrinterDeed::Resume => printers::resume(house, id, by).await,
+        PrinterDeed::Release => house.guard.release(id, by.to_owned()).await.map(drop),
+        PrinterDeed::Discard => house.guard.discard(id, by.to_owned()).await.map(drop),
+        PrinterDeed::Remove => printers::remove(house, id, by).await,
     }
     .map_err(fault)
 }
 
-pub(super) async fn set(house: &House, id: AccountId, terms: PrinterTerms) -> Result<(), Fault> {
+pub(super) async fn set(house: &House, id: AccountId, terms: PrinterTerms, by: &str) -> Result<(), Fault> {
     let terms = Terms {
         name: terms.name,
         limit: terms.limit,
         here_only: terms.here_only,
     };
-    printers::set(house, id, terms, BY).await.map_err(fault)
+    printers::set(house, id, terms, by).await.map_err(fault)
 }
 
 impl web_setup::PrintersRoom for Appliance {
@@ -100,14 +99,14 @@ impl web_setup::PrintersRoom for Appliance {
     }
 
     async fn allow_printer(&self, wish: web_setup::PrinterWish) -> Result<(), Fault> {
-        allow(self.house(), wish).await
+        allow(self.house(), wish, &self.by()?).await
     }
 
     async fn set_printer(&self, id: AccountId, terms: PrinterTerms) -> Result<(), Fault> {
-        set(self.house(), id, terms).await
+        set(self.house(), id, terms, &self.by()?).await
     }
 
     async fn act_on_printer(&self, id: AccountId, deed: web_setup::PrinterDeed) -> Result<(), Fault> {
-        act(self.house(), id, deed).await
+        act(self.house(), id, deed, &self.by()?).await
     }
 }

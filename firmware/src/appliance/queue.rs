@@ -1,13 +1,13 @@
 //! One recipient's waiting mail for its page, and what an admin has done with it.
 
 use super::outgoing::row;
-use super::{Appliance, BY, fault};
+use super::{Appliance, fault};
 use crate::blocking::blocking;
 use crate::deliver::orders::{self, Which};
 use crate::house::House;
 use proto::types::{Domain, QueueId};
 use store::{QueueOrder, StoreError};
-use web_setup::{Fault, HeldDomain, Pass, QueueDeed, QueueDone, QueuePlace, QueueScope, Queued};
+use web_setup::{Fault, HeldDomain, QueueDeed, QueueDone, QueuePlace, QueueScope, Queued};
 
 fn queued(house: &House, id: u64) -> Result<Option<Queued>, StoreError> {
     let snapshot = house.store.snapshot()?;
@@ -34,17 +34,8 @@ fn domain_of(house: &House, id: u64) -> Result<Option<Domain>, StoreError> {
 }
 
 impl Appliance {
-    /// Whose session it is, as the ledger names it.
-    pub(super) fn who(&self, pass: Option<Pass>) -> Result<String, Fault> {
-        let Some(id) = pass.and_then(|pass| pass.account) else {
-            return Ok(BY.to_owned());
-        };
-        let account = blocking(|| self.house().store.snapshot()?.account(id)).map_err(fault)?;
-        Ok(account.map_or_else(|| BY.to_owned(), |account| account.address.to_string()))
-    }
-
-    async fn carry_out(&self, which: &Which, deed: QueueDeed, by: Option<Pass>) -> Result<QueueDone, Fault> {
-        let by = self.who(by)?;
+    async fn carry_out(&self, which: &Which, deed: QueueDeed) -> Result<QueueDone, Fault> {
+        let by = self.by()?;
         let (order, tell) = match deed {
             QueueDeed::Hold => (QueueOrder::Hold, false),
             QueueDeed::Release => (QueueOrder::Release, false),
@@ -80,13 +71,7 @@ impl web_setup::QueueRoom for Appliance {
         Ok(shown.collect())
     }
 
-    async fn order(
-        &self,
-        id: u64,
-        scope: QueueScope,
-        deed: QueueDeed,
-        by: Option<Pass>,
-    ) -> Result<QueueDone, Fault> {
+    async fn order(&self, id: u64, scope: QueueScope, deed: QueueDeed) -> Result<QueueDone, Fault> {
         let which = match scope {
             QueueScope::Row => Which::Row(id),
             QueueScope::Message => Which::Message(id),
@@ -96,7 +81,7 @@ impl web_setup::QueueRoom for Appliance {
             }
             QueueScope::All => Which::All,
         };
-        self.carry_out(&which, deed, by).await
+        self.carry_out(&which, deed).await
     }
 
     async fn held_domains(&self) -> Result<Vec<HeldDomain>, Fault> {
@@ -110,8 +95,8 @@ impl web_setup::QueueRoom for Appliance {
         Ok(shown.collect())
     }
 
-    async fn hold_domain(&self, domain: Domain, hold: bool, by: Option<Pass>) -> Result<QueueDone, Fault> {
+    async fn hold_domain(&self, domain: Domain, hold: bool) -> Result<QueueDone, Fault> {
         let deed = if hold { QueueDeed::Hold } else { QueueDeed::Release };
-        self.carry_out(&Which::Domain(domain), deed, by).await
+        self.carry_out(&Which::Domain(domain), deed).await
     }
 }

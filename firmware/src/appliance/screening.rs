@@ -1,6 +1,6 @@
 //! Who is shut out, and by which rules, as the pages and the command line see it.
 
-use super::{Appliance, BY, fault};
+use super::{Appliance, fault};
 use crate::guard::Network;
 use crate::guard::screen::{List, Screening, SettingError, Subject};
 use crate::house::House;
@@ -98,7 +98,7 @@ impl web_setup::ScreenRoom for Appliance {
     }
 
     async fn release(&self, who: String) -> Result<(), Fault> {
-        release(self.house(), &who, BY)
+        release(self.house(), &who, &self.by()?)
     }
 
     async fn put_on_list(&self, wish: web_setup::ListWish) -> Result<(), Fault> {

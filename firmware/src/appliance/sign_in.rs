@@ -1,6 +1,6 @@
 //! Signing in at the pages: passwords, and the codes after them.
 
-use super::{Appliance, BY, fault};
+use super::{Appliance, fault};
 use crate::guard::{Attempt, newcomer};
 use crate::house::House;
 use proto::refusal::Refusal;
@@ -50,7 +50,7 @@ impl Appliance {
         match judged {
             Ok(account) => {
                 if let Some(account) = &account {
-                    newcomer::tell(&self.0.house, account, ip, Protocol::Web);
+                    newcomer::tell(&self.inner.house, account, ip, Protocol::Web);
                     self.house().guard.greet(account.id, ip);
                 }
                 Ok(Login::Welcome(self.pass_of(account.as_ref())?))
@@ -134,7 +134,7 @@ impl web_setup::SignInRoom for Appliance {
     }
 
     async fn reset_second_factor(&self, id: AccountId) -> Result<(), Fault> {
-        let removed = self.house().second_factors.remove(Some(id), BY).await;
+        let removed = self.house().second_factors.remove(Some(id), &self.by()?).await;
         removed.map(drop).map_err(fault)
     }
 

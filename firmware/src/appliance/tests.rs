@@ -396,11 +396,11 @@ async fn a_smarthosts_password_stays_for_the_same_server_and_user_alone() {
     let starttls = web_setup::Protection::Starttls;
     let mine = smarthost("smtp.example.net", Some("office"), starttls);
     assert!(matches!(
-        pages.send_through(String::new(), mine.clone(), None, None).await,
+        pages.send_through(String::new(), mine.clone(), None).await,
         Err(Fault::Refused(_))
     ));
     pages
-        .send_through(String::new(), mine.clone(), Some(secret("s3cret")), None)
+        .send_through(String::new(), mine.clone(), Some(secret("s3cret")))
         .await
         .unwrap();
     assert_eq!(pages.smarthost().await.unwrap(), Some(mine.clone()));
@@ -410,10 +410,7 @@ async fn a_smarthosts_password_stays_for_the_same_server_and_user_alone() {
     };
     let mut other_port = mine.clone();
     other_port.port = 2587;
-    pages
-        .send_through(String::new(), other_port, None, None)
-        .await
-        .unwrap();
+    pages.send_through(String::new(), other_port, None).await.unwrap();
     assert_eq!(stored().unwrap().password.as_deref(), Some("s3cret"));
     let mut trusting = mine.clone();
     trusting.trust_any_certificate = true;
@@ -425,9 +422,7 @@ async fn a_smarthosts_password_stays_for_the_same_server_and_user_alone() {
     ] {
         assert!(
             matches!(
-                pages
-                    .send_through(String::new(), elsewhere.clone(), None, None)
-                    .await,
+                pages.send_through(String::new(), elsewhere.clone(), None).await,
                 Err(Fault::Refused(_))
             ),
             "{elsewhere:?}"
@@ -438,14 +433,13 @@ async fn a_smarthosts_password_stays_for_the_same_server_and_user_alone() {
             String::new(),
             smarthost("nas", None, web_setup::Protection::None),
             None,
-            None,
         )
         .await
         .unwrap();
     assert_eq!(stored().unwrap().password, None);
-    pages.send_directly(String::new(), None).await.unwrap();
+    pages.send_directly(String::new()).await.unwrap();
     assert_eq!(pages.smarthost().await.unwrap(), None);
-    let again = pages.send_directly(String::new(), None).await;
+    let again = pages.send_directly(String::new()).await;
     assert!(matches!(again, Err(Fault::Refused(_))), "{again:?}");
     fresh.house.ledger.flush().await;
     let snapshot = fresh.house.store.snapshot().unwrap();

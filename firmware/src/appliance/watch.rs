@@ -1,6 +1,6 @@
 //! The guard as the pages show it.
 
-use super::{Appliance, BY, LAST_ADMIN, fault};
+use super::{Appliance, LAST_ADMIN, fault};
 use crate::blocking::blocking;
 use crate::guard;
 use crate::guard::report::{history, report};
@@ -94,12 +94,12 @@ impl web_setup::GuardRoom for Appliance {
     }
 
     async fn release_held(&self, id: AccountId) -> Result<u64, Fault> {
-        let released = self.house().guard.release(id, BY.to_owned()).await;
+        let released = self.house().guard.release(id, self.by()?).await;
         released.map_err(fault)
     }
 
     async fn discard_held(&self, id: AccountId) -> Result<u64, Fault> {
-        let discarded = self.house().guard.discard(id, BY.to_owned()).await;
+        let discarded = self.house().guard.discard(id, self.by()?).await;
         discarded.map_err(fault)
     }
 
@@ -112,7 +112,7 @@ impl web_setup::GuardRoom for Appliance {
     }
 
     async fn acknowledge(&self, id: AccountId) -> Result<(), Fault> {
-        let seen = self.house().guard.acknowledge(id, BY.to_owned()).await;
+        let seen = self.house().guard.acknowledge(id, self.by()?).await;
         seen.map(drop).map_err(fault)
     }
 
@@ -125,7 +125,7 @@ impl web_setup::GuardRoom for Appliance {
     }
 
     async fn unfreeze(&self, id: AccountId) -> Result<(), Fault> {
-        let unfrozen = self.house().guard.unfreeze(id, BY.to_owned()).await;
+        let unfrozen = self.house().guard.unfreeze(id, self.by()?).await;
         unfrozen.map(drop).map_err(fault)
     }
 }

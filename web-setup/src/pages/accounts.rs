@@ -8,7 +8,7 @@ use crate::appliance::{Appliance, Fault, Office};
 use crate::page::{Failure, Frame, Moment, Page, Posted, Tab, secret, show, show_again};
 use crate::rules;
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use proto::types::{AccountId, Address, Domain, Secret};
@@ -116,7 +116,7 @@ async fn domains<A: Appliance>(site: &Site<A>) -> Result<Vec<String>, Fault> {
     Ok(rows.iter().map(|row| row.domain.to_string()).collect())
 }
 
-pub(crate) async fn list<A: Appliance>(State(site): State<Site<A>>) -> Page {
+pub(crate) async fn list<A: Appliance>(site: Site<A>) -> Page {
     show(&list_page(&site, &office(&site).await?).await?)
 }
 
@@ -131,10 +131,7 @@ pub(crate) struct CreateForm {
     admin: Option<String>,
 }
 
-pub(crate) async fn create<A: Appliance>(
-    State(site): State<Site<A>>,
-    Posted(form): Posted<CreateForm>,
-) -> Page {
+pub(crate) async fn create<A: Appliance>(site: Site<A>, Posted(form): Posted<CreateForm>) -> Page {
     let office = office(&site).await?;
     // The chosen one, or the one that was typed, if it is one of ours; else the main one's words.
     let domains = domains(&site).await?;
@@ -242,7 +239,7 @@ async fn one_page<A: Appliance>(
 }
 
 pub(crate) async fn one<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Path(id): Path<String>,
     Query(said): Query<Said>,
 ) -> Page {
@@ -259,7 +256,7 @@ pub(crate) struct PasswordForm {
 }
 
 pub(crate) async fn set_password<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Path(id): Path<String>,
     Posted(form): Posted<PasswordForm>,
 ) -> Page {
@@ -288,7 +285,7 @@ pub(crate) struct OutsideForm {
 }
 
 pub(crate) async fn set_outside<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Path(id): Path<String>,
     Posted(form): Posted<OutsideForm>,
 ) -> Page {
@@ -320,7 +317,7 @@ pub(crate) struct FreezeForm {
 }
 
 pub(crate) async fn freeze<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Path(id): Path<String>,
     Posted(form): Posted<FreezeForm>,
 ) -> Page {
@@ -341,7 +338,7 @@ pub(crate) async fn freeze<A: Appliance>(
     Ok(Redirect::to(&format!("/accounts/{}?said=frozen", account.id)).into_response())
 }
 
-pub(crate) async fn unfreeze<A: Appliance>(State(site): State<Site<A>>, Path(id): Path<String>) -> Page {
+pub(crate) async fn unfreeze<A: Appliance>(site: Site<A>, Path(id): Path<String>) -> Page {
     let account = find(&site, &id).await?;
     if matches!(account.state, AccountState::Frozen { .. } | AccountState::Limited) {
         site.appliance.unfreeze(account.id).await?;

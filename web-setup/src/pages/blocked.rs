@@ -5,7 +5,7 @@ use crate::appliance::{Appliance, Fault};
 use crate::page::{Frame, Moment, Page, Posted, Tab, show, show_again};
 use crate::screening::{BlockedRow, ListEntry, ListWish, Rule};
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -80,7 +80,7 @@ async fn page<A: Appliance>(site: &Site<A>) -> Result<BlockedPage, Fault> {
     })
 }
 
-pub(crate) async fn list<A: Appliance>(State(site): State<Site<A>>, Query(said): Query<Said>) -> Page {
+pub(crate) async fn list<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
     let said = match said.said.as_deref() {
         Some("released") => Some("Let in again."),
         Some("listed") => Some("It is on the list."),
@@ -99,10 +99,7 @@ pub(crate) struct ReleaseForm {
     who: String,
 }
 
-pub(crate) async fn release<A: Appliance>(
-    State(site): State<Site<A>>,
-    Posted(form): Posted<ReleaseForm>,
-) -> Page {
+pub(crate) async fn release<A: Appliance>(site: Site<A>, Posted(form): Posted<ReleaseForm>) -> Page {
     match site.appliance.release(form.who).await {
         // Over meanwhile: what was wanted is so.
         Ok(()) | Err(Fault::Gone) => Ok(Redirect::to("/blocked?said=released").into_response()),
@@ -120,7 +117,7 @@ pub(crate) struct EntryForm {
     note: String,
 }
 
-pub(crate) async fn put<A: Appliance>(State(site): State<Site<A>>, Posted(form): Posted<EntryForm>) -> Page {
+pub(crate) async fn put<A: Appliance>(site: Site<A>, Posted(form): Posted<EntryForm>) -> Page {
     let wish = ListWish {
         allow: form.list == "allow",
         network: form.network.clone(),
@@ -139,10 +136,7 @@ pub(crate) async fn put<A: Appliance>(State(site): State<Site<A>>, Posted(form):
     }
 }
 
-pub(crate) async fn remove<A: Appliance>(
-    State(site): State<Site<A>>,
-    Posted(form): Posted<EntryForm>,
-) -> Page {
+pub(crate) async fn remove<A: Appliance>(site: Site<A>, Posted(form): Posted<EntryForm>) -> Page {
     match site
         .appliance
         .take_off_list(form.list == "allow", form.network)
@@ -154,7 +148,7 @@ pub(crate) async fn remove<A: Appliance>(
 }
 
 pub(crate) async fn set<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Posted(values): Posted<BTreeMap<String, String>>,
 ) -> Page {
     match site.appliance.set_screening(values).await {

@@ -5,7 +5,7 @@ use crate::appliance::{Appliance, Fault};
 use crate::clock::{leap, time_typed};
 use crate::page::{Frame, Moment, Page, Posted, Tab, show, show_again};
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 
@@ -57,12 +57,12 @@ fn page<A: Appliance>(site: &Site<A>) -> ClockPage {
     }
 }
 
-pub(crate) async fn clock<A: Appliance>(State(site): State<Site<A>>, Query(said): Query<Said>) -> Page {
+pub(crate) async fn clock<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
     let said = said.said.map(|_| "The clock is set.");
     show(&ClockPage { said, ..page(&site) })
 }
 
-pub(crate) async fn set<A: Appliance>(State(site): State<Site<A>>, Posted(form): Posted<Typed>) -> Page {
+pub(crate) async fn set<A: Appliance>(site: Site<A>, Posted(form): Posted<Typed>) -> Page {
     let at = time_typed(&form.time);
     if let (Some(at), None) = (at, &form.sure)
         && let Some(leap) = leap(site.appliance.clock().now, at)

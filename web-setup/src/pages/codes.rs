@@ -10,7 +10,7 @@ use crate::sessions::Role;
 use crate::sign_in::{Login, Pass};
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect};
 use fast_qr::convert::svg::SvgBuilder;
@@ -87,7 +87,7 @@ pub(crate) struct Said {
 }
 
 pub(crate) async fn status<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Extension(visit): Extension<Visit>,
     Query(said): Query<Said>,
 ) -> Page {
@@ -98,10 +98,7 @@ pub(crate) async fn status<A: Appliance>(
     })
 }
 
-pub(crate) async fn begin<A: Appliance>(
-    State(site): State<Site<A>>,
-    Extension(visit): Extension<Visit>,
-) -> Page {
+pub(crate) async fn begin<A: Appliance>(site: Site<A>, Extension(visit): Extension<Visit>) -> Page {
     let pass = pass(visit)?;
     match begun(&site, pass).await {
         Ok(begun) => show(&CodesPage {
@@ -124,7 +121,7 @@ pub(crate) struct CodeForm {
 
 // The answer carries the recovery codes, so it is no redirect: nothing keeps them for a second look.
 pub(crate) async fn confirm<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Extension(visit): Extension<Visit>,
     headers: HeaderMap,
     Posted(form): Posted<CodeForm>,
@@ -155,7 +152,7 @@ pub(crate) async fn confirm<A: Appliance>(
 }
 
 pub(crate) async fn off<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Extension(visit): Extension<Visit>,
     headers: HeaderMap,
     Posted(form): Posted<CodeForm>,
@@ -178,7 +175,7 @@ pub(crate) async fn off<A: Appliance>(
     })
 }
 
-pub(crate) async fn reset<A: Appliance>(State(site): State<Site<A>>, Path(id): Path<String>) -> Page {
+pub(crate) async fn reset<A: Appliance>(site: Site<A>, Path(id): Path<String>) -> Page {
     let account = find(&site, &id).await?;
     site.appliance.reset_second_factor(account.id).await?;
     Ok(Redirect::to(&format!("/accounts/{}?said=codes", account.id)).into_response())

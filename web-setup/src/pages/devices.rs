@@ -7,7 +7,7 @@ use crate::appliance::{Appliance, Fault, Ports};
 use crate::devices::Device;
 use crate::page::{Failure, Frame, Moment, Page, Posted, Tab, show, show_again};
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Redirect};
 use proto::types::AccountId;
 use serde::Deserialize;
@@ -167,7 +167,7 @@ async fn page<A: Appliance>(site: &Site<A>, owner: &Owner) -> Result<DevicesPage
 }
 
 pub(crate) async fn list<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Path(id): Path<String>,
     Query(said): Query<Said>,
 ) -> Page {
@@ -188,7 +188,7 @@ pub(crate) struct AddForm {
 }
 
 pub(crate) async fn add<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Path(id): Path<String>,
     Posted(form): Posted<AddForm>,
 ) -> Page {
@@ -226,7 +226,7 @@ pub(crate) struct RevokeForm {
 }
 
 pub(crate) async fn revoke<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Path(id): Path<String>,
     Posted(form): Posted<RevokeForm>,
 ) -> Page {
@@ -246,7 +246,7 @@ pub(crate) struct MainForm {
 }
 
 pub(crate) async fn main_password<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Path(id): Path<String>,
     Posted(form): Posted<MainForm>,
 ) -> Page {
@@ -262,10 +262,7 @@ pub(crate) async fn main_password<A: Appliance>(
 }
 
 /// What the main passwords of the whole office open.
-pub(crate) async fn office<A: Appliance>(
-    State(site): State<Site<A>>,
-    Posted(form): Posted<MainForm>,
-) -> Page {
+pub(crate) async fn office<A: Appliance>(site: Site<A>, Posted(form): Posted<MainForm>) -> Page {
     let web_only = match form.opens.as_str() {
         "web" => true,
         "everywhere" => false,

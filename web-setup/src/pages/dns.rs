@@ -5,7 +5,6 @@ use crate::appliance::{Appliance, Fault};
 use crate::dns_plan::{self, Plan};
 use crate::page::{Frame, Page, Tab, show};
 use askama::Template;
-use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::IntoResponse;
 
@@ -45,7 +44,7 @@ async fn current<A: Appliance>(site: &Site<A>) -> Result<Option<Plan>, Fault> {
     Ok(keys.map(|keys| dns_plan::plan(&office, &site.appliance.addresses(), &keys)))
 }
 
-pub(crate) async fn records<A: Appliance>(State(site): State<Site<A>>) -> Page {
+pub(crate) async fn records<A: Appliance>(site: Site<A>) -> Page {
     let (further, missing) = further(&site).await?;
     show(&DnsPage {
         further,
@@ -55,7 +54,7 @@ pub(crate) async fn records<A: Appliance>(State(site): State<Site<A>>) -> Page {
     })
 }
 
-pub(crate) async fn zone<A: Appliance>(State(site): State<Site<A>>) -> Page {
+pub(crate) async fn zone<A: Appliance>(site: Site<A>) -> Page {
     let Some(plan) = current(&site).await? else {
         return Err(Fault::Refused("The signing keys are still being made.".to_owned()).into());
     };

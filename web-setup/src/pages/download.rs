@@ -9,13 +9,13 @@ use crate::links::{Piece, Shared, SharedFile};
 use crate::page::Page;
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
 /// The file, whole or a piece of it (RFC 9110 14).
 pub(crate) async fn file<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Extension(visit): Extension<Visit>,
     Path(token): Path<String>,
     method: Method,

@@ -6,7 +6,7 @@ use crate::appliance::Appliance;
 use crate::events::{EventFilter, KINDS};
 use crate::page::{Frame, Moment, Page, Tab, show};
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::IntoResponse;
 use serde::Deserialize;
@@ -56,7 +56,7 @@ impl Place {
     }
 }
 
-pub(crate) async fn list<A: Appliance>(State(site): State<Site<A>>, Query(place): Query<Place>) -> Page {
+pub(crate) async fn list<A: Appliance>(site: Site<A>, Query(place): Query<Place>) -> Page {
     let before = place.before.parse().ok();
     let found = site.appliance.events(place.filter(), before, ROWS).await?;
     let rows = found.rows.into_iter().map(|row| Row {
@@ -76,7 +76,7 @@ pub(crate) async fn list<A: Appliance>(State(site): State<Site<A>>, Query(place)
 }
 
 /// The same as a table for a spreadsheet.
-pub(crate) async fn export<A: Appliance>(State(site): State<Site<A>>, Query(place): Query<Place>) -> Page {
+pub(crate) async fn export<A: Appliance>(site: Site<A>, Query(place): Query<Place>) -> Page {
     let found = site.appliance.events(place.filter(), None, EXPORTED).await?;
     let mut csv = String::from("at,kind,account,words\r\n");
     for row in found.rows {

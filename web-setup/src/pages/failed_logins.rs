@@ -5,7 +5,7 @@ use crate::appliance::Appliance;
 use crate::logins::{FailedLogin, LoginFilter, LoginMail};
 use crate::page::{Frame, Moment, Page, Posted, Tab, show};
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect};
 use proto::types::Protocol;
@@ -161,7 +161,7 @@ impl Place {
     }
 }
 
-pub(crate) async fn list<A: Appliance>(State(site): State<Site<A>>, Query(place): Query<Place>) -> Page {
+pub(crate) async fn list<A: Appliance>(site: Site<A>, Query(place): Query<Place>) -> Page {
     let before = place.before.parse().ok();
     let found = site.appliance.failed_logins(place.filter(), before, ROWS).await?;
     show(&FailedLoginsPage {
@@ -186,10 +186,7 @@ pub(crate) struct MailForm {
     threshold: String,
 }
 
-pub(crate) async fn set_mail<A: Appliance>(
-    State(site): State<Site<A>>,
-    Posted(form): Posted<MailForm>,
-) -> Page {
+pub(crate) async fn set_mail<A: Appliance>(site: Site<A>, Posted(form): Posted<MailForm>) -> Page {
     let threshold = form.threshold.trim().parse().unwrap_or(0); // refused in words
     let mail = LoginMail {
         mode: form.mode,
@@ -200,7 +197,7 @@ pub(crate) async fn set_mail<A: Appliance>(
 }
 
 /// The same as a table for a spreadsheet.
-pub(crate) async fn export<A: Appliance>(State(site): State<Site<A>>, Query(place): Query<Place>) -> Page {
+pub(crate) async fn export<A: Appliance>(site: Site<A>, Query(place): Query<Place>) -> Page {
     let mut csv = String::from("first,last,ip,protocol,account,known,mechanism,tls,reason,client,count\r\n");
     let mut before = None;
     let mut count = 0;

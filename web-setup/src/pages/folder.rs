@@ -5,7 +5,7 @@ use crate::appliance::{Appliance, Fault};
 use crate::folder::{FolderDesk, FolderHealth, FolderWish, OtherPlace};
 use crate::page::{Failure, Frame, Page, Posted, Tab, show, show_again};
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect};
 use proto::message::linking::size_words;
 use serde::Deserialize;
@@ -120,7 +120,7 @@ async fn page<A: Appliance>(site: &Site<A>) -> Result<FolderPage, Fault> {
     })
 }
 
-pub(crate) async fn folder<A: Appliance>(State(site): State<Site<A>>, Query(said): Query<Said>) -> Page {
+pub(crate) async fn folder<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
     let said = match said.said.as_deref() {
         Some("chosen") => Some("New attachments go there. Older ones are found where they are."),
         Some("given-up") => Some("It is given up: links to files that were only there have ended."),
@@ -153,7 +153,7 @@ impl FolderForm {
     }
 }
 
-pub(crate) async fn set<A: Appliance>(State(site): State<Site<A>>, Posted(form): Posted<FolderForm>) -> Page {
+pub(crate) async fn set<A: Appliance>(site: Site<A>, Posted(form): Posted<FolderForm>) -> Page {
     let wish = form.wish().ok_or_else(Failure::not_found)?;
     let said = match wish {
         FolderWish::GiveUp(_) => "given-up",

@@ -10,7 +10,6 @@ use crate::sessions::Role;
 use crate::sign_in::{Login, Pass};
 use askama::Template;
 use axum::Extension;
-use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect};
 use proto::types::Secret;
@@ -28,10 +27,7 @@ struct ClaimPage {
     panel: Option<PanelView>,
 }
 
-pub(crate) async fn front<A: Appliance>(
-    State(site): State<Site<A>>,
-    Extension(visit): Extension<Visit>,
-) -> Page {
+pub(crate) async fn front<A: Appliance>(site: Site<A>, Extension(visit): Extension<Visit>) -> Page {
     let door = match (visit.finished, visit.role) {
         (true, Some(Role::Person(_))) => "/me",
         (true, Some(Role::Half(_))) => "/login/code",
@@ -70,7 +66,7 @@ pub(crate) struct ClaimForm {
 }
 
 pub(crate) async fn claim<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Extension(visit): Extension<Visit>,
     Posted(form): Posted<ClaimForm>,
 ) -> Page {
@@ -158,7 +154,7 @@ pub(crate) struct LoginForm {
 }
 
 pub(crate) async fn login<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Extension(visit): Extension<Visit>,
     Posted(form): Posted<LoginForm>,
 ) -> Page {
@@ -211,10 +207,7 @@ async fn code_page<A: Appliance>(
     })
 }
 
-pub(crate) async fn code_form<A: Appliance>(
-    State(site): State<Site<A>>,
-    Extension(visit): Extension<Visit>,
-) -> Page {
+pub(crate) async fn code_form<A: Appliance>(site: Site<A>, Extension(visit): Extension<Visit>) -> Page {
     let pass = visit.role.and_then(Role::pass).ok_or_else(Failure::not_found)?;
     show(&code_page(&site, pass, None).await?)
 }
@@ -226,7 +219,7 @@ pub(crate) struct CodeForm {
 }
 
 pub(crate) async fn code<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Extension(visit): Extension<Visit>,
     headers: HeaderMap,
     Posted(form): Posted<CodeForm>,
@@ -256,7 +249,7 @@ pub(crate) async fn code<A: Appliance>(
     show_as(status, &code_page(&site, pass, Some(words)).await?)
 }
 
-pub(crate) async fn logout<A: Appliance>(State(site): State<Site<A>>, headers: HeaderMap) -> Page {
+pub(crate) async fn logout<A: Appliance>(site: Site<A>, headers: HeaderMap) -> Page {
     let cookie = site.sessions.close(&headers);
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/login")).into_response())
 }

@@ -6,7 +6,7 @@ use crate::appliance::{Appliance, Fault};
 use crate::page::{Frame, Moment, Page, Posted, Tab, show, show_again};
 use crate::watch::{Choice, Finding, Watch};
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 
@@ -49,19 +49,19 @@ fn back(id: proto::types::AccountId, said: &str) -> Page {
     Ok(Redirect::to(&format!("/accounts/{id}?said={said}")).into_response())
 }
 
-pub(crate) async fn release<A: Appliance>(State(site): State<Site<A>>, Path(id): Path<String>) -> Page {
+pub(crate) async fn release<A: Appliance>(site: Site<A>, Path(id): Path<String>) -> Page {
     let account = find(&site, &id).await?;
     site.appliance.release_held(account.id).await?;
     back(account.id, "released")
 }
 
-pub(crate) async fn discard<A: Appliance>(State(site): State<Site<A>>, Path(id): Path<String>) -> Page {
+pub(crate) async fn discard<A: Appliance>(site: Site<A>, Path(id): Path<String>) -> Page {
     let account = find(&site, &id).await?;
     site.appliance.discard_held(account.id).await?;
     back(account.id, "discarded")
 }
 
-pub(crate) async fn acknowledge<A: Appliance>(State(site): State<Site<A>>, Path(id): Path<String>) -> Page {
+pub(crate) async fn acknowledge<A: Appliance>(site: Site<A>, Path(id): Path<String>) -> Page {
     let account = find(&site, &id).await?;
     site.appliance.acknowledge(account.id).await?;
     back(account.id, "acknowledged")
@@ -93,7 +93,7 @@ async fn office_page<A: Appliance>(site: &Site<A>) -> Result<LimitsPage, Fault> 
     })
 }
 
-pub(crate) async fn office<A: Appliance>(State(site): State<Site<A>>, Query(said): Query<Said>) -> Page {
+pub(crate) async fn office<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
     show(&LimitsPage {
         said: said.said.is_some(),
         ..office_page(&site).await?
@@ -118,10 +118,7 @@ fn changes(fields: Fields) -> Fields {
         .collect()
 }
 
-pub(crate) async fn set_office<A: Appliance>(
-    State(site): State<Site<A>>,
-    Posted(fields): Posted<Fields>,
-) -> Page {
+pub(crate) async fn set_office<A: Appliance>(site: Site<A>, Posted(fields): Posted<Fields>) -> Page {
     match site.appliance.set_limits(None, changes(fields)).await {
         Ok(()) => Ok(Redirect::to("/limits?said=set").into_response()),
         Err(Fault::Refused(words)) => show_again(&LimitsPage {
@@ -145,7 +142,7 @@ async fn account_page<A: Appliance>(site: &Site<A>, id: &str) -> Result<LimitsPa
 }
 
 pub(crate) async fn account<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Path(id): Path<String>,
     Query(said): Query<Said>,
 ) -> Page {
@@ -156,7 +153,7 @@ pub(crate) async fn account<A: Appliance>(
 }
 
 pub(crate) async fn set_account<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Path(id): Path<String>,
     Posted(fields): Posted<Fields>,
 ) -> Page {

@@ -5,7 +5,7 @@ use crate::appliance::{Appliance, Fault};
 use crate::judging::{JudgedMail, JudgedRow, Knob, ReasonRow};
 use crate::page::{Frame, Moment, Page, Posted, Tab, show, show_again};
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 
@@ -64,7 +64,7 @@ pub(crate) struct Said {
     said: Option<String>,
 }
 
-pub(crate) async fn knobs<A: Appliance>(State(site): State<Site<A>>, Query(said): Query<Said>) -> Page {
+pub(crate) async fn knobs<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
     show(&JudgingPage {
         frame: Frame::admin("Judging", Tab::Junk),
         said: said.said.as_deref() == Some("set"),
@@ -73,10 +73,7 @@ pub(crate) async fn knobs<A: Appliance>(State(site): State<Site<A>>, Query(said)
     })
 }
 
-pub(crate) async fn set<A: Appliance>(
-    State(site): State<Site<A>>,
-    Posted(values): Posted<Vec<(String, String)>>,
-) -> Page {
+pub(crate) async fn set<A: Appliance>(site: Site<A>, Posted(values): Posted<Vec<(String, String)>>) -> Page {
     match site.appliance.set_judging(values.clone()).await {
         Ok(()) => Ok(Redirect::to("/judging?said=set").into_response()),
         Err(Fault::Refused(words)) => {
@@ -99,7 +96,7 @@ pub(crate) async fn set<A: Appliance>(
     }
 }
 
-pub(crate) async fn received<A: Appliance>(State(site): State<Site<A>>) -> Page {
+pub(crate) async fn received<A: Appliance>(site: Site<A>) -> Page {
     let rows = site.appliance.judged().await?;
     show(&ReceivedPage {
         frame: Frame::admin("Received mail", Tab::Junk),
@@ -107,7 +104,7 @@ pub(crate) async fn received<A: Appliance>(State(site): State<Site<A>>) -> Page 
     })
 }
 
-pub(crate) async fn explanation<A: Appliance>(State(site): State<Site<A>>, Path(id): Path<String>) -> Page {
+pub(crate) async fn explanation<A: Appliance>(site: Site<A>, Path(id): Path<String>) -> Page {
     let JudgedMail {
         row,
         ip,

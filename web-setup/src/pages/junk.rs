@@ -5,7 +5,7 @@ use crate::appliance::{Appliance, Fault};
 use crate::filtering::{FilterWish, GreyRow, JunkMail, SenderRow, SenderWish};
 use crate::page::{Frame, Moment, Page, Posted, Tab, show, show_again};
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 
@@ -85,7 +85,7 @@ async fn page<A: Appliance>(site: &Site<A>) -> Result<JunkPage, Fault> {
     })
 }
 
-pub(crate) async fn overview<A: Appliance>(State(site): State<Site<A>>, Query(said): Query<Said>) -> Page {
+pub(crate) async fn overview<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
     let said = match said.said.as_deref() {
         Some("listed") => Some("The sender is on the list."),
         Some("removed") => Some("The sender is off the list."),
@@ -110,7 +110,7 @@ pub(crate) struct SenderForm {
     note: String,
 }
 
-pub(crate) async fn put<A: Appliance>(State(site): State<Site<A>>, Posted(form): Posted<SenderForm>) -> Page {
+pub(crate) async fn put<A: Appliance>(site: Site<A>, Posted(form): Posted<SenderForm>) -> Page {
     let wish = SenderWish {
         allow: form.list == "allow",
         who: form.who.clone(),
@@ -129,10 +129,7 @@ pub(crate) async fn put<A: Appliance>(State(site): State<Site<A>>, Posted(form):
     }
 }
 
-pub(crate) async fn remove<A: Appliance>(
-    State(site): State<Site<A>>,
-    Posted(form): Posted<SenderForm>,
-) -> Page {
+pub(crate) async fn remove<A: Appliance>(site: Site<A>, Posted(form): Posted<SenderForm>) -> Page {
     match site.appliance.remove_sender(form.who).await {
         // Gone meanwhile: what was wanted is so.
         Ok(()) | Err(Fault::Gone) => Ok(Redirect::to("/junk?said=removed").into_response()),
@@ -151,7 +148,7 @@ pub(crate) struct SetForm {
     minutes: String,
 }
 
-pub(crate) async fn set<A: Appliance>(State(site): State<Site<A>>, Posted(form): Posted<SetForm>) -> Page {
+pub(crate) async fn set<A: Appliance>(site: Site<A>, Posted(form): Posted<SetForm>) -> Page {
     let wish = FilterWish {
         bayes: form.bayes.is_some(),
         minimum: form.minimum,
@@ -169,7 +166,7 @@ pub(crate) async fn set<A: Appliance>(State(site): State<Site<A>>, Posted(form):
     }
 }
 
-pub(crate) async fn forget<A: Appliance>(State(site): State<Site<A>>) -> Page {
+pub(crate) async fn forget<A: Appliance>(site: Site<A>) -> Page {
     site.appliance.forget_learnt().await?;
     Ok(Redirect::to("/junk?said=forgotten").into_response())
 }

@@ -6,7 +6,7 @@ use crate::dns_plan::{self, Record};
 use crate::keys::{KeyRow, Rotated};
 use crate::page::{Frame, Moment, Page, Posted, Tab, show, show_again};
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 
@@ -84,7 +84,7 @@ async fn page<A: Appliance>(site: &Site<A>) -> Result<KeysPage, Fault> {
     })
 }
 
-pub(crate) async fn table<A: Appliance>(State(site): State<Site<A>>, Query(said): Query<Said>) -> Page {
+pub(crate) async fn table<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
     let said = match said.said.as_deref() {
         Some("made") => Some("The next keys are made. They sign as soon as the box sees their records."),
         Some("waits") => {
@@ -101,10 +101,7 @@ pub(crate) async fn table<A: Appliance>(State(site): State<Site<A>>, Query(said)
     })
 }
 
-pub(crate) async fn rotate<A: Appliance>(
-    State(site): State<Site<A>>,
-    Posted(form): Posted<DomainForm>,
-) -> Page {
+pub(crate) async fn rotate<A: Appliance>(site: Site<A>, Posted(form): Posted<DomainForm>) -> Page {
     let said = match site.appliance.rotate_keys(form.domain).await {
         Ok(Rotated::Made) => "made",
         Ok(Rotated::Waits) => "waits",
@@ -116,10 +113,7 @@ pub(crate) async fn rotate<A: Appliance>(
     Ok(Redirect::to(&format!("/keys?said={said}")).into_response())
 }
 
-pub(crate) async fn set_life<A: Appliance>(
-    State(site): State<Site<A>>,
-    Posted(form): Posted<LifeForm>,
-) -> Page {
+pub(crate) async fn set_life<A: Appliance>(site: Site<A>, Posted(form): Posted<LifeForm>) -> Page {
     let Ok(days) = form.days.trim().parse() else {
         let words = "Please type a number of days, or 0.".to_owned();
         return again(&site, words, Some(form.days)).await;

@@ -8,7 +8,7 @@ use crate::appliance::{Appliance, Fault};
 use crate::links::{LinkCheck, LinkDesk, LinkDirection, LinkRow, LinkRules, LinkState, LinkWish};
 use crate::page::{Failure, Frame, Moment, Page, Posted, Tab, secret, show, show_again};
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Redirect};
 use proto::message::linking::size_words;
 use proto::types::Secret;
@@ -105,7 +105,7 @@ async fn desk<A: Appliance>(site: &Site<A>) -> Result<DeskPage, Fault> {
     })
 }
 
-pub(crate) async fn office<A: Appliance>(State(site): State<Site<A>>, Query(said): Query<Said>) -> Page {
+pub(crate) async fn office<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
     show(&DeskPage {
         said: said.words(),
         ..desk(&site).await?
@@ -130,7 +130,7 @@ pub(crate) struct RulesForm {
     exempt: String,
 }
 
-pub(crate) async fn set<A: Appliance>(State(site): State<Site<A>>, Posted(form): Posted<RulesForm>) -> Page {
+pub(crate) async fn set<A: Appliance>(site: Site<A>, Posted(form): Posted<RulesForm>) -> Page {
     let rules = LinkRules {
         on: form.on.is_some(),
         trusted: form.trusted.is_some(),
@@ -153,7 +153,7 @@ pub(crate) async fn set<A: Appliance>(State(site): State<Site<A>>, Posted(form):
 }
 
 /// Has the box look whether the world reaches it.
-pub(crate) async fn check<A: Appliance>(State(site): State<Site<A>>) -> Page {
+pub(crate) async fn check<A: Appliance>(site: Site<A>) -> Page {
     match site.appliance.check_links().await {
         Ok(()) => Ok(Redirect::to("/links?said=checked").into_response()),
         Err(Fault::Refused(words)) => show_again(&DeskPage {
@@ -286,7 +286,7 @@ async fn stopped<A: Appliance>(site: &Site<A>, owner: &Owner) -> Result<Option<S
 }
 
 pub(crate) async fn account<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Path(id): Path<String>,
     Query(said): Query<Said>,
 ) -> Page {
@@ -309,7 +309,7 @@ pub(crate) struct SwitchForm {
 }
 
 pub(crate) async fn switch<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Path(id): Path<String>,
     Posted(form): Posted<SwitchForm>,
 ) -> Page {
@@ -343,7 +343,7 @@ fn maybe_secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Opt
 
 /// `extend`, `revoke` or `password`; an empty password takes the old one away.
 pub(crate) async fn change<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Path((id, deed)): Path<(String, String)>,
     Posted(form): Posted<WishForm>,
 ) -> Page {

@@ -18,7 +18,7 @@ use crate::sessions::Role;
 use crate::sign_in::Login;
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Redirect, Response};
 use proto::types::Secret;
 use serde::Deserialize;
@@ -108,7 +108,7 @@ async fn page<A: Appliance>(site: &Site<A>, account: &Account, admin: bool) -> R
 }
 
 pub(crate) async fn account<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Extension(visit): Extension<Visit>,
     Query(said): Query<Said>,
 ) -> Page {
@@ -132,7 +132,7 @@ pub(crate) struct PasswordForm {
 }
 
 pub(crate) async fn set_password<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Extension(visit): Extension<Visit>,
     Posted(form): Posted<PasswordForm>,
 ) -> Page {
@@ -170,7 +170,7 @@ pub(crate) async fn set_password<A: Appliance>(
 }
 
 pub(crate) async fn devices<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Extension(visit): Extension<Visit>,
     Query(said): Query<DevicesSaid>,
 ) -> Page {
@@ -181,7 +181,7 @@ pub(crate) async fn devices<A: Appliance>(
 }
 
 pub(crate) async fn add_device<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Extension(visit): Extension<Visit>,
     Posted(form): Posted<AddForm>,
 ) -> Page {
@@ -192,7 +192,7 @@ pub(crate) async fn add_device<A: Appliance>(
 }
 
 pub(crate) async fn revoke_device<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Extension(visit): Extension<Visit>,
     Posted(form): Posted<RevokeForm>,
 ) -> Page {
@@ -202,10 +202,7 @@ pub(crate) async fn revoke_device<A: Appliance>(
     }
 }
 
-pub(crate) async fn programs<A: Appliance>(
-    State(site): State<Site<A>>,
-    Extension(visit): Extension<Visit>,
-) -> Page {
+pub(crate) async fn programs<A: Appliance>(site: Site<A>, Extension(visit): Extension<Visit>) -> Page {
     match me(&site, visit).await? {
         Me::Account(account, admin) => programs::own(&site, &account, admin).await,
         Me::Admin => Ok(elsewhere()),
@@ -213,7 +210,7 @@ pub(crate) async fn programs<A: Appliance>(
 }
 
 pub(crate) async fn links<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Extension(visit): Extension<Visit>,
     Query(said): Query<links::Said>,
 ) -> Page {
@@ -224,7 +221,7 @@ pub(crate) async fn links<A: Appliance>(
 }
 
 pub(crate) async fn change_link<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Extension(visit): Extension<Visit>,
     Path(deed): Path<String>,
     Posted(form): Posted<WishForm>,

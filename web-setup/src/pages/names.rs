@@ -5,7 +5,7 @@ use crate::appliance::{Appliance, Fault};
 use crate::names::{AliasRow, AliasWish, DomainRow, DomainWish};
 use crate::page::{Frame, Page, Posted, Tab, show, show_again};
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 
@@ -87,7 +87,7 @@ async fn page<A: Appliance>(site: &Site<A>) -> Result<NamesPage, Fault> {
     })
 }
 
-pub(crate) async fn list<A: Appliance>(State(site): State<Site<A>>, Query(said): Query<Said>) -> Page {
+pub(crate) async fn list<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
     let mut page = page(&site).await?;
     page.said = match said.said.as_deref() {
         Some("domain") => Some("The domain is set. Its DNS records are on their page."),
@@ -127,10 +127,7 @@ async fn done<A: Appliance>(
     }
 }
 
-pub(crate) async fn add_domain<A: Appliance>(
-    State(site): State<Site<A>>,
-    Posted(form): Posted<DomainForm>,
-) -> Page {
+pub(crate) async fn add_domain<A: Appliance>(site: Site<A>, Posted(form): Posted<DomainForm>) -> Page {
     let added = site
         .appliance
         .add_domain(form.domain.clone(), form.same_names.is_some())
@@ -138,10 +135,7 @@ pub(crate) async fn add_domain<A: Appliance>(
     done(&site, added, "domain", |page| page.domain = form.domain).await
 }
 
-pub(crate) async fn set_domain<A: Appliance>(
-    State(site): State<Site<A>>,
-    Posted(form): Posted<DomainForm>,
-) -> Page {
+pub(crate) async fn set_domain<A: Appliance>(site: Site<A>, Posted(form): Posted<DomainForm>) -> Page {
     let wish = DomainWish {
         domain: form.domain,
         same_names: form.same_names.is_some(),
@@ -151,18 +145,12 @@ pub(crate) async fn set_domain<A: Appliance>(
     done(&site, set, "domain", |_| {}).await
 }
 
-pub(crate) async fn remove_domain<A: Appliance>(
-    State(site): State<Site<A>>,
-    Posted(form): Posted<DomainForm>,
-) -> Page {
+pub(crate) async fn remove_domain<A: Appliance>(site: Site<A>, Posted(form): Posted<DomainForm>) -> Page {
     let removed = gone_is_fine(site.appliance.remove_domain(form.domain).await);
     done(&site, removed, "no-domain", |_| {}).await
 }
 
-pub(crate) async fn put_alias<A: Appliance>(
-    State(site): State<Site<A>>,
-    Posted(form): Posted<AliasForm>,
-) -> Page {
+pub(crate) async fn put_alias<A: Appliance>(site: Site<A>, Posted(form): Posted<AliasForm>) -> Page {
     let wish = AliasWish {
         address: form.address.clone(),
         targets: form.targets.clone(),
@@ -172,18 +160,12 @@ pub(crate) async fn put_alias<A: Appliance>(
     done(&site, put, "alias", |page| page.alias = form).await
 }
 
-pub(crate) async fn remove_alias<A: Appliance>(
-    State(site): State<Site<A>>,
-    Posted(form): Posted<AliasForm>,
-) -> Page {
+pub(crate) async fn remove_alias<A: Appliance>(site: Site<A>, Posted(form): Posted<AliasForm>) -> Page {
     let removed = gone_is_fine(site.appliance.remove_alias(form.address).await);
     done(&site, removed, "no-alias", |_| {}).await
 }
 
-pub(crate) async fn set_plus<A: Appliance>(
-    State(site): State<Site<A>>,
-    Posted(form): Posted<PlusForm>,
-) -> Page {
+pub(crate) async fn set_plus<A: Appliance>(site: Site<A>, Posted(form): Posted<PlusForm>) -> Page {
     let set = site.appliance.set_plus(form.separator).await;
     done(&site, set, "plus", |_| {}).await
 }

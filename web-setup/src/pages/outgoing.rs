@@ -1,17 +1,13 @@
 //! Mail on its way out: what waits, and by which way it leaves.
 
 use crate::Site;
-use crate::access::Visit;
 use crate::appliance::{Appliance, Fault};
 use crate::page::{Frame, Moment, Page, Posted, Tab, secret, show, show_again};
 use crate::queue::QueueDone;
 use crate::rules;
 use crate::sending::{Protection, Smarthost, WaitState, Waiting};
-use crate::sessions::Role;
-use crate::sign_in::Pass;
 use askama::Template;
-use axum::Extension;
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect};
 use proto::types::{Domain, Secret};
 use serde::Deserialize;
@@ -234,18 +230,14 @@ async fn page<A: Appliance>(site: &Site<A>) -> Result<OutgoingPage, Fault> {
     })
 }
 
-pub(crate) async fn outgoing<A: Appliance>(State(site): State<Site<A>>, Query(said): Query<Said>) -> Page {
+pub(crate) async fn outgoing<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
     show(&OutgoingPage {
         said: said.words(),
         ..page(&site).await?
     })
 }
 
-pub(crate) async fn through<A: Appliance>(
-    State(site): State<Site<A>>,
-    Extension(visit): Extension<Visit>,
-    Posted(form): Posted<SmarthostForm>,
-) -> Page {
+pub(crate) async fn through<A: Appliance>(site: Site<A>, Posted(form): Posted<SmarthostForm>) -> Page {
     let protection = match form.protection.as_str() {
         "implicit" => Protection::Implicit,
         "none" => Protection::None,
@@ -271,11 +263,7 @@ pub(crate) async fn through<A: Appliance>(
             let typed = !form.password.expose().is_empty();
             let password = typed.then(|| form.password.clone());
             let domains = form.domains.trim().to_owned();
-            match site
-                .appliance
-                .send_through(domains, smarthost, password, by(&visit))
-                .await
-            {
+            match site.appliance.send_through(domains, smarthost, password).await {
                 Ok(()) => return Ok(Redirect::to("/outgoing?said=through").into_response()),
                 Err(Fault::Refused(words)) => words,
                 Err(fault) => return Err(fault.into()),
@@ -296,16 +284,8 @@ pub(crate) struct DirectForm {
     domains: String,
 }
 
-fn by(visit: &Visit) -> Option<Pass> {
-    visit.role.and_then(Role::pass)
-}
-
-pub(crate) async fn direct<A: Appliance>(
-    State(site): State<Site<A>>,
-    Extension(visit): Extension<Visit>,
-    Posted(form): Posted<DirectForm>,
-) -> Page {
-    match site.appliance.send_directly(form.domains, by(&visit)).await {
+pub(crate) async fn direct<A: Appliance>(site: Site<A>, Posted(form): Posted<DirectForm>) -> Page {
+    match site.appliance.send_directly(form.domains).await {
         // It was taken away already.
         Ok(()) | Err(Fault::Refused(_)) => Ok(Redirect::to("/outgoing?said=direct").into_response()),
         Err(fault) => Err(fault.into()),
@@ -320,14 +300,10 @@ pub(crate) struct HoldForm {
     release: String,
 }
 
-pub(crate) async fn hold<A: Appliance>(
-    State(site): State<Site<A>>,
-    Extension(visit): Extension<Visit>,
-    Posted(form): Posted<HoldForm>,
-) -> Page {
+pub(crate) async fn hold<A: Appliance>(site: Site<A>, Posted(form): Posted<HoldForm>) -> Page {
     let hold = form.release != "yes";
     let done = match Domain::parse(form.domain.trim()) {
-        Ok(domain) => site.appliance.hold_domain(domain, hold, by(&visit)).await,
+        Ok(domain) => site.appliance.hold_domain(domain, hold).await,
         Err(_) => Err(Fault::Refused(format!("`{}` is no domain.", form.domain.trim()))),
     };
     let QueueDone { rows, sending } = match done {

@@ -7,7 +7,6 @@ use crate::page::{Frame, Page, Tab, show};
 use crate::sessions::Role;
 use askama::Template;
 use axum::Extension;
-use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 
@@ -48,7 +47,7 @@ struct OverviewLive {
     glance: Glance,
 }
 
-pub(crate) async fn overview<A: Appliance>(State(site): State<Site<A>>) -> Page {
+pub(crate) async fn overview<A: Appliance>(site: Site<A>) -> Page {
     let panel = site.appliance.panel().await?.into();
     let glance = site.appliance.glance().await?;
     show(&OverviewPage {
@@ -58,7 +57,7 @@ pub(crate) async fn overview<A: Appliance>(State(site): State<Site<A>>) -> Page 
     })
 }
 
-pub(crate) async fn live<A: Appliance>(State(site): State<Site<A>>) -> Page {
+pub(crate) async fn live<A: Appliance>(site: Site<A>) -> Page {
     let panel = site.appliance.panel().await?.into();
     let glance = site.appliance.glance().await?;
     show(&OverviewLive { panel, glance })
@@ -77,10 +76,7 @@ struct PanelLive {
     panel: PanelView,
 }
 
-pub(crate) async fn panel<A: Appliance>(
-    State(site): State<Site<A>>,
-    Extension(visit): Extension<Visit>,
-) -> Page {
+pub(crate) async fn panel<A: Appliance>(site: Site<A>, Extension(visit): Extension<Visit>) -> Page {
     let mut frame = Frame::bare("Panel").reloading(10);
     if matches!(visit.role, Some(Role::Admin(_))) {
         frame.tab = Some(Tab::Overview);
@@ -91,13 +87,13 @@ pub(crate) async fn panel<A: Appliance>(
     })
 }
 
-pub(crate) async fn panel_live<A: Appliance>(State(site): State<Site<A>>) -> Page {
+pub(crate) async fn panel_live<A: Appliance>(site: Site<A>) -> Page {
     show(&PanelLive {
         panel: site.appliance.panel().await?.into(),
     })
 }
 
-pub(crate) async fn panel_png<A: Appliance>(State(site): State<Site<A>>) -> Page {
+pub(crate) async fn panel_png<A: Appliance>(site: Site<A>) -> Page {
     let png = site.appliance.panel().await?.png;
     Ok(([(CONTENT_TYPE, "image/png")], png).into_response())
 }

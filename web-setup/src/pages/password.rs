@@ -10,7 +10,7 @@ use crate::sessions::Role;
 use crate::sign_in::Login;
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use proto::types::Secret;
 use serde::Deserialize;
 
@@ -54,7 +54,7 @@ pub(crate) struct ChangeForm {
 }
 
 pub(crate) async fn change<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Extension(visit): Extension<Visit>,
     Posted(form): Posted<ChangeForm>,
 ) -> Page {

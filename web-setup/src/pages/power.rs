@@ -4,7 +4,7 @@ use crate::Site;
 use crate::appliance::{Appliance, Power};
 use crate::page::{Frame, Page, Tab, show};
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 
@@ -15,7 +15,7 @@ struct PowerPage {
     simulated: bool,
 }
 
-pub(crate) async fn choose<A: Appliance>(State(site): State<Site<A>>) -> Page {
+pub(crate) async fn choose<A: Appliance>(site: Site<A>) -> Page {
     let simulated = site.appliance.facts().simulated_board;
     show(&PowerPage {
         frame: Frame::admin("Switch off or restart", Tab::Overview),
@@ -23,12 +23,12 @@ pub(crate) async fn choose<A: Appliance>(State(site): State<Site<A>>) -> Page {
     })
 }
 
-pub(crate) async fn off<A: Appliance>(State(site): State<Site<A>>) -> Page {
+pub(crate) async fn off<A: Appliance>(site: Site<A>) -> Page {
     site.appliance.power(Power::Off).await?;
     Ok(Redirect::to("/goodbye").into_response())
 }
 
-pub(crate) async fn restart<A: Appliance>(State(site): State<Site<A>>) -> Page {
+pub(crate) async fn restart<A: Appliance>(site: Site<A>) -> Page {
     site.appliance.power(Power::Restart).await?;
     Ok(Redirect::to("/goodbye?restart=yes").into_response())
 }

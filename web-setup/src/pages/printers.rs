@@ -5,7 +5,7 @@ use crate::appliance::{Appliance, Fault};
 use crate::page::{Failure, Frame, Moment, Page, Posted, Tab, show, show_again};
 use crate::printers::{Printer, PrinterDeed, PrinterTerms, PrinterWish, Tried};
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Redirect};
 use proto::types::{AccountId, Address};
 use serde::Deserialize;
@@ -104,17 +104,14 @@ async fn page<A: Appliance>(site: &Site<A>) -> Result<PrintersPage, Fault> {
     })
 }
 
-pub(crate) async fn list<A: Appliance>(State(site): State<Site<A>>, Query(said): Query<Said>) -> Page {
+pub(crate) async fn list<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
     show(&PrintersPage {
         said: said.words(),
         ..page(&site).await?
     })
 }
 
-pub(crate) async fn allow<A: Appliance>(
-    State(site): State<Site<A>>,
-    Posted(form): Posted<PrinterForm>,
-) -> Page {
+pub(crate) async fn allow<A: Appliance>(site: Site<A>, Posted(form): Posted<PrinterForm>) -> Page {
     let limit = match form.limit.trim() {
         "" => Ok(None),
         typed => number(typed).map(Some),
@@ -158,7 +155,7 @@ pub(crate) struct TermsForm {
 }
 
 pub(crate) async fn set<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Path(id): Path<String>,
     Posted(form): Posted<TermsForm>,
 ) -> Page {
@@ -196,7 +193,7 @@ pub(crate) struct DeedForm {
 }
 
 pub(crate) async fn act<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Path(id): Path<String>,
     Posted(form): Posted<DeedForm>,
 ) -> Page {

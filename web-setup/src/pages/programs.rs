@@ -6,7 +6,7 @@ use crate::accounts::Account;
 use crate::appliance::{Appliance, Fault, Ports};
 use crate::page::{Failure, Frame, Page, Posted, Tab, short_fingerprint, show};
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 
@@ -38,7 +38,7 @@ pub(crate) struct Said {
     said: Option<String>,
 }
 
-pub(crate) async fn programs<A: Appliance>(State(site): State<Site<A>>, Query(said): Query<Said>) -> Page {
+pub(crate) async fn programs<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
     let accounts = site.appliance.accounts().await?;
     let address = accounts.first().map(|account| account.address.to_string());
     let first_device = match accounts.first() {
@@ -95,7 +95,7 @@ pub(crate) struct TestForm {
     account: u64,
 }
 
-pub(crate) async fn test<A: Appliance>(State(site): State<Site<A>>, Posted(form): Posted<TestForm>) -> Page {
+pub(crate) async fn test<A: Appliance>(site: Site<A>, Posted(form): Posted<TestForm>) -> Page {
     let accounts = site.appliance.accounts().await?;
     let to = accounts
         .iter()

@@ -2,14 +2,11 @@
 
 use super::outgoing::Row;
 use crate::Site;
-use crate::access::Visit;
 use crate::appliance::{Appliance, Fault};
 use crate::page::{Failure, Frame, Page, Posted, Tab, show};
 use crate::queue::{QueueDeed, QueueDone, QueueScope, Queued};
-use crate::sessions::Role;
 use askama::Template;
-use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect};
 use proto::message::linking::size_words;
 use serde::Deserialize;
@@ -57,7 +54,7 @@ fn gone(fault: Fault) -> Failure {
     }
 }
 
-pub(crate) async fn one<A: Appliance>(State(site): State<Site<A>>, Path(id): Path<String>) -> Page {
+pub(crate) async fn one<A: Appliance>(site: Site<A>, Path(id): Path<String>) -> Page {
     let id = number(&id)?;
     let queued = site.appliance.queued(id).await.map_err(gone)?;
     let message = queued.message.len();
@@ -97,8 +94,7 @@ fn scope(form: &OrderForm) -> Result<(QueueScope, &'static str), Failure> {
 }
 
 pub(crate) async fn order<A: Appliance>(
-    State(site): State<Site<A>>,
-    Extension(visit): Extension<Visit>,
+    site: Site<A>,
     Path(id): Path<String>,
     Posted(form): Posted<OrderForm>,
 ) -> Page {
@@ -117,8 +113,7 @@ pub(crate) async fn order<A: Appliance>(
         },
         _ => return Err(Failure::not_found()),
     };
-    let by = visit.role.and_then(Role::pass);
-    let QueueDone { rows, sending } = site.appliance.order(id, scope, deed, by).await.map_err(gone)?;
+    let QueueDone { rows, sending } = site.appliance.order(id, scope, deed).await.map_err(gone)?;
     let to = format!("/outgoing?said={}&rows={rows}&sending={sending}", form.order);
     Ok(Redirect::to(&to).into_response())
 }

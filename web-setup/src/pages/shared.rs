@@ -7,7 +7,7 @@ use crate::links::{Shared, SharedFile};
 use crate::page::{Failure, Frame, Page, Posted, secret, show};
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect};
 use proto::message::linking::{day_words, size_words};
@@ -46,7 +46,7 @@ impl From<SharedFile> for Shown {
 }
 
 pub(crate) async fn page<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Extension(visit): Extension<Visit>,
     Path(token): Path<String>,
     headers: HeaderMap,
@@ -73,7 +73,7 @@ pub(crate) struct PasswordForm {
 
 /// Takes the password and comes back to the page with a cookie that opens it for an hour.
 pub(crate) async fn unlock<A: Appliance>(
-    State(site): State<Site<A>>,
+    site: Site<A>,
     Extension(visit): Extension<Visit>,
     Path(token): Path<String>,
     Posted(form): Posted<PasswordForm>,
@@ -91,10 +91,7 @@ pub(crate) async fn unlock<A: Appliance>(
 }
 
 /// What the box hears when it asks itself through the world.
-pub(crate) async fn reachable<A: Appliance>(
-    State(site): State<Site<A>>,
-    Path(question): Path<String>,
-) -> Page {
+pub(crate) async fn reachable<A: Appliance>(site: Site<A>, Path(question): Path<String>) -> Page {
     let answer = site.appliance.own_answer(&question);
     let answer = answer.ok_or_else(Failure::not_found)?;
     Ok(answer.into_response())

@@ -5,7 +5,7 @@ use crate::appliance::{Appliance, Fault};
 use crate::page::{Frame, Page, Posted, Tab, show, show_again};
 use crate::screening::ShieldRow;
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 
@@ -43,7 +43,7 @@ async fn page<A: Appliance>(site: &Site<A>) -> Result<ShieldPage, Fault> {
     })
 }
 
-pub(crate) async fn table<A: Appliance>(State(site): State<Site<A>>, Query(said): Query<Said>) -> Page {
+pub(crate) async fn table<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
     let said = match said.said.as_deref() {
         Some("set") => Some("From now on that domain is taken from there only."),
         Some("removed") => Some("It is out of the table."),
@@ -55,7 +55,7 @@ pub(crate) async fn table<A: Appliance>(State(site): State<Site<A>>, Query(said)
     })
 }
 
-pub(crate) async fn set<A: Appliance>(State(site): State<Site<A>>, Posted(form): Posted<ShieldForm>) -> Page {
+pub(crate) async fn set<A: Appliance>(site: Site<A>, Posted(form): Posted<ShieldForm>) -> Page {
     let set = site
         .appliance
         .set_shield(form.domain.clone(), form.networks.clone())
@@ -71,10 +71,7 @@ pub(crate) async fn set<A: Appliance>(State(site): State<Site<A>>, Posted(form):
     }
 }
 
-pub(crate) async fn remove<A: Appliance>(
-    State(site): State<Site<A>>,
-    Posted(form): Posted<ShieldForm>,
-) -> Page {
+pub(crate) async fn remove<A: Appliance>(site: Site<A>, Posted(form): Posted<ShieldForm>) -> Page {
     match site.appliance.remove_shield(form.domain).await {
         // Gone meanwhile: what was wanted is so.
         Ok(()) | Err(Fault::Gone) => Ok(Redirect::to("/shield?said=removed").into_response()),

@@ -4,7 +4,7 @@ use crate::Site;
 use crate::appliance::Appliance;
 use crate::page::{Frame, Moment, Page, Posted, Tab, show};
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 
@@ -37,7 +37,7 @@ pub(crate) struct Said {
     said: Option<String>,
 }
 
-pub(crate) async fn overview<A: Appliance>(State(site): State<Site<A>>, Query(said): Query<Said>) -> Page {
+pub(crate) async fn overview<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
     let transport = site.appliance.transport().await?;
     let rows = transport.policies.into_iter().map(|row| Row {
         domain: row.domain,
@@ -58,7 +58,7 @@ pub(crate) async fn overview<A: Appliance>(State(site): State<Site<A>>, Query(sa
     })
 }
 
-pub(crate) async fn set<A: Appliance>(State(site): State<Site<A>>, Posted(form): Posted<Switch>) -> Page {
+pub(crate) async fn set<A: Appliance>(site: Site<A>, Posted(form): Posted<Switch>) -> Page {
     let check = form.check == "on";
     site.appliance.check_signatures(check).await?;
     let said = if check {

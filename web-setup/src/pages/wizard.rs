@@ -12,7 +12,6 @@ use crate::rules;
 use crate::sessions::Role;
 use askama::Template;
 use axum::Extension;
-use axum::extract::State;
 use axum::response::{IntoResponse, Redirect};
 use proto::types::Secret;
 use serde::Deserialize;
@@ -137,7 +136,7 @@ fn admin_page(progress: &Progress, fault: Option<String>) -> AdminPage {
     }
 }
 
-pub(crate) async fn admin<A: Appliance>(State(site): State<Site<A>>) -> Page {
+pub(crate) async fn admin<A: Appliance>(site: Site<A>) -> Page {
     show(&admin_page(&at!(site, Step::Admin), None))
 }
 
@@ -149,10 +148,7 @@ pub(crate) struct AdminForm {
     again: Secret,
 }
 
-pub(crate) async fn set_admin<A: Appliance>(
-    State(site): State<Site<A>>,
-    Posted(form): Posted<AdminForm>,
-) -> Page {
+pub(crate) async fn set_admin<A: Appliance>(site: Site<A>, Posted(form): Posted<AdminForm>) -> Page {
     let progress = at!(site, Step::Admin);
     if let Err(words) = rules::password(form.password.expose(), form.again.expose(), &[]) {
         return show_again(&admin_page(&progress, Some(words)));
@@ -183,7 +179,7 @@ fn office_page(progress: &Progress, domain: String, hostname: String) -> OfficeP
     }
 }
 
-pub(crate) async fn office<A: Appliance>(State(site): State<Site<A>>) -> Page {
+pub(crate) async fn office<A: Appliance>(site: Site<A>) -> Page {
     let progress = at!(site, Step::Office);
     let (domain, hostname) = match &progress.office {
         Some(office) => (office.domain.to_string(), office.hostname.to_string()),
@@ -199,10 +195,7 @@ pub(crate) struct OfficeForm {
     hostname: String,
 }
 
-pub(crate) async fn set_office<A: Appliance>(
-    State(site): State<Site<A>>,
-    Posted(form): Posted<OfficeForm>,
-) -> Page {
+pub(crate) async fn set_office<A: Appliance>(site: Site<A>, Posted(form): Posted<OfficeForm>) -> Page {
     let progress = at!(site, Step::Office);
     match rules::office(&form.domain, &form.hostname) {
         Ok(office) => {
@@ -248,7 +241,7 @@ fn account_page(progress: &Progress, office: &Office, local: String) -> AccountP
     }
 }
 
-pub(crate) async fn account<A: Appliance>(State(site): State<Site<A>>) -> Page {
+pub(crate) async fn account<A: Appliance>(site: Site<A>) -> Page {
     let progress = at!(site, Step::Account);
     let office = progress.office.as_ref().ok_or(Fault::Internal)?;
     let local = progress.first_account.clone().unwrap_or_default();
@@ -264,10 +257,7 @@ pub(crate) struct AccountForm {
     again: Secret,
 }
 
-pub(crate) async fn set_account<A: Appliance>(
-    State(site): State<Site<A>>,
-    Posted(form): Posted<AccountForm>,
-) -> Page {
+pub(crate) async fn set_account<A: Appliance>(site: Site<A>, Posted(form): Posted<AccountForm>) -> Page {
     let progress = at!(site, Step::Account);
     let office = progress.office.as_ref().ok_or(Fault::Internal)?;
     let address = match rules::account(&form.local, &office.domain) {
@@ -301,7 +291,7 @@ struct DnsPage {
     choice: Choice,
 }
 
-pub(crate) async fn dns<A: Appliance>(State(site): State<Site<A>>) -> Page {
+pub(crate) async fn dns<A: Appliance>(site: Site<A>) -> Page {
     let progress = at!(site, Step::Dns);
     show(&dns_page(&site, progress).await?)
 }
@@ -320,10 +310,7 @@ async fn dns_page<A: Appliance>(site: &Site<A>, progress: Progress) -> Result<Dn
     })
 }
 
-pub(crate) async fn set_folder<A: Appliance>(
-    State(site): State<Site<A>>,
-    Posted(form): Posted<FolderForm>,
-) -> Page {
+pub(crate) async fn set_folder<A: Appliance>(site: Site<A>, Posted(form): Posted<FolderForm>) -> Page {
     let progress = at!(site, Step::Dns);
     let wish = form.wish().filter(|wish| !matches!(wish, FolderWish::GiveUp(_)));
     match site
@@ -341,10 +328,7 @@ pub(crate) async fn set_folder<A: Appliance>(
     }
 }
 
-pub(crate) async fn finish<A: Appliance>(
-    State(site): State<Site<A>>,
-    Extension(visit): Extension<Visit>,
-) -> Page {
+pub(crate) async fn finish<A: Appliance>(site: Site<A>, Extension(visit): Extension<Visit>) -> Page {
     at!(site, Step::Dns);
     if site.appliance.dkim().await?.is_none() {
         return Ok(Redirect::to(Step::Dns.path()).into_response());

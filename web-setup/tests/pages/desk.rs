@@ -26,6 +26,13 @@ use std::net::IpAddr;
 use web_setup::{Appliance, DkimRecord, Facts, Fault, Glance, Office, Panel, Pass, Ports, Power, Progress};
 
 impl Appliance for Desk {
+    fn for_session(&self, pass: Option<Pass>) -> Self {
+        Self {
+            by: pass,
+            ..self.clone()
+        }
+    }
+
     fn facts(&self) -> Facts {
         Facts {
             fingerprint: "0123456789abcdef".repeat(4),

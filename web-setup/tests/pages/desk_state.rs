@@ -93,11 +93,15 @@ impl Inner {
 }
 
 #[derive(Clone, Default)]
-pub struct Desk(pub Arc<Mutex<Inner>>);
+pub struct Desk {
+    pub inner: Arc<Mutex<Inner>>,
+    /// Whose session it is.
+    pub by: Option<Pass>,
+}
 
 impl Desk {
     pub fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap()
+        self.inner.lock().unwrap()
     }
 
     /// A box whose setup is finished, with two accounts.

@@ -1,6 +1,6 @@
 use crate::desk_state::Desk;
 use proto::types::{Domain, Timestamp};
-use web_setup::{Fault, HeldDomain, Pass, QueueDeed, QueueDone, QueuePlace, QueueScope, Queued};
+use web_setup::{Fault, HeldDomain, QueueDeed, QueueDone, QueuePlace, QueueScope, Queued};
 
 impl web_setup::QueueRoom for Desk {
     async fn queued(&self, id: u64) -> Result<Queued, Fault> {
@@ -24,17 +24,11 @@ impl web_setup::QueueRoom for Desk {
         Ok(self.lock().places.clone())
     }
 
-    async fn order(
-        &self,
-        id: u64,
-        scope: QueueScope,
-        deed: QueueDeed,
-        by: Option<Pass>,
-    ) -> Result<QueueDone, Fault> {
+    async fn order(&self, id: u64, scope: QueueScope, deed: QueueDeed) -> Result<QueueDone, Fault> {
         if self.lock().outgoing.iter().all(|row| row.id != id) {
             return Err(Fault::Gone);
         }
-        assert!(by.is_some_and(|by| by.admin));
+        assert!(self.by.is_some_and(|by| by.admin));
         self.change("queue").orders.push((id, scope, deed));
         Ok(QueueDone { rows: 3, sending: 2 })
     }
@@ -43,8 +37,8 @@ impl web_setup::QueueRoom for Desk {
         Ok(self.lock().held_domains.clone())
     }
 
-    async fn hold_domain(&self, domain: Domain, hold: bool, by: Option<Pass>) -> Result<QueueDone, Fault> {
-        assert!(by.is_some_and(|by| by.admin));
+    async fn hold_domain(&self, domain: Domain, hold: bool) -> Result<QueueDone, Fault> {
+        assert!(self.by.is_some_and(|by| by.admin));
         let mut state = self.change("held domain");
         let before = state.held_domains.len();
         state.held_domains.retain(|held| held.domain != domain);

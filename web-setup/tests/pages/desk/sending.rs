@@ -1,6 +1,6 @@
 use crate::desk_state::Desk;
 use proto::types::Secret;
-use web_setup::{Fault, Outgoing, Pass, Smarthost};
+use web_setup::{Fault, Outgoing, Smarthost};
 
 impl web_setup::SendingRoom for Desk {
     async fn outgoing(&self, limit: usize) -> Result<Outgoing, Fault> {
@@ -28,9 +28,8 @@ impl web_setup::SendingRoom for Desk {
         domains: String,
         smarthost: Smarthost,
         password: Option<Secret>,
-        by: Option<Pass>,
     ) -> Result<(), Fault> {
-        assert!(by.is_some_and(|by| by.admin));
+        assert!(self.by.is_some_and(|by| by.admin));
         if smarthost.user.is_some() && password.is_none() {
             return Err(Fault::Refused("Please type the password.".to_owned()));
         }
@@ -42,8 +41,8 @@ impl web_setup::SendingRoom for Desk {
         Ok(())
     }
 
-    async fn send_directly(&self, domains: String, by: Option<Pass>) -> Result<(), Fault> {
-        assert!(by.is_some_and(|by| by.admin));
+    async fn send_directly(&self, domains: String) -> Result<(), Fault> {
+        assert!(self.by.is_some_and(|by| by.admin));
         if !domains.is_empty() {
             self.change("no smarthost")
                 .smarthosts
