@@ -172,6 +172,17 @@ impl Pillarbox {
         self.child.id()
     }
 
+    /// Octets of memory that are the process's own: what it read from files is not counted.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn own_memory(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
+        let line = status.lines().find(|line| line.starts_with("RssAnon:"));
+        let number = line.and_then(|line| line.split_whitespace().nth(1));
+        Ok(number.context("no RssAnon")?.parse::<u64>()? * 1024)
+    }
+
     /// Runs `pillarbox ARGS --data FOLDER` with this standard input.
     ///
     /// # Errors

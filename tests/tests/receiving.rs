@@ -85,16 +85,6 @@ fn a_sender_who_asks_is_told_and_one_who_asks_for_silence_is_not() -> Result<()>
     Ok(())
 }
 
-// Counted in octets of memory that are the process's own.
-fn memory(pid: u32) -> Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find(|line| line.starts_with("RssAnon"));
-    let kilobytes = line
-        .and_then(|line| line.split_whitespace().nth(1))
-        .context("no RssAnon")?;
-    Ok(kilobytes.parse::<u64>()? * 1024)
-}
-
 const CONNECTIONS: u8 = 200;
 const ROUND: usize = 384 * 1024;
 /// Octets of memory that one connection in the middle of a message may take: the one buffer of 64 KiB that
@@ -169,7 +159,7 @@ async fn two_hundred_messages_at_once_take_no_more_memory_the_longer_they_get_an
 {
     let office = Pillarbox::office(&["anna"], &[])?;
     let port = office.port("smtp")?;
-    let idle = memory(office.pid())?;
+    let idle = office.own_memory()?;
     let mut streams = Vec::new();
     for number in 0..CONNECTIONS {
         streams.push(begun(port, number).await?);
@@ -187,14 +177,14 @@ async fn two_hundred_messages_at_once_take_no_more_memory_the_longer_they_get_an
         until(move || Ok(spooled(office)?.1 >= least))
     };
     all_came(2).await?;
-    let before = memory(office.pid())?;
+    let before = office.own_memory()?;
     let bound = idle + everybody * EACH + WAITING + STACKS;
     ensure!(before < bound, "{idle} octets grew to {before}, over {bound}");
     for _ in 0..3 {
         more(&mut streams).await?;
     }
     all_came(5).await?;
-    let after = memory(office.pid())?;
+    let after = office.own_memory()?;
     let (files, octets) = spooled(&office)?;
     println!(
         "idle {idle}, {CONNECTIONS} connections {before}, after {} MB more {after}; on the disk {octets}",

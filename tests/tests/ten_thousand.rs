@@ -25,14 +25,6 @@ fn domain(number: usize) -> String {
     format!("d{number:03}.example")
 }
 
-/// Octets of the process that are its own.
-fn own_memory(pid: u32) -> Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find(|line| line.starts_with("RssAnon:"));
-    let number = line.and_then(|line| line.split_whitespace().nth(1));
-    Ok(number.context("no RssAnon")?.parse::<u64>()? * 1024)
-}
-
 /// Domain by domain in turn, as people write: a queue in which every destination is everywhere.
 fn fill(pillarbox: &Pillarbox) -> Result<()> {
     let store = Store::open(pillarbox.data(), &Options::default())?;
@@ -65,7 +57,7 @@ fn fill(pillarbox: &Pillarbox) -> Result<()> {
 fn watch(pillarbox: &Pillarbox, sinks: &[&Sink], count: usize) -> Result<u64> {
     let (start, mut most) = (Instant::now(), 0);
     loop {
-        most = most.max(own_memory(pillarbox.pid())?);
+        most = most.max(pillarbox.own_memory()?);
         let caught: usize = sinks.iter().map(|sink| sink.taken()).sum();
         if caught >= count {
             return Ok(most);
@@ -107,7 +99,7 @@ fn ten_thousand_messages_to_five_hundred_destinations_arrive_once_in_bounded_mem
     }
     let (server, port) = (dns.address().to_string(), port.to_string());
     let mut pillarbox = Pillarbox::office(&["anna"], &["--dns", &server, "--relay-port", &port])?;
-    let before = own_memory(pillarbox.pid())?;
+    let before = pillarbox.own_memory()?;
     pillarbox.stop()?;
     fill(&pillarbox)?;
     let start = Instant::now();

@@ -33,7 +33,7 @@ pub fn peak() -> anyhow::Result<u64> {
         .context("curl")?;
     let mut most = 0;
     while curl.try_wait()?.is_none() {
-        most = most.max(own_memory(pillarbox.pid())?);
+        most = most.max(pillarbox.own_memory()? / 1024);
         std::thread::sleep(Duration::from_millis(20));
     }
     ensure!(curl.wait()?.success(), "the message was not taken");
@@ -55,11 +55,4 @@ fn write_message(file: &mut impl Write) -> anyhow::Result<()> {
         write!(file, "{line:076}\r\n")?;
     }
     Ok(write!(file, "--B--\r\n")?)
-}
-
-fn own_memory(pid: u32) -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find(|line| line.starts_with("RssAnon:"));
-    let number = line.and_then(|line| line.split_whitespace().nth(1));
-    Ok(number.context("no RssAnon")?.parse()?)
 }
