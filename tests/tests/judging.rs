@@ -181,6 +181,53 @@ async fn good_mail_says_so_in_its_header_and_nobody_else_does() -> Result<()> {
     Ok(())
 }
 
+// Whom a careless program names as its author, and whom a forger hides behind another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_author_is_read_as_everybody_reads_him_and_two_are_none() -> Result<()> {
+    let firm = open().await?;
+    firm.dns.txt("_dmarc.good.example", "v=DMARC1; p=none");
+    for (from, one) in [
+        ("ann@good.example", true),
+        ("ann@good.example <ann@good.example>", true),
+        ("Ann@Good.example <ann@good.example>", true),
+        ("Doe, Ann <ann@good.example>", true),
+        ("\"boss@bank.example\" <ann@good.example>", true),
+        ("boss@bank.example <ann@good.example>", false),
+        ("ann@good.example <ann@good.example> <boss@bank.example>", false),
+        ("ann@good.example, boss@bank.example", false),
+        ("boss@, ann@good.example <boss@bank.example>", false),
+    ] {
+        firm.receive(GOOD, Some("ann@good.example"), &[BEN], &message(from))
+            .await
+            .unwrap();
+        let told = last(&firm).await?;
+        let words = told.to_string();
+        let proven = words.contains("proven that the mail comes from good.example (DMARC)");
+        ensure!(proven == one, "{from}: {words}");
+        ensure!((told.verdict.points < Points(50)) == one, "{from}: {words}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_header_that_nobody_can_read_spares_no_sender_his_check() -> Result<()> {
+    let firm = open().await?;
+    for top in ["no field\r\n", "From x@good.example Thu Jan 1\r\n", "\r\n"] {
+        let octets = [top.as_bytes(), &message("ann@good.example")].concat();
+        firm.receive(STRANGER, Some("ann@good.example"), &[BEN], &octets)
+            .await
+            .unwrap();
+        let told = last(&firm).await?;
+        let words = told.to_string();
+        ensure!(
+            words.contains("good.example says that this server may not"),
+            "{words}"
+        );
+        ensure!(told.verdict.points == Points(80), "{words}");
+    }
+    Ok(())
+}
+
 // RFC 7208 4.3: an address in brackets is no domain, and nobody's answer is missing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sender_without_a_domain_has_no_policy_and_no_error() -> Result<()> {

@@ -331,6 +331,16 @@ impl<'a> Evidence<'a> {
     }
 }
 
+/// What SPF says about the sender of a message whose header cannot be read: nobody else can be asked about.
+pub async fn of_sender(dns: &Dns, caller: &Caller<'_>) -> Findings {
+    let (spf, helo) = tokio::join!(sender(dns, caller), helo(dns, caller));
+    Findings {
+        spf,
+        helo,
+        ..Findings::default()
+    }
+}
+
 // Takes out the signatures that nobody can check, and those whose check would keep us busy: to find
 // each name of `h=` the whole header is gone through. Returns how many.
 fn drop_unreadable(message: &mut AuthenticatedMessage<'_>) -> usize {
@@ -392,7 +402,14 @@ pub fn author(top: &[u8]) -> Option<Address> {
     let (Some(from), None) = (fields.next(), fields.next()) else {
         return None;
     };
-    match address::parse_list(from.value).as_slice() {
+    // What has no domain is a name with a comma in it: Doe, Ann <ann@a.example>.
+    let is_bare = |entry: &address::Entry| matches!(entry.host.as_deref(), Some([]));
+    let entries = address::parse_list(from.value).into_iter();
+    match entries
+        .filter(|entry| !is_bare(entry))
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
         [only] => only.address(),
         _ => None,
     }

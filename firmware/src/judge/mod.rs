@@ -173,7 +173,7 @@ fn own(case: &Case<'_>, judging: &Judging) -> Judged {
 
 async fn verify(post: &Post, evidence: Option<&Evidence<'_>>, caller: &Caller<'_>) -> Findings {
     let Some(evidence) = evidence else {
-        return Findings::default();
+        return auth::of_sender(&post.dns, caller).await;
     };
     evidence.verify(&post.dns, caller).await.unwrap_or_else(|words| {
         tracing::warn!(words, "mail cannot be verified");

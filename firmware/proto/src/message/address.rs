@@ -96,12 +96,13 @@ fn member(lexer: &mut Lexer<'_>, in_group: &mut bool) -> Option<Entry> {
             let (host, inner) = domain(lexer);
             let (_, comment) = lexer.skip_cfws();
             lexer.take_until(b",;<");
-            Some(Entry {
+            let entry = Entry {
                 name: comment.or(inner).or(words.comment),
                 mailbox: Some(words.joined),
                 host: Some(host),
                 adl: None,
-            })
+            };
+            Some(named_after_itself(lexer, &entry).unwrap_or(entry))
         }
         Some(b',' | b';') | None => some(words.joined).map(|mailbox| Entry {
             name: words.comment,
@@ -114,6 +115,25 @@ fn member(lexer: &mut Lexer<'_>, in_group: &mut bool) -> Option<Entry> {
             None
         }
     }
+}
+
+// a@b.example <a@b.example>: many write the address as the name, without the quotes that it would need. It
+// is one entry if both are the same; another one is not overlooked.
+fn named_after_itself(lexer: &mut Lexer<'_>, name: &Entry) -> Option<Entry> {
+    let mut after = *lexer;
+    let mut entry = after.eat(b'<').then(|| angle(&mut after))?;
+    let same = |a: &Option<Vec<u8>>, b: &Option<Vec<u8>>| {
+        a.as_ref()
+            .zip(b.as_ref())
+            .is_some_and(|(a, b)| a.eq_ignore_ascii_case(b))
+    };
+    if entry.adl.is_some() || !same(&entry.mailbox, &name.mailbox) || !same(&entry.host, &name.host) {
+        return None;
+    }
+    entry.name = Some([name.mailbox.as_deref()?, b"@", name.host.as_deref()?].concat());
+    after.take_until(b",;<");
+    *lexer = after;
+    Some(entry)
 }
 
 fn some(text: Vec<u8>) -> Option<Vec<u8>> {

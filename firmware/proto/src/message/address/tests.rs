@@ -178,3 +178,37 @@ proptest! {
         prop_assert_eq!(addresses(format!("\"x, y\" <{address}>, z@z").as_bytes())[0].clone(), address);
     }
 }
+
+#[test]
+fn an_address_that_is_named_after_itself_is_one_and_another_one_is_not_overlooked() {
+    check(&[
+        (
+            "Ann@a.example <ann@A.example>, b@b.example",
+            &[
+                ("Ann@a.example", "NIL", "ann", "A.example"),
+                ("NIL", "NIL", "b", "b.example"),
+            ],
+        ),
+        (
+            "boss@a.example <ann@a.example>",
+            &[
+                ("NIL", "NIL", "boss", "a.example"),
+                ("NIL", "NIL", "ann", "a.example"),
+            ],
+        ),
+        (
+            "ann@a.example <ann@a.example> <boss@a.example>",
+            &[
+                ("ann@a.example", "NIL", "ann", "a.example"),
+                ("NIL", "NIL", "boss", "a.example"),
+            ],
+        ),
+        (
+            "ann@a.example <@b.example:ann@a.example>",
+            &[
+                ("NIL", "NIL", "ann", "a.example"),
+                ("NIL", "@b.example", "ann", "a.example"),
+            ],
+        ),
+    ]);
+}
