@@ -3,6 +3,8 @@
 
 #[path = "link_downloads/order.rs"]
 mod order;
+#[path = "link_downloads/unsent.rs"]
+mod unsent;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -14,6 +14,7 @@ use super::{Traffic, people, ways};
 use crate::blocking::blocking;
 use crate::house::House;
 use crate::limits::queue::{PORTION, TOLD_AT_ONCE};
+use crate::links::links_of_queued;
 use crate::settings::{self, Office};
 use proto::message::dsn::Action;
 use proto::types::{Domain, QueueId, Timestamp};
@@ -212,6 +213,7 @@ fn change(house: &House, which: &Which, order: QueueOrder, reach: QueueReach, by
         order,
         reach,
         notices: Vec::new(),
+        links: Vec::new(),
         which,
         at: house.clock.now(),
         by: by.to_owned(),
@@ -228,13 +230,20 @@ async fn delete(
     if rows.is_empty() {
         return Err(StoreError::NotFound);
     }
-    let change = |rows: Vec<QueueId>| change(house, which, QueueOrder::Delete, QueueReach::Rows(rows), by);
     let hands = house.traffic.take_for_order(rows.iter().copied());
     let count = rows.len();
     let free: Vec<QueueId> = rows.into_iter().filter(|id| hands.has(*id)).collect();
     let mut done = Done {
         sending: (count - free.len()) as u64,
         ..Done::default()
+    };
+    let links = blocking(|| links_of_queued(&house.store.snapshot()?, &free))?;
+    let change = |rows: Vec<QueueId>| {
+        let links = rows.iter().filter_map(|id| links.get(id)).flatten().copied();
+        QueueChange {
+            links: links.collect(),
+            ..change(house, which, QueueOrder::Delete, QueueReach::Rows(rows), by)
+        }
     };
     if !tell {
         done.rows = house.store.change_queue(change(free)).await?.rows;

@@ -24,6 +24,7 @@ mod sticks;
 #[cfg(test)]
 mod tests;
 mod token;
+mod unsent;
 mod upkeep;
 mod visit;
 mod watch;
@@ -39,6 +40,7 @@ pub use place::{Place, Places};
 pub use reach::{Checked, Reach};
 pub use settings::{LINKS, Rules};
 pub use sticks::{Named, choose};
+pub use unsent::links_of_queued;
 pub use visit::Found;
 pub use watch::watch;
 

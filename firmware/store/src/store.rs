@@ -576,12 +576,19 @@ impl Store {
         self.ask(0, move |write| write.release_held(id, at, &by)).await
     }
 
-    /// Drops the account's held mail. Returns how many rows.
+    /// Drops the account's held mail, and ends the links in it. Returns how many rows.
     ///
     /// # Errors
     /// `NotFound`.
-    pub async fn discard_held(&self, id: AccountId, at: Timestamp, by: String) -> Result<u64, StoreError> {
-        self.ask(0, move |write| write.discard_held(id, at, &by)).await
+    pub async fn discard_held(
+        &self,
+        id: AccountId,
+        links: Vec<LinkId>,
+        at: Timestamp,
+        by: String,
+    ) -> Result<u64, StoreError> {
+        self.ask(0, move |write| write.discard_held(id, &links, at, &by))
+            .await
     }
 
     /// Sets the password's hash (PHC string).

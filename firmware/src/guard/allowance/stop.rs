@@ -2,11 +2,13 @@
 //! one operation of the store, which records it in the same commit.
 
 use super::{Guard, Sending, Stopped, is_watched};
-use crate::deliver::fresh_id;
+use crate::blocking::blocking;
+use crate::deliver::{fresh_id, orders};
 use crate::guard::networks::Network;
 use crate::guard::rules::{Allowed, HOUR, window};
 use crate::guard::windows::Over;
 use crate::guard::{temporary, words};
+use crate::links::links_of_queued;
 use proto::refusal::Refusal;
 use proto::types::{AccountId, Address, Timestamp};
 use std::net::IpAddr;
@@ -81,7 +83,19 @@ impl Guard {
     /// `NotFound`: no such account.
     pub async fn discard(&self, account: AccountId, by: String) -> Result<u64, StoreError> {
         let now = self.0.clock.now();
-        let count = self.0.store.discard_held(account, now, by.clone()).await?;
+        let links = blocking(|| {
+            let snapshot = self.0.store.snapshot()?;
+            let mut held = Vec::new();
+            orders::each(&snapshot, |item| {
+                if item.held && item.owner == Some(account) {
+                    held.push(item.id);
+                }
+            })?;
+            links_of_queued(&snapshot, &held)
+        })?;
+        let links = links.into_values().flatten().collect();
+        let discarded = self.0.store.discard_held(account, links, now, by.clone());
+        let count = discarded.await?;
         info!(%account, by, count, "held mail discarded");
         Ok(count)
     }

@@ -1,6 +1,6 @@
 //! Mail that waits to leave: one row for each recipient.
 
-use super::{Delivery, Place};
+use super::{Delivery, LinkId, Place};
 use proto::types::{
     AccountId, Address, BlobId, Domain, QueueId, RecipientWishes, ReversePath, Timestamp, Wishes,
 };
@@ -116,6 +116,8 @@ pub struct QueueChange {
     pub reach: QueueReach,
     /// What senders are told of it. With notices, every row has to be there.
     pub notices: Vec<Delivery>,
+    /// The links in messages that are deleted: they end with them.
+    pub links: Vec<LinkId>,
     /// Which rows these are, in words.
     pub which: String,
     /// When.

@@ -5,7 +5,7 @@ use super::deliver::Prepared;
 use crate::rows::{AccountRow, QueueRow, from_json};
 use crate::{
     AccountState, Acquaintance, Change, Delivered, Event, EventKind, Freeze, FreezeOutcome, GuardAction,
-    StoreError, Submission,
+    LinkId, StoreError, Submission,
 };
 use proto::types::{AccountId, Timestamp};
 use redb::ReadableTable;
@@ -263,6 +263,7 @@ impl Write<'_> {
     pub(crate) fn discard_held(
         &mut self,
         account: AccountId,
+        links: &[LinkId],
         at: Timestamp,
         by: &str,
     ) -> Result<u64, StoreError> {
@@ -270,6 +271,7 @@ impl Write<'_> {
         let rows = self.held_of(account)?;
         let ids: Vec<_> = rows.into_iter().map(|(id, _)| id).collect();
         let count = self.discard_queued(&ids)? as u64;
+        self.end_links(links, at, by)?;
         if count > 0 {
             self.say(
                 at,

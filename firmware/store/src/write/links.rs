@@ -3,7 +3,7 @@
 use super::{Counter, Prepared, Write};
 use crate::rows::{LinkRow, Row, get};
 use crate::values::link::MOST_LINKS;
-use crate::{Change, Delivered, Event, FileHash, Link, LinkChange, LinkId, NewLink, StoreError};
+use crate::{Change, Delivered, Event, EventKind, FileHash, Link, LinkChange, LinkId, NewLink, StoreError};
 use proto::types::{AccountId, Timestamp};
 use redb::ReadableTable;
 
@@ -72,6 +72,30 @@ impl Write<'_> {
         self.put_link(id, &row)?;
         self.record(std::slice::from_ref(event))?;
         Ok(row.show(id))
+    }
+
+    /// Ends the links of mail that was deleted before it left.
+    pub(super) fn end_links(&mut self, ids: &[LinkId], at: Timestamp, by: &str) -> Result<(), StoreError> {
+        for id in ids {
+            let Some(mut row) = get::<LinkRow>(&self.read().links, id.0)? else {
+                continue;
+            };
+            if row.revoked.is_some() || row.gone.is_some() {
+                continue;
+            }
+            row.revoked = Some(at);
+            self.put_link(*id, &row)?;
+            self.say(
+                at,
+                EventKind::LinkChanged {
+                    link: id.0,
+                    account: row.account,
+                    what: "withdrawn, because its mail was deleted before it left,".to_owned(),
+                    by: by.to_owned(),
+                },
+            )?;
+        }
+        Ok(())
     }
 
     /// See [`crate::Store::count_download`].

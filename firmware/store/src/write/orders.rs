@@ -41,6 +41,7 @@ impl Write<'_> {
             return Ok(changed);
         }
         self.tell(Change::Queue);
+        self.end_links(&change.links, change.at, &change.by)?;
         let account = owners.pop_first().flatten().filter(|_| owners.is_empty());
         self.say(
             change.at,

@@ -94,7 +94,10 @@ fn a_freeze_holds_the_queue_and_says_so_in_one_commit() {
         "held until somebody decides"
     );
     assert_eq!(wait(store.release_held(ann, NOW, "ben".to_owned())).unwrap(), 2);
-    assert_eq!(wait(store.discard_held(ann, NOW, "ben".to_owned())).unwrap(), 0);
+    assert_eq!(
+        wait(store.discard_held(ann, Vec::new(), NOW, "ben".to_owned())).unwrap(),
+        0
+    );
     assert_eq!(due(&store, NOW.0).len(), 3);
     assert!(matches!(
         events(&store).last(),

@@ -121,6 +121,7 @@ pub fn change(order: QueueOrder, rows: &[QueueId], at: i64) -> QueueChange {
         order,
         reach: QueueReach::Rows(rows.to_vec()),
         notices: Vec::new(),
+        links: Vec::new(),
         which: "these".to_owned(),
         at: Timestamp(at),
         by: "chief".to_owned(),
