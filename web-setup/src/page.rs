@@ -9,7 +9,8 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use proto::types::Secret;
-use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer};
 
 /// The frame around a page.
 pub(crate) struct Frame {
@@ -116,6 +117,18 @@ impl Frame {
             ("/dns", "DNS records", self.lit(Tab::Dns)),
             ("/mail-programs", "Mail programs", self.lit(Tab::Programs)),
         ]
+    }
+}
+
+/// What was just done, told on the page that follows: a word in its address.
+#[derive(Deserialize)]
+pub(crate) struct Said {
+    said: Option<String>,
+}
+
+impl Said {
+    pub(crate) fn word(&self) -> Option<&str> {
+        self.said.as_deref()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The passwords of phones and PCs, as the command line asks for them.
 
-use super::carry_out::find;
+use super::accounts::find;
 use crate::guard::{Device, DeviceId};
 use crate::house::House;
 use anyhow::{Context, Result};

@@ -1,6 +1,7 @@
 //! What the command line can ask of the guard.
 
-use super::carry_out::{BY, find, outcome_shown};
+use super::accounts::{find, outcome_shown};
+use super::carry_out::BY;
 use super::shield::{self, ShieldRequest};
 use crate::guard::report::{history, report};
 use crate::guard::rules::{COUNTERS, Chosen, name};

@@ -1,6 +1,7 @@
 //! Links to attachments, as the command line asks for them.
 
-use super::carry_out::{BY, find};
+use super::accounts::find;
+use super::carry_out::BY;
 use super::folder::{self, FolderRequest};
 use crate::house::House;
 use crate::links::{Checked, LinkState, Rules, Wish, in_megabytes, megabytes};

@@ -1,6 +1,7 @@
 //! The socket in the data folder through which the command line speaks with the running box: one
 //! JSON value a line. Whoever may open it owns the folder, so it asks for no password.
 
+mod accounts;
 mod ask;
 mod carry_out;
 mod clock;

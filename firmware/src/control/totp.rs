@@ -1,6 +1,7 @@
 //! Codes asked for after a password at the pages, as the command line asks for them.
 
-use super::carry_out::{BY, find};
+use super::accounts::find;
+use super::carry_out::BY;
 use crate::guard::Owner;
 use crate::house::House;
 use anyhow::{Context, Result};

@@ -5,7 +5,7 @@ use super::guard::WatchView;
 use crate::Site;
 use crate::accounts::{Account, AccountState};
 use crate::appliance::{Appliance, Fault, Office};
-use crate::page::{Failure, Frame, Moment, Page, Posted, Tab, secret, show, show_again};
+use crate::page::{Failure, Frame, Moment, Page, Posted, Said, Tab, secret, show, show_again};
 use crate::rules;
 use askama::Template;
 use axum::extract::{Path, Query};
@@ -14,30 +14,22 @@ use axum::response::{IntoResponse, Redirect};
 use proto::types::{AccountId, Address, Domain, Secret};
 use serde::Deserialize;
 
-/// What was just done, told on the page that follows.
-#[derive(Deserialize)]
-pub(crate) struct Said {
-    said: Option<String>,
-}
-
-impl Said {
-    fn words(&self) -> Option<&'static str> {
-        match self.said.as_deref()? {
-            "created" => Some(
-                "The account is ready. Make a password for its owner’s phone or PC now, or let the owner do it under Passwords for phones and PCs.",
-            ),
-            "password" => Some(
-                "The password was changed. Passwords of phones and PCs stay as they are; a mail program that used the main one asks for the new one.",
-            ),
-            "frozen" => Some("The account is frozen. Its sessions were cut; mail to it is still accepted."),
-            "unfrozen" => Some("The account works again. Mail that is held waits for your decision."),
-            "released" => Some("The mail that was held is on its way."),
-            "discarded" => Some("The mail that was held is gone."),
-            "codes" => Some("No code is asked for at this account’s sign-in any more."),
-            "notices" => Some("The notices go there from now on."),
-            "acknowledged" => Some("The panel shows other things again. The account is still frozen."),
-            _ => None,
-        }
+fn words(said: &Said) -> Option<&'static str> {
+    match said.word()? {
+        "created" => Some(
+            "The account is ready. Make a password for its owner’s phone or PC now, or let the owner do it under Passwords for phones and PCs.",
+        ),
+        "password" => Some(
+            "The password was changed. Passwords of phones and PCs stay as they are; a mail program that used the main one asks for the new one.",
+        ),
+        "frozen" => Some("The account is frozen. Its sessions were cut; mail to it is still accepted."),
+        "unfrozen" => Some("The account works again. Mail that is held waits for your decision."),
+        "released" => Some("The mail that was held is on its way."),
+        "discarded" => Some("The mail that was held is gone."),
+        "codes" => Some("No code is asked for at this account’s sign-in any more."),
+        "notices" => Some("The notices go there from now on."),
+        "acknowledged" => Some("The panel shows other things again. The account is still frozen."),
+        _ => None,
     }
 }
 
@@ -244,7 +236,7 @@ pub(crate) async fn one<A: Appliance>(
     Query(said): Query<Said>,
 ) -> Page {
     let account = find(&site, &id).await?;
-    show(&one_page(&site, account, said.words()).await?)
+    show(&one_page(&site, account, words(&said)).await?)
 }
 
 #[derive(Deserialize)]

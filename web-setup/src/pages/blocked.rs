@@ -2,7 +2,7 @@
 
 use crate::Site;
 use crate::appliance::{Appliance, Fault};
-use crate::page::{Frame, Moment, Page, Posted, Tab, show, show_again};
+use crate::page::{Frame, Moment, Page, Posted, Said, Tab, show, show_again};
 use crate::screening::{BlockedRow, ListEntry, ListWish, Rule};
 use askama::Template;
 use axum::extract::Query;
@@ -60,11 +60,6 @@ impl From<ListEntry> for Entry {
     }
 }
 
-#[derive(Deserialize)]
-pub(crate) struct Said {
-    said: Option<String>,
-}
-
 async fn page<A: Appliance>(site: &Site<A>) -> Result<BlockedPage, Fault> {
     let screening = site.appliance.screening().await?;
     Ok(BlockedPage {
@@ -81,7 +76,7 @@ async fn page<A: Appliance>(site: &Site<A>) -> Result<BlockedPage, Fault> {
 }
 
 pub(crate) async fn list<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
-    let said = match said.said.as_deref() {
+    let said = match said.word() {
         Some("released") => Some("Let in again."),
         Some("listed") => Some("It is on the list."),
         Some("removed") => Some("It is off the list."),

@@ -3,7 +3,7 @@
 use crate::Site;
 use crate::appliance::{Appliance, Fault};
 use crate::clock::{leap, time_typed};
-use crate::page::{Frame, Moment, Page, Posted, Tab, show, show_again};
+use crate::page::{Frame, Moment, Page, Posted, Said, Tab, show, show_again};
 use askama::Template;
 use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect};
@@ -37,12 +37,6 @@ pub(crate) struct Typed {
     sure: Option<String>,
 }
 
-/// What was just done, told on the page that follows.
-#[derive(Deserialize)]
-pub(crate) struct Said {
-    said: Option<String>,
-}
-
 fn page<A: Appliance>(site: &Site<A>) -> ClockPage {
     let seen = site.appliance.clock();
     ClockPage {
@@ -58,7 +52,7 @@ fn page<A: Appliance>(site: &Site<A>) -> ClockPage {
 }
 
 pub(crate) async fn clock<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
-    let said = said.said.map(|_| "The clock is set.");
+    let said = said.word().map(|_| "The clock is set.");
     show(&ClockPage { said, ..page(&site) })
 }
 

@@ -5,7 +5,7 @@ use super::front::{signed_in, with_session};
 use crate::Site;
 use crate::access::Visit;
 use crate::appliance::{Appliance, Fault, Peer};
-use crate::page::{Failure, Frame, Moment, Page, Posted, Tab, secret, show, show_again};
+use crate::page::{Failure, Frame, Moment, Page, Posted, Said, Tab, secret, show, show_again};
 use crate::sessions::Role;
 use crate::sign_in::{Login, Pass};
 use askama::Template;
@@ -80,18 +80,12 @@ fn escaped(octet: u8) -> String {
     }
 }
 
-/// What was just done, told on the page that follows.
-#[derive(Deserialize)]
-pub(crate) struct Said {
-    said: Option<String>,
-}
-
 pub(crate) async fn status<A: Appliance>(
     site: Site<A>,
     Extension(visit): Extension<Visit>,
     Query(said): Query<Said>,
 ) -> Page {
-    let off = said.said.as_deref() == Some("off");
+    let off = said.word() == Some("off");
     show(&CodesPage {
         said: off.then_some("No code is asked for any more. All other browsers were signed out."),
         ..page(&site, pass(visit)?).await?

@@ -5,7 +5,7 @@ use crate::Site;
 use crate::accounts::Account;
 use crate::appliance::{Appliance, Fault, Ports};
 use crate::devices::Device;
-use crate::page::{Failure, Frame, Moment, Page, Posted, Tab, show, show_again};
+use crate::page::{Failure, Frame, Moment, Page, Posted, Said, Tab, show, show_again};
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Redirect};
@@ -78,23 +78,13 @@ pub(crate) struct DevicesPage {
     fault: Option<String>,
 }
 
-/// What was just done, told on the page that follows.
-#[derive(Deserialize)]
-pub(crate) struct Said {
-    said: Option<String>,
-}
-
-impl Said {
-    fn words(&self) -> Option<&'static str> {
-        match self.said.as_deref()? {
-            "revoked" => Some("That password opens nothing any more. The device's sessions were cut."),
-            "web" => {
-                Some("The main password opens the web pages only. Mail programs that use it are cut off.")
-            }
-            "everywhere" => Some("The main password opens mail programs too."),
-            "office" => Some("The main password opens what those of the whole office do."),
-            _ => None,
-        }
+fn words(said: &Said) -> Option<&'static str> {
+    match said.word()? {
+        "revoked" => Some("That password opens nothing any more. The device's sessions were cut."),
+        "web" => Some("The main password opens the web pages only. Mail programs that use it are cut off."),
+        "everywhere" => Some("The main password opens mail programs too."),
+        "office" => Some("The main password opens what those of the whole office do."),
+        _ => None,
     }
 }
 
@@ -177,7 +167,7 @@ pub(crate) async fn list<A: Appliance>(
 
 pub(crate) async fn list_of<A: Appliance>(site: &Site<A>, owner: &Owner, said: &Said) -> Page {
     show(&DevicesPage {
-        said: said.words(),
+        said: words(said),
         ..page(site, owner).await?
     })
 }

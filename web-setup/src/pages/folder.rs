@@ -3,7 +3,7 @@
 use crate::Site;
 use crate::appliance::{Appliance, Fault};
 use crate::folder::{FolderDesk, FolderHealth, FolderWish, OtherPlace};
-use crate::page::{Failure, Frame, Page, Posted, Tab, show, show_again};
+use crate::page::{Failure, Frame, Page, Posted, Said, Tab, show, show_again};
 use askama::Template;
 use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect};
@@ -99,12 +99,6 @@ fn system(name: &str) -> &str {
     }
 }
 
-/// What was just done, told on the page that follows.
-#[derive(Deserialize)]
-pub(crate) struct Said {
-    said: Option<String>,
-}
-
 const PAGE: &str = "/links/folder";
 
 async fn page<A: Appliance>(site: &Site<A>) -> Result<FolderPage, Fault> {
@@ -121,7 +115,7 @@ async fn page<A: Appliance>(site: &Site<A>) -> Result<FolderPage, Fault> {
 }
 
 pub(crate) async fn folder<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
-    let said = match said.said.as_deref() {
+    let said = match said.word() {
         Some("chosen") => Some("New attachments go there. Older ones are found where they are."),
         Some("given-up") => Some("It is given up: links to files that were only there have ended."),
         _ => None,

@@ -3,12 +3,11 @@
 use super::accounts::find;
 use crate::Site;
 use crate::appliance::{Appliance, Fault};
-use crate::page::{Frame, Moment, Page, Posted, Tab, show, show_again};
+use crate::page::{Frame, Moment, Page, Posted, Said, Tab, show, show_again};
 use crate::watch::{Choice, Finding, Watch};
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Redirect};
-use serde::Deserialize;
 
 /// What is shown of an account's mail on its page.
 pub(crate) struct WatchView {
@@ -78,11 +77,6 @@ struct LimitsPage {
     fault: Option<String>,
 }
 
-#[derive(Deserialize)]
-pub(crate) struct Said {
-    said: Option<String>,
-}
-
 async fn office_page<A: Appliance>(site: &Site<A>) -> Result<LimitsPage, Fault> {
     Ok(LimitsPage {
         frame: Frame::admin("Sending limits", Tab::Accounts),
@@ -95,7 +89,7 @@ async fn office_page<A: Appliance>(site: &Site<A>) -> Result<LimitsPage, Fault> 
 
 pub(crate) async fn office<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
     show(&LimitsPage {
-        said: said.said.is_some(),
+        said: said.word().is_some(),
         ..office_page(&site).await?
     })
 }
@@ -147,7 +141,7 @@ pub(crate) async fn account<A: Appliance>(
     Query(said): Query<Said>,
 ) -> Page {
     show(&LimitsPage {
-        said: said.said.is_some(),
+        said: said.word().is_some(),
         ..account_page(&site, &id).await?
     })
 }

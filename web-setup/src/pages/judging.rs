@@ -3,11 +3,10 @@
 use crate::Site;
 use crate::appliance::{Appliance, Fault};
 use crate::judging::{JudgedMail, JudgedRow, Knob, ReasonRow};
-use crate::page::{Frame, Moment, Page, Posted, Tab, show, show_again};
+use crate::page::{Frame, Moment, Page, Posted, Said, Tab, show, show_again};
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Redirect};
-use serde::Deserialize;
 
 #[derive(Template)]
 #[template(path = "judging.html")]
@@ -59,15 +58,10 @@ impl From<JudgedRow> for Row {
     }
 }
 
-#[derive(Deserialize)]
-pub(crate) struct Said {
-    said: Option<String>,
-}
-
 pub(crate) async fn knobs<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
     show(&JudgingPage {
         frame: Frame::admin("Judging", Tab::Junk),
-        said: said.said.as_deref() == Some("set"),
+        said: said.word() == Some("set"),
         knobs: site.appliance.judging().await?,
         fault: None,
     })

@@ -3,7 +3,7 @@
 use crate::Site;
 use crate::appliance::{Appliance, Fault};
 use crate::filtering::{FilterWish, GreyRow, JunkMail, SenderRow, SenderWish};
-use crate::page::{Frame, Moment, Page, Posted, Tab, show, show_again};
+use crate::page::{Frame, Moment, Page, Posted, Said, Tab, show, show_again};
 use askama::Template;
 use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect};
@@ -60,11 +60,6 @@ impl From<SenderRow> for Sender {
     }
 }
 
-#[derive(Deserialize)]
-pub(crate) struct Said {
-    said: Option<String>,
-}
-
 async fn page<A: Appliance>(site: &Site<A>) -> Result<JunkPage, Fault> {
     let junk: JunkMail = site.appliance.junk_mail().await?;
     Ok(JunkPage {
@@ -86,7 +81,7 @@ async fn page<A: Appliance>(site: &Site<A>) -> Result<JunkPage, Fault> {
 }
 
 pub(crate) async fn overview<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
-    let said = match said.said.as_deref() {
+    let said = match said.word() {
         Some("listed") => Some("The sender is on the list."),
         Some("removed") => Some("The sender is off the list."),
         Some("set") => Some("That counts from now on."),

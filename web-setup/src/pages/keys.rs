@@ -4,7 +4,7 @@ use crate::Site;
 use crate::appliance::{Appliance, Fault};
 use crate::dns_plan::{self, Record};
 use crate::keys::{KeyRow, Rotated};
-use crate::page::{Frame, Moment, Page, Posted, Tab, show, show_again};
+use crate::page::{Frame, Moment, Page, Posted, Said, Tab, show, show_again};
 use askama::Template;
 use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect};
@@ -57,12 +57,6 @@ impl From<KeyRow> for Row {
     }
 }
 
-/// What was just done, told on the page that follows.
-#[derive(Deserialize)]
-pub(crate) struct Said {
-    said: Option<String>,
-}
-
 #[derive(Deserialize)]
 pub(crate) struct DomainForm {
     domain: String,
@@ -85,7 +79,7 @@ async fn page<A: Appliance>(site: &Site<A>) -> Result<KeysPage, Fault> {
 }
 
 pub(crate) async fn table<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
-    let said = match said.said.as_deref() {
+    let said = match said.word() {
         Some("made") => Some("The next keys are made. They sign as soon as the box sees their records."),
         Some("waits") => {
             Some("The records of the next keys are not seen yet. The box looks every hour; or ask it again.")

@@ -6,7 +6,7 @@ use crate::Site;
 use crate::accounts::AccountState;
 use crate::appliance::{Appliance, Fault};
 use crate::links::{LinkCheck, LinkDesk, LinkDirection, LinkRow, LinkRules, LinkState, LinkWish};
-use crate::page::{Failure, Frame, Moment, Page, Posted, Tab, secret, show, show_again};
+use crate::page::{Failure, Frame, Moment, Page, Posted, Said, Tab, secret, show, show_again};
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Redirect};
@@ -51,24 +51,21 @@ impl From<LinkCheck> for CheckView {
     }
 }
 
-/// What was just done, told on the page that follows.
+/// Where an account's list goes on.
 #[derive(Deserialize)]
-pub(crate) struct Said {
-    said: Option<String>,
+pub(crate) struct Older {
     before: Option<u64>,
 }
 
-impl Said {
-    fn words(&self) -> Option<&'static str> {
-        match self.said.as_deref()? {
-            "set" => Some("It is set, and counts for the next message."),
-            "extend" => Some("The link works again for that long, counted from now."),
-            "revoke" => Some("The link works no more."),
-            "password" => Some("The link asks for the new password."),
-            "checked" => Some("The box has just called itself; what it found stands below."),
-            "open" => Some("The link asks for no password."),
-            _ => None,
-        }
+fn words(said: &Said) -> Option<&'static str> {
+    match said.word()? {
+        "set" => Some("It is set, and counts for the next message."),
+        "extend" => Some("The link works again for that long, counted from now."),
+        "revoke" => Some("The link works no more."),
+        "password" => Some("The link asks for the new password."),
+        "checked" => Some("The box has just called itself; what it found stands below."),
+        "open" => Some("The link asks for no password."),
+        _ => None,
     }
 }
 
@@ -107,7 +104,7 @@ async fn desk<A: Appliance>(site: &Site<A>) -> Result<DeskPage, Fault> {
 
 pub(crate) async fn office<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
     show(&DeskPage {
-        said: said.words(),
+        said: words(&said),
         ..desk(&site).await?
     })
 }
@@ -289,16 +286,17 @@ pub(crate) async fn account<A: Appliance>(
     site: Site<A>,
     Path(id): Path<String>,
     Query(said): Query<Said>,
+    Query(older): Query<Older>,
 ) -> Page {
     let account = find(&site, &id).await?;
-    list_of(&site, &Owner::from(&account), &said).await
+    list_of(&site, &Owner::from(&account), &said, &older).await
 }
 
 /// The links of one account.
-pub(crate) async fn list_of<A: Appliance>(site: &Site<A>, owner: &Owner, said: &Said) -> Page {
+pub(crate) async fn list_of<A: Appliance>(site: &Site<A>, owner: &Owner, said: &Said, older: &Older) -> Page {
     show(&AccountPage {
-        said: said.words(),
-        ..page(site, owner, said.before).await?
+        said: words(said),
+        ..page(site, owner, older.before).await?
     })
 }
 

@@ -1,9 +1,7 @@
 //! What a person sees and changes of the own account.
 
 use super::accounts::find;
-use super::devices::{
-    AddForm, FirstDevice, Owner, RevokeForm, Said as DevicesSaid, add_for, list_of, revoke_for,
-};
+use super::devices::{AddForm, FirstDevice, Owner, RevokeForm, add_for, list_of, revoke_for};
 use super::front::signed_in;
 use super::links::{self, WishForm};
 use super::programs;
@@ -12,7 +10,7 @@ use crate::access::Visit;
 use crate::accounts::Account;
 use crate::appliance::{Appliance, Fault, Peer};
 use crate::logins::RecentLogin;
-use crate::page::{Failure, Frame, Moment, Page, Posted, Tab, secret, show, show_again};
+use crate::page::{Failure, Frame, Moment, Page, Posted, Said, Tab, secret, show, show_again};
 use crate::rules;
 use crate::sessions::Role;
 use crate::sign_in::Login;
@@ -60,17 +58,10 @@ struct MePage {
     least: usize,
 }
 
-#[derive(Deserialize)]
-pub(crate) struct Said {
-    said: Option<String>,
-}
-
-impl Said {
-    fn words(&self) -> Option<&'static str> {
-        match self.said.as_deref()? {
-            "password" => Some("Your password was changed. All other browsers were signed out."),
-            _ => None,
-        }
+fn words(said: &Said) -> Option<&'static str> {
+    match said.word()? {
+        "password" => Some("Your password was changed. All other browsers were signed out."),
+        _ => None,
     }
 }
 
@@ -116,7 +107,7 @@ pub(crate) async fn account<A: Appliance>(
         return Ok(elsewhere());
     };
     show(&MePage {
-        said: said.words(),
+        said: words(&said),
         ..page(&site, &account, admin).await?
     })
 }
@@ -172,7 +163,7 @@ pub(crate) async fn set_password<A: Appliance>(
 pub(crate) async fn devices<A: Appliance>(
     site: Site<A>,
     Extension(visit): Extension<Visit>,
-    Query(said): Query<DevicesSaid>,
+    Query(said): Query<Said>,
 ) -> Page {
     match me(&site, visit).await? {
         Me::Account(account, admin) => list_of(&site, &Owner::own(&account, admin), &said).await,
@@ -212,10 +203,13 @@ pub(crate) async fn programs<A: Appliance>(site: Site<A>, Extension(visit): Exte
 pub(crate) async fn links<A: Appliance>(
     site: Site<A>,
     Extension(visit): Extension<Visit>,
-    Query(said): Query<links::Said>,
+    Query(said): Query<Said>,
+    Query(older): Query<links::Older>,
 ) -> Page {
     match me(&site, visit).await? {
-        Me::Account(account, admin) => links::list_of(&site, &Owner::own(&account, admin), &said).await,
+        Me::Account(account, admin) => {
+            links::list_of(&site, &Owner::own(&account, admin), &said, &older).await
+        }
         Me::Admin => Ok(elsewhere()),
     }
 }

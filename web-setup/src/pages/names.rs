@@ -3,7 +3,7 @@
 use crate::Site;
 use crate::appliance::{Appliance, Fault};
 use crate::names::{AliasRow, AliasWish, DomainRow, DomainWish};
-use crate::page::{Frame, Page, Posted, Tab, show, show_again};
+use crate::page::{Frame, Page, Posted, Said, Tab, show, show_again};
 use askama::Template;
 use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect};
@@ -44,11 +44,9 @@ impl From<AliasRow> for AliasView {
     }
 }
 
-/// What was just done, told on the page that follows.
+/// An alias to be changed.
 #[derive(Deserialize)]
-pub(crate) struct Said {
-    said: Option<String>,
-    // An alias to be changed.
+pub(crate) struct Wanted {
     alias: Option<String>,
 }
 
@@ -87,9 +85,13 @@ async fn page<A: Appliance>(site: &Site<A>) -> Result<NamesPage, Fault> {
     })
 }
 
-pub(crate) async fn list<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
+pub(crate) async fn list<A: Appliance>(
+    site: Site<A>,
+    Query(said): Query<Said>,
+    Query(wanted): Query<Wanted>,
+) -> Page {
     let mut page = page(&site).await?;
-    page.said = match said.said.as_deref() {
+    page.said = match said.word() {
         Some("domain") => Some("The domain is set. Its DNS records are on their page."),
         Some("no-domain") => Some("Mail for that domain is no longer taken."),
         Some("alias") => Some("The alias is set."),
@@ -97,8 +99,8 @@ pub(crate) async fn list<A: Appliance>(site: Site<A>, Query(said): Query<Said>) 
         Some("plus") => Some("Names are read that way from now on."),
         _ => None,
     };
-    let wanted = |alias: &&AliasView| Some(&alias.address) == said.alias.as_ref();
-    if let Some(alias) = page.aliases.iter().find(wanted) {
+    let is_it = |alias: &&AliasView| Some(&alias.address) == wanted.alias.as_ref();
+    if let Some(alias) = page.aliases.iter().find(is_it) {
         page.alias = AliasForm {
             address: alias.address.clone(),
             targets: alias.targets.clone(),

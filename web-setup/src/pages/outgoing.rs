@@ -2,7 +2,7 @@
 
 use crate::Site;
 use crate::appliance::{Appliance, Fault};
-use crate::page::{Frame, Moment, Page, Posted, Tab, secret, show, show_again};
+use crate::page::{Frame, Moment, Page, Posted, Said, Tab, secret, show, show_again};
 use crate::queue::QueueDone;
 use crate::rules;
 use crate::sending::{Protection, Smarthost, WaitState, Waiting};
@@ -146,49 +146,46 @@ impl From<Option<Smarthost>> for SmarthostForm {
     }
 }
 
-/// What was just done, told on the page that follows.
+/// Recipients that an order concerned, and those that were being sent.
 #[derive(Deserialize)]
-pub(crate) struct Said {
-    said: Option<String>,
-    // Recipients that an order concerned, and those that were being sent.
+pub(crate) struct Concerned {
     #[serde(default)]
     rows: u64,
     #[serde(default)]
     sending: u64,
 }
 
-impl Said {
-    fn words(&self) -> Option<String> {
-        let (rows, sending) = (self.rows, self.sending);
-        let (done, rest) = match self.said.as_deref()? {
-            "through" => {
-                let words = "From now on this mail leaves through that server. What waits goes there at its next try.";
-                return Some(words.to_owned());
-            }
-            "direct" => {
-                let words = "From now on this mail does not leave through that server any more; what waits takes its new way at its next try.";
-                return Some(words.to_owned());
-            }
-            "held" => {
-                return Some(format!(
-                    "All mail for that domain stays here from now on, what comes later too. Waiting for it now: {rows}."
-                ));
-            }
-            "hold" => ("held from now on", "stay here if they do not leave now"),
-            "release" => ("let go", "are on their way"),
-            "retry" => ("tried now", "are on their way"),
-            "delete" => ("deleted", "were left alone: look again in a moment"),
-            _ => return None,
-        };
-        let rows = match rows {
-            0 => format!("Nobody's mail had to be {done}."),
-            rows => format!("Recipients whose mail is {done}: {rows}."),
-        };
-        Some(match sending {
-            0 => rows,
-            sending => format!("{rows} Being sent right now: {sending}; these {rest}."),
-        })
-    }
+fn words(said: &Said, concerned: &Concerned) -> Option<String> {
+    let (rows, sending) = (concerned.rows, concerned.sending);
+    let (done, rest) = match said.word()? {
+        "through" => {
+            let words =
+                "From now on this mail leaves through that server. What waits goes there at its next try.";
+            return Some(words.to_owned());
+        }
+        "direct" => {
+            let words = "From now on this mail does not leave through that server any more; what waits takes its new way at its next try.";
+            return Some(words.to_owned());
+        }
+        "held" => {
+            return Some(format!(
+                "All mail for that domain stays here from now on, what comes later too. Waiting for it now: {rows}."
+            ));
+        }
+        "hold" => ("held from now on", "stay here if they do not leave now"),
+        "release" => ("let go", "are on their way"),
+        "retry" => ("tried now", "are on their way"),
+        "delete" => ("deleted", "were left alone: look again in a moment"),
+        _ => return None,
+    };
+    let rows = match rows {
+        0 => format!("Nobody's mail had to be {done}."),
+        rows => format!("Recipients whose mail is {done}: {rows}."),
+    };
+    Some(match sending {
+        0 => rows,
+        sending => format!("{rows} Being sent right now: {sending}; these {rest}."),
+    })
 }
 
 async fn page<A: Appliance>(site: &Site<A>) -> Result<OutgoingPage, Fault> {
@@ -230,9 +227,13 @@ async fn page<A: Appliance>(site: &Site<A>) -> Result<OutgoingPage, Fault> {
     })
 }
 
-pub(crate) async fn outgoing<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
+pub(crate) async fn outgoing<A: Appliance>(
+    site: Site<A>,
+    Query(said): Query<Said>,
+    Query(concerned): Query<Concerned>,
+) -> Page {
     show(&OutgoingPage {
-        said: said.words(),
+        said: words(&said, &concerned),
         ..page(&site).await?
     })
 }

@@ -3,7 +3,7 @@
 use crate::Site;
 use crate::access::Visit;
 use crate::appliance::{Appliance, Peer};
-use crate::page::{Frame, Page, Posted, Tab, secret, show, show_again};
+use crate::page::{Frame, Page, Posted, Said, Tab, secret, show, show_again};
 use crate::pages::front::signed_in;
 use crate::rules;
 use crate::sessions::Role;
@@ -34,13 +34,8 @@ const fn page(changed: bool) -> PasswordPage {
     }
 }
 
-#[derive(Deserialize)]
-pub(crate) struct Said {
-    said: Option<String>,
-}
-
 pub(crate) async fn form(Query(said): Query<Said>) -> Page {
-    show(&page(said.said.is_some()))
+    show(&page(said.word().is_some()))
 }
 
 #[derive(Deserialize)]

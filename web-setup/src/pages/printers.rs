@@ -2,7 +2,7 @@
 
 use crate::Site;
 use crate::appliance::{Appliance, Fault};
-use crate::page::{Failure, Frame, Moment, Page, Posted, Tab, show, show_again};
+use crate::page::{Failure, Frame, Moment, Page, Posted, Said, Tab, show, show_again};
 use crate::printers::{Printer, PrinterDeed, PrinterTerms, PrinterWish, Tried};
 use askama::Template;
 use axum::extract::{Path, Query};
@@ -66,24 +66,16 @@ pub(crate) struct PrinterForm {
     reach: String,
 }
 
-/// What was just done, told on the page that follows.
-#[derive(Deserialize)]
-pub(crate) struct Said {
-    said: Option<String>,
-}
-
-impl Said {
-    fn words(&self) -> Option<&'static str> {
-        match self.said.as_deref()? {
-            "changed" => Some("From now on it may do what you said."),
-            "allowed" => Some("That device may send now, from its address and as its sender only."),
-            "pause" => Some("It sends nothing until you let it. What of its mail waits is held."),
-            "resume" => Some("It may send again."),
-            "release" => Some("Its held mail goes on its way."),
-            "discard" => Some("Its held mail was dropped."),
-            "remove" => Some("It is forgotten: without a login it sends nothing any more."),
-            _ => None,
-        }
+fn words(said: &Said) -> Option<&'static str> {
+    match said.word()? {
+        "changed" => Some("From now on it may do what you said."),
+        "allowed" => Some("That device may send now, from its address and as its sender only."),
+        "pause" => Some("It sends nothing until you let it. What of its mail waits is held."),
+        "resume" => Some("It may send again."),
+        "release" => Some("Its held mail goes on its way."),
+        "discard" => Some("Its held mail was dropped."),
+        "remove" => Some("It is forgotten: without a login it sends nothing any more."),
+        _ => None,
     }
 }
 
@@ -106,7 +98,7 @@ async fn page<A: Appliance>(site: &Site<A>) -> Result<PrintersPage, Fault> {
 
 pub(crate) async fn list<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
     show(&PrintersPage {
-        said: said.words(),
+        said: words(&said),
         ..page(&site).await?
     })
 }

@@ -4,7 +4,7 @@ use super::devices::{FirstDevice, Owner};
 use crate::Site;
 use crate::accounts::Account;
 use crate::appliance::{Appliance, Fault, Ports};
-use crate::page::{Failure, Frame, Page, Posted, Tab, short_fingerprint, show};
+use crate::page::{Failure, Frame, Page, Posted, Said, Tab, short_fingerprint, show};
 use askama::Template;
 use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect};
@@ -33,11 +33,6 @@ struct ProgramsPage {
     short: String,
 }
 
-#[derive(Deserialize)]
-pub(crate) struct Said {
-    said: Option<String>,
-}
-
 pub(crate) async fn programs<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
     let accounts = site.appliance.accounts().await?;
     let address = accounts.first().map(|account| account.address.to_string());
@@ -48,8 +43,8 @@ pub(crate) async fn programs<A: Appliance>(site: Site<A>, Query(said): Query<Sai
     show(&ProgramsPage {
         first_device,
         web_only: site.appliance.office_web_only().await?,
-        finished: said.said.as_deref() == Some("finished"),
-        tested: said.said.as_deref() == Some("tested"),
+        finished: said.word() == Some("finished"),
+        tested: said.word() == Some("tested"),
         accounts,
         own: false,
         ..page(&site, Frame::admin("Mail programs", Tab::Programs), address).await?

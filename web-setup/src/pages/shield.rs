@@ -2,7 +2,7 @@
 
 use crate::Site;
 use crate::appliance::{Appliance, Fault};
-use crate::page::{Frame, Page, Posted, Tab, show, show_again};
+use crate::page::{Frame, Page, Posted, Said, Tab, show, show_again};
 use crate::screening::ShieldRow;
 use askama::Template;
 use axum::extract::Query;
@@ -27,12 +27,6 @@ pub(crate) struct ShieldForm {
     networks: String,
 }
 
-/// What was just done, told on the page that follows.
-#[derive(Deserialize)]
-pub(crate) struct Said {
-    said: Option<String>,
-}
-
 async fn page<A: Appliance>(site: &Site<A>) -> Result<ShieldPage, Fault> {
     Ok(ShieldPage {
         frame: Frame::admin("Shield", Tab::Blocked),
@@ -44,7 +38,7 @@ async fn page<A: Appliance>(site: &Site<A>) -> Result<ShieldPage, Fault> {
 }
 
 pub(crate) async fn table<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
-    let said = match said.said.as_deref() {
+    let said = match said.word() {
         Some("set") => Some("From now on that domain is taken from there only."),
         Some("removed") => Some("It is out of the table."),
         _ => None,

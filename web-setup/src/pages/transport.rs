@@ -2,7 +2,7 @@
 
 use crate::Site;
 use crate::appliance::Appliance;
-use crate::page::{Frame, Moment, Page, Posted, Tab, show};
+use crate::page::{Frame, Moment, Page, Posted, Said, Tab, show};
 use askama::Template;
 use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect};
@@ -31,12 +31,6 @@ pub(crate) struct Switch {
     check: String,
 }
 
-/// What was just done, told on the page that follows.
-#[derive(Deserialize)]
-pub(crate) struct Said {
-    said: Option<String>,
-}
-
 pub(crate) async fn overview<A: Appliance>(site: Site<A>, Query(said): Query<Said>) -> Page {
     let transport = site.appliance.transport().await?;
     let rows = transport.policies.into_iter().map(|row| Row {
@@ -47,7 +41,7 @@ pub(crate) async fn overview<A: Appliance>(site: Site<A>, Query(said): Query<Sai
     });
     show(&TransportPage {
         frame: Frame::admin("Transport security", Tab::Outgoing),
-        said: match said.said.as_deref() {
+        said: match said.word() {
             Some("on") => Some("From now on signatures are checked where the name servers pass them on."),
             Some("off") => Some("From now on signatures are not looked at."),
             _ => None,
