@@ -45,6 +45,7 @@ const FORM: &[(&str, &str)] = &[
     ("scope", "row"),
     ("order", "hold"),
     ("time", "2026-11-24 19:05"),
+    ("sure", "yes"),
 ];
 
 async fn ask(browser: &mut Browser, method: &str, path: &str) -> (StatusCode, String) {
