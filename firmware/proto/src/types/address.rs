@@ -2,6 +2,7 @@
 
 use crate::limits::smtp as limits;
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization as _;
 
 /// Why a text is not an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -157,10 +158,12 @@ impl Address {
         &self.domain
     }
 
-    /// The form under which this office looks addresses up: all lower case.
+    /// The form under which this office looks addresses up: all lower case, and letters with accents in one
+    /// piece (NFC, RFC 6532 3.1), whichever way a keyboard makes them.
     #[must_use]
     pub fn key(&self) -> String {
-        format!("{}@{}", self.local.to_lowercase(), self.domain)
+        let local: String = self.local.to_lowercase().nfc().collect();
+        format!("{local}@{}", self.domain)
     }
 }
 

@@ -222,3 +222,22 @@ async fn the_separator_is_another_one_or_none() {
         assert_eq!(firm.goes_to("release+token@firm.example"), "reply");
     }
 }
+
+// RFC 6532 3.1: letters with accents come in one piece or in two, whoever types them.
+#[tokio::test]
+async fn a_name_with_accents_is_one_however_it_is_spelt() {
+    let firm = Firm::new().await;
+    let whole = firm.person("andr\u{e9}@firm.example").await;
+    let parts = firm.person("zoe\u{308}@third.example").await;
+    let snapshot = firm.store.snapshot().unwrap();
+    for (to, who) in [
+        ("andr\u{e9}@firm.example", whole),
+        ("andre\u{301}@firm.example", whole),
+        ("ANDRE\u{301}+shop@second.example", whole),
+        ("zo\u{eb}@third.example", parts),
+        ("ZO\u{cb}@third.example", parts),
+    ] {
+        let found = recipient(&snapshot, &firm.office, &address(to)).unwrap();
+        assert_eq!(found, Recipient::Here(vec![who]), "{to:?}");
+    }
+}
