@@ -2,8 +2,9 @@
 
 use crate::rows::{LinkRow, MailboxRow, MessageRow, QueueRow, Row, StructureRow};
 use crate::schema::{
-    ACCOUNTS, ADDRESSES, BLOBS, CHANGES, CHUNKS, EVENTS, GREYLIST, LEARNT, LINK_FILES, LINK_TOKENS, LINKS,
-    MAILBOX_NAMES, MAILBOXES, MESSAGES, META, PLACES_DUE, QUEUE, QUEUE_PLACES, ROOM_TAKEN, SENDERS, TOKENS,
+    ACCOUNTS, ADDRESSES, BLOBS, CHANGES, CHUNK, CHUNKS, EVENTS, GREYLIST, LEARNT, LINK_FILES, LINK_TOKENS,
+    LINKS, MAILBOX_NAMES, MAILBOXES, MESSAGES, META, PLACES_DUE, QUEUE, QUEUE_PLACES, ROOM_TAKEN, SENDERS,
+    TOKENS,
 };
 use crate::write::leads_to;
 use crate::write::{
@@ -386,13 +387,16 @@ fn stored_chunks(snapshot: &Snapshot, report: &mut CheckReport) -> Result<(), St
         let (id, value) = entry?;
         let (id, (_, size, _, hash, _)) = (id.value(), value.value());
         let mut hasher = blake3::Hasher::new();
-        for (index, length) in chunks(size)? {
+        let most = chunks(size)?.count();
+        let sure = size / CHUNK as u64;
+        for (number, entry) in table.range((id, 0)..=(id, u32::MAX))?.enumerate() {
             expected += 1;
-            let Some(chunk) = table.get((id, index))? else {
-                report.fault(|| format!("blob {id} lacks chunk {index}"));
-                continue;
-            };
-            report.demand(chunk.value().len() == length, || {
+            let (key, chunk) = entry?;
+            let index = key.value().1;
+            report.demand(number < most && usize::try_from(index) == Ok(number), || {
+                format!("blob {id}: chunk {index} is out of place")
+            });
+            report.demand(u64::from(index) >= sure || chunk.value().len() == CHUNK, || {
                 format!("blob {id}: chunk {index} has a wrong length")
             });
             hasher.update(chunk.value());

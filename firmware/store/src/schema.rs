@@ -41,7 +41,7 @@ pub(crate) const MESSAGES: TableDefinition<'static, (u64, u32), Bytes> = TableDe
 pub(crate) const CHANGES: TableDefinition<'static, (u64, u64, u32), bool> = TableDefinition::new("changes");
 /// Blob -> (references, octets, octets of the header, BLAKE3, `StructureRow`).
 pub(crate) const BLOBS: TableDefinition<'static, u64, BlobValue> = TableDefinition::new("blobs");
-/// (Blob, chunk from 0) -> octets; every chunk but the last is full.
+/// (Blob, chunk from 0) -> octets; full chunks, then what is left in pieces (see `write::chunks`).
 pub(crate) const CHUNKS: TableDefinition<'static, (u64, u32), Bytes> = TableDefinition::new("chunks");
 /// Queue row -> `QueueRow`.
 pub(crate) const QUEUE: TableDefinition<'static, u64, Bytes> = TableDefinition::new("queue");

@@ -102,7 +102,22 @@ pub struct BodyReader {
     blob: u64,
     size: u64,
     position: u64,
-    current: Option<(u32, OwnedAccessGuard<&'static [u8]>)>,
+    current: Option<Chunk>,
+}
+
+/// A chunk, and the octet of the body that it begins with.
+struct Chunk {
+    start: u64,
+    octets: OwnedAccessGuard<&'static [u8]>,
+}
+
+impl Chunk {
+    /// What it has from octet `at` of the body on; empty if it does not hold that.
+    fn from(&self, at: u64) -> &[u8] {
+        let skip = at.checked_sub(self.start).map(usize::try_from);
+        let rest = skip.and_then(|skip| self.octets.value().get(skip.ok()?..));
+        rest.unwrap_or_default()
+    }
 }
 
 impl BodyReader {
@@ -132,18 +147,27 @@ impl BodyReader {
 
     /// What the chunk that holds octet `at` has from there on; not empty.
     fn from(&mut self, at: u64) -> Result<&[u8], StoreError> {
+        let current = self.current.take().filter(|chunk| !chunk.from(at).is_empty());
+        let chunk = current.map_or_else(|| self.find(at), Ok)?;
+        Ok(self.current.insert(chunk).from(at))
+    }
+
+    fn find(&self, at: u64) -> Result<Chunk, StoreError> {
         let damaged = || StoreError::Internal(format!("blob {} has a hole at octet {at}", self.blob));
-        let index = u32::try_from(at / CHUNK as u64).map_err(|_| damaged())?;
-        let skip = usize::try_from(at % CHUNK as u64).map_err(|_| damaged())?;
-        let chunk = match self.current.take() {
-            Some((there, chunk)) if there == index => chunk,
-            _ => self.chunks.get_owned((self.blob, index))?.ok_or_else(damaged)?,
-        };
-        if chunk.value().len() <= skip {
-            return Err(damaged());
+        // Full ones are found at once; those after them are walked through, a few at most.
+        let full = CHUNK as u64;
+        let first = (at / full).min(self.size / full);
+        let (mut index, mut start) = (u32::try_from(first).map_err(|_| damaged())?, first * full);
+        loop {
+            let octets = self.chunks.get_owned((self.blob, index))?.ok_or_else(damaged)?;
+            let length = octets.value().len() as u64;
+            let chunk = Chunk { start, octets };
+            if !chunk.from(at).is_empty() {
+                return Ok(chunk);
+            }
+            start += length;
+            index = index.checked_add(1).ok_or_else(damaged)?;
         }
-        let (_, chunk) = self.current.insert((index, chunk));
-        Ok(chunk.value().get(skip..).unwrap_or_default())
     }
 }
 

@@ -100,15 +100,26 @@ pub(crate) fn footprint(size: u64) -> u64 {
     size.next_multiple_of(PAGE).saturating_add(PAGE / 4)
 }
 
-/// Number and length of each chunk of a body.
+/// Number and length of each chunk of a body: full ones, then what is left in pieces.
 pub(crate) fn chunks(size: u64) -> Result<impl Iterator<Item = (u32, usize)>, StoreError> {
-    let full = CHUNK as u64;
-    let count = u32::try_from(size.div_ceil(full))
-        .map_err(|_| StoreError::CannotChange("the message is too big to be stored"))?;
-    Ok((0..count).map(move |index| {
-        let left = size - u64::from(index) * full;
-        (index, usize::try_from(left.min(full)).unwrap_or(CHUNK))
-    }))
+    let too_big = |_| StoreError::CannotChange("the message is too big to be stored");
+    let full = u32::try_from(size / CHUNK as u64).map_err(too_big)?;
+    let mut left = usize::try_from(size % CHUNK as u64).unwrap_or_default();
+    let pieces = std::iter::from_fn(move || {
+        let piece = piece(left);
+        left -= piece;
+        (piece > 0).then_some(piece)
+    });
+    let pieces = (full..=u32::MAX).zip(pieces);
+    Ok((0..full).map(|index| (index, CHUNK)).chain(pieces))
+}
+
+/// The first piece of what is left: all of it where that fills more than three quarters of its pages.
+/// Their number is always a power of two, so that the rest would often leave half of them empty.
+fn piece(left: usize) -> usize {
+    let filling = [CHUNK / 2, CHUNK / 4, CHUNK / 8];
+    let largest = filling.into_iter().find(|piece| *piece < left);
+    largest.filter(|piece| left - piece <= piece / 2).unwrap_or(left)
 }
 
 /// The spool failed, not the store.
@@ -151,5 +162,31 @@ mod tests {
         assert!(write.drop_reference(second).is_err());
         // It is gone, though remembered.
         assert_ne!(write.keep_blob(&new(&two), 1).unwrap(), second);
+    }
+
+    #[test]
+    fn a_body_is_in_full_chunks_and_what_is_left_in_pieces_that_fill_their_pages() {
+        let lengths = |size| -> Vec<usize> { chunks(size).unwrap().map(|(_, length)| length).collect() };
+        for (size, expected) in [
+            (0, vec![]),
+            (1, vec![1]),
+            (8_125, vec![8_125]),
+            (9_000, vec![8_125, 875]),
+            (12_187, vec![8_125, 4_062]),
+            (12_188, vec![12_188]),
+            (20_000, vec![16_250, 3_750]),
+            (44_625, vec![32_500, 8_125, 4_000]),
+            (50_000, vec![50_000]),
+            (65_000, vec![65_000]),
+            (102_000, vec![65_000, 32_500, 4_500]),
+        ] {
+            assert_eq!(lengths(size), expected, "{size}");
+        }
+        for size in (0..200_000).step_by(7) {
+            assert_eq!(lengths(size).into_iter().sum::<usize>() as u64, size);
+            let numbers = chunks(size).unwrap().map(|(number, _)| number);
+            assert!(numbers.eq(0..u32::try_from(lengths(size).len()).unwrap()));
+        }
+        assert!(chunks(u64::MAX).is_err());
     }
 }

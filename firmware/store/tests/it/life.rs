@@ -52,7 +52,7 @@ fn a_delivered_message_is_read_back_after_reopening() {
 fn a_body_over_many_chunks_comes_back_whole_and_in_spans() {
     let (_dir, store) = office();
     let account = wait(store.create_account(person("ann"))).unwrap();
-    let big: Vec<u8> = (0..300_001_u32).flat_map(|n| n.to_le_bytes()).collect();
+    let big: Vec<u8> = (0..302_501_u32).flat_map(|n| n.to_le_bytes()).collect();
     let delivered = wait(store.deliver(vec![to_inbox(&big, account)])).unwrap();
     let mut reader = store
         .snapshot()
@@ -65,7 +65,10 @@ fn a_body_over_many_chunks_comes_back_whole_and_in_spans() {
         (0, 10),
         (64_990, 65_010),
         (65_000, 130_000),
-        (1_199_990, 9_999_999),
+        (1_202_490, 1_202_510), // the last chunk but one ends here
+        (1_202_500, 1_202_501),
+        (1_209_990, 9_999_999),
+        (1_210_004, 9_999_999),
         (7, 7),
     ] {
         let mut span = Vec::new();
