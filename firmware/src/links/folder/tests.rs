@@ -1,6 +1,12 @@
 use super::*;
+use crate::links::place::MARKER;
+use proto::message::body::Encoding;
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
-use store::Options;
+use std::path::Path;
+use store::{Options, Store};
 
 struct Trial {
     home: tempfile::TempDir,
