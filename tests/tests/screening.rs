@@ -67,6 +67,8 @@ fn a_guesser_is_shut_out_at_every_door_told_why_and_let_in_again_from_the_comman
     ] {
         let said = greeting(&pillarbox, door)?;
         ensure!(said.starts_with(begin) && said.contains(why), "{door}: {said}");
+        let later = said.contains("\r\nretry-after: ") && said.contains(" GMT\r\n");
+        ensure!(later == matches!(door, "https" | "links"), "{door}: {said}");
     }
     let blocked = json(&pillarbox, &["guard", "blocked"])?;
     ensure!(

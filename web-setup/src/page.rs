@@ -285,8 +285,18 @@ pub fn blocked(why: &str, until: Option<proto::types::Timestamp>) -> Response {
     let mut response = (StatusCode::TOO_MANY_REQUESTS, Html(html)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(ALONE));
+    // RFC 6585 4, RFC 9110 10.2.3: a date, for the page has no clock.
+    if let Some(later) = until.and_then(http_date) {
+        headers.insert(header::RETRY_AFTER, later);
+    }
     be_strict(headers);
     response
+}
+
+// RFC 9110 5.6.7: IMF-fixdate.
+fn http_date(at: proto::types::Timestamp) -> Option<HeaderValue> {
+    let at = jiff::Timestamp::from_second(at.0).ok()?;
+    HeaderValue::try_from(at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()).ok()
 }
 
 /// Makes a page that strangers may get one that has no script and leads nowhere.

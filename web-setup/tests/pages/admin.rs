@@ -486,6 +486,8 @@ async fn how_the_admins_hear_of_failed_logins_is_chosen_on_the_page() {
 async fn who_is_blocked_reads_why_and_until_when() {
     let response = web_setup::blocked("guessing", Some(proto::types::Timestamp(1_764_000_900)));
     assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+    let later = response.headers().get("retry-after").unwrap();
+    assert_eq!(later, "Mon, 24 Nov 2025 16:15:00 GMT");
     let text = axum::body::to_bytes(response.into_body(), 100_000).await.unwrap();
     let text = String::from_utf8(text.to_vec()).unwrap();
     assert!(

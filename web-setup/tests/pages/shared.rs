@@ -347,6 +347,7 @@ fn assert_plain(seen: &Seen) {
 #[test]
 fn who_is_shut_out_is_told_why_on_a_page_that_needs_nothing_else() {
     let response = web_setup::blocked("too many <guesses>", None);
+    assert_eq!(response.headers().get("retry-after"), None, "it is for ever");
     assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
     let policy = response.headers()["content-security-policy"].to_str().unwrap();
     assert!(policy.starts_with("default-src 'none'; style-src 'unsafe-inline';"));
