@@ -9,6 +9,7 @@ use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::fmt::Display;
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -55,6 +56,11 @@ where
     let (mut sender, connection) = client.handshake(TokioIo::new(stream)).await.map_err(words)?;
     let mut driver = JoinSet::new(); // ends with us, whenever that is
     driver.spawn(connection);
+    // RFC 9110 7.2, RFC 3986 3.2.2
+    let host = match host.parse::<Ipv6Addr>() {
+        Ok(ip) => format!("[{ip}]"),
+        Err(_) => host.to_owned(),
+    };
     let request = Request::get(path)
         .header(HOST, host)
         .header(USER_AGENT, "Pillarbox")

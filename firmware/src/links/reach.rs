@@ -193,7 +193,7 @@ impl Links {
             Err(_) => match timeout(limits::CHECK_NAME, dns.addresses(host)).await {
                 Ok(Ok(addresses)) => addresses,
                 Ok(Err(error @ NoRoute::Unknown(..))) => return Err(error.to_string()),
-                Ok(Err(_)) => return Ok((Reach::No, format!("the name {host} has no address"))),
+                Ok(Err(_)) => return Ok((Reach::No, no_address(host))),
                 Err(_) => return Err("the name servers take too long".to_owned()),
             },
         };
@@ -219,10 +219,17 @@ impl Links {
     }
 }
 
+fn no_address(host: &str) -> String {
+    format!("the name {host} has no address: its DNS record (A or AAAA) is missing, or the name is misspelt")
+}
+
 fn judge(answers: &[(IpAddr, Answer)]) -> (Reach, String) {
     let of = |wanted: fn(&Answer) -> bool| answers.iter().find(|(_, answer)| wanted(answer));
     if let Some((ip, Answer::Other(words))) = of(|answer| matches!(answer, Answer::Other(_))) {
-        return (Reach::No, format!("at {ip} somebody else answers: {words}"));
+        let words = format!(
+            "somebody else answers at {ip}, perhaps the router itself ({words}): the router has to pass this port on to the box"
+        );
+        return (Reach::No, words);
     }
     if let Some((ip, _)) = of(|answer| matches!(answer, Answer::Us)) {
         // Inside an office a name may lead elsewhere than outside.
@@ -238,12 +245,17 @@ fn judge(answers: &[(IpAddr, Answer)]) -> (Reach, String) {
         };
     }
     if let Some((ip, _)) = of(|answer| matches!(answer, Answer::Refused)) {
-        return (Reach::No, format!("at {ip} the connection is refused"));
+        let words = format!(
+            "{ip} refuses to be called at this port: the router has to pass it on to the box, or the port is another one"
+        );
+        return (Reach::No, words);
     }
     match answers.first() {
         Some((ip, Answer::Nothing(words))) => (
             Reach::Unknown,
-            format!("nothing answers at {ip} ({words}); many routers let nobody call them from inside"),
+            format!(
+                "nothing answers at {ip} when the box calls it from inside the office ({words}); many routers never let that through, so try it with a phone that is not in the office's network"
+            ),
         ),
         _ => (Reach::Unknown, "there is nothing to ask".to_owned()),
     }
@@ -288,16 +300,16 @@ mod tests {
             (
                 vec![(public, us.clone()), (other, stranger)],
                 Reach::No,
-                "somebody else answers: HTTP 401",
+                "the router itself (HTTP 401",
             ),
-            (vec![(public, Answer::Refused)], Reach::No, "refused"),
+            (vec![(public, Answer::Refused)], Reach::No, "refuses"),
             (
                 vec![(public, nothing.clone()), (other, Answer::Refused)],
                 Reach::No,
                 "2001:db8::7",
             ),
             (vec![(inside, us)], Reach::Unknown, "inside the office"),
-            (vec![(inside, Answer::Refused)], Reach::No, "refused"),
+            (vec![(inside, Answer::Refused)], Reach::No, "refuses"),
             (vec![(public, nothing)], Reach::Unknown, "from inside"),
             (vec![], Reach::Unknown, "nothing to ask"),
         ] {

@@ -6,6 +6,7 @@ use crate::settings;
 use proto::types::{AccountId, Domain};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv6Addr;
 use store::{Snapshot, StoreError};
 
 /// Key of [`Rules`] among the settings.
@@ -173,28 +174,49 @@ fn address(text: &str) -> Result<String, String> {
         Some(_) => return Err(wrong()),
         None => rest,
     };
-    let (host, port) = match rest.split_once(':') {
-        Some((host, port)) => (host, Some(port.parse::<u16>().map_err(|_| wrong())?)),
-        None => (rest, None),
-    };
+    if rest.parse::<Ipv6Addr>().is_ok() {
+        return Err(format!("Write an IPv6 address in brackets: https://[{rest}]."));
+    }
+    let (host, port) = host_and_port(rest).ok_or_else(wrong)?;
+    let port = port.map(str::parse).transpose().map_err(|_| wrong())?;
+    if rest.starts_with('[') {
+        let ip: Ipv6Addr = host.parse().map_err(|_| wrong())?;
+        return Ok(written(&format!("[{ip}]"), port));
+    }
     // A literal as in mail, [192.0.2.1], is none in an address of a page.
     let host = Domain::parse(host)
         .ok()
         .filter(|host| !host.as_str().starts_with('['));
     let host = host.ok_or_else(wrong)?;
-    Ok(match port.filter(|port| *port != 443) {
-        Some(port) => format!("https://{host}:{port}"),
-        None => format!("https://{host}"),
-    })
+    Ok(written(host.as_str(), port))
 }
 
-/// Host and port of an address as [`Rules::checked`] writes it.
+fn written(host: &str, port: Option<u16>) -> String {
+    match port.filter(|port| *port != 443) {
+        Some(port) => format!("https://{host}:{port}"),
+        None => format!("https://{host}"),
+    }
+}
+
+// RFC 3986 3.2.2: an IPv6 address stands in brackets, which are no part of it.
+fn host_and_port(text: &str) -> Option<(&str, Option<&str>)> {
+    let Some(text) = text.strip_prefix('[') else {
+        return Some(match text.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        });
+    };
+    let (host, behind) = text.split_once(']')?;
+    match behind {
+        "" => Some((host, None)),
+        _ => Some((host, Some(behind.strip_prefix(':')?))),
+    }
+}
+
+/// Host, an IPv6 address without its brackets, and port of an address as [`Rules::checked`] writes it.
 pub(super) fn place(address: &str) -> Option<(&str, u16)> {
-    let rest = address.strip_prefix("https://")?;
-    Some(match rest.split_once(':') {
-        Some((host, port)) => (host, port.parse().ok()?),
-        None => (rest, 443),
-    })
+    let (host, port) = host_and_port(address.strip_prefix("https://")?)?;
+    Some((host, port.map_or(Ok(443), str::parse).ok()?))
 }
 
 #[cfg(test)]
@@ -214,9 +236,17 @@ mod tests {
             ("https://mail.example.com:443", "https://mail.example.com"),
             ("https://mail.example.com:8443", "https://mail.example.com:8443"),
             ("192.0.2.1:8443", "https://192.0.2.1:8443"),
+            ("[2001:DB8:0::1]", "https://[2001:db8::1]"),
+            ("https://[2001:db8::1]:443/", "https://[2001:db8::1]"),
+            ("[2001:db8::1]:8443", "https://[2001:db8::1]:8443"),
         ] {
             assert_eq!(with(typed).checked().unwrap().address.as_deref(), Some(kept));
         }
+        assert_eq!(place("https://[2001:db8::1]:8443"), Some(("2001:db8::1", 8443)));
+        assert_eq!(place("https://[2001:db8::1]"), Some(("2001:db8::1", 443)));
+        assert_eq!(place("https://x.example:8443"), Some(("x.example", 8443)));
+        let words = with("2001:db8::1").checked().unwrap_err();
+        assert!(words.contains("https://[2001:db8::1]"), "{words}");
         for typed in [
             "",
             "http://mail.example.com",
@@ -224,7 +254,12 @@ mod tests {
             "https://x.example/path",
             "x.example:99999",
             "https://[192.0.2.1]",
-            "https://[2001:db8::1]",
+            "2001:db8::1",
+            "[2001:db8::1]8443",
+            "[2001:db8::1]:",
+            "[2001:db8::1",
+            "[2001:db8::1%eth0]",
+            "[mail.example.com]",
         ] {
             assert!(with(typed).checked().is_err(), "{typed}");
         }
