@@ -2,15 +2,15 @@
 
 use super::{Appliance, fault};
 use crate::house::House;
-use crate::links::{self, Checked, Found, Reach, Rules, Wish, WishError, in_megabytes, megabytes};
+use crate::links::{Checked, Found, Reach, Rules, Wish, WishError, in_megabytes, megabytes};
 use proto::types::{AccountId, Secret};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use store::{Link, LinkId};
 use web_setup::Peer;
 use web_setup::{
-    AccountLinks, Fault, LinkCheck, LinkDesk, LinkDirection, LinkRow, LinkRules, LinkState, LinkWish, Octets,
-    Piece, Shared, SharedFile,
+    AccountLinks, Fault, LinkCheck, LinkDesk, LinkDirection, LinkRow, LinkRules, LinkWish, Octets, Piece,
+    Shared, SharedFile,
 };
 
 pub(super) async fn shared(
@@ -219,21 +219,14 @@ fn check_row(checked: Checked) -> LinkCheck {
 }
 
 fn row(house: &House, link: Link) -> LinkRow {
-    let state = match house.links.state_of(&link) {
-        links::LinkState::Works => LinkState::Works,
-        links::LinkState::Expired => LinkState::Expired,
-        links::LinkState::Withdrawn => LinkState::Withdrawn,
-        links::LinkState::Gone => LinkState::Gone,
-        links::LinkState::Damaged => LinkState::Damaged,
-    };
     LinkRow {
         id: link.id.0,
+        state: house.links.state_of(&link),
         name: link.name,
         size: link.size,
         recipient: link.recipient,
         created: link.created,
         expires: link.expires,
-        state,
         locked: link.password_hash.is_some(),
         downloads: link.downloads,
         last_download: link.last_download,

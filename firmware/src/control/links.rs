@@ -4,12 +4,13 @@ use super::accounts::find;
 use super::carry_out::BY;
 use super::folder::{self, FolderRequest};
 use crate::house::House;
-use crate::links::{Checked, LinkState, Rules, Wish, in_megabytes, megabytes};
+use crate::links::{Checked, Rules, Wish, in_megabytes, megabytes};
 use anyhow::{Context, Result, anyhow, bail};
 use proto::types::{AccountId, Address, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{Link, LinkId};
+use web_setup::LinkState;
 use zeroize::Zeroize;
 
 /// What may be asked.

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use store::{EventKind, FileHash, Link, Store, StoreError};
 use tracing::{error, warn};
+use web_setup::LinkState;
 
 /// Key of [`Damaged`] among the settings.
 pub(super) const DAMAGED: &str = "attachments-damaged";
@@ -43,21 +44,6 @@ impl Damage {
             Self::Unreadable => "its disk cannot read it",
         }
     }
-}
-
-/// What a link is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LinkState {
-    /// It works.
-    Works,
-    /// Its time is over; it may be given more.
-    Expired,
-    /// It was withdrawn; it may be given back.
-    Withdrawn,
-    /// Its file was let go.
-    Gone,
-    /// Its file was found damaged.
-    Damaged,
 }
 
 impl Links {

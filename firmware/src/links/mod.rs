@@ -30,7 +30,7 @@ mod visit;
 mod watch;
 
 pub use choice::{Choice, FolderFacts, PLACES};
-pub use damage::{FilesReport, LinkState, check_files};
+pub use damage::{FilesReport, check_files};
 pub use desk::{Wish, WishError, in_megabytes, megabytes};
 pub use folder::FolderState;
 pub use incoming::Arrives;

@@ -2,11 +2,11 @@
 
 use super::places::letters;
 use super::*;
-use crate::links::LinkState;
 use crate::links::watch::warn_admins;
 use std::fs;
 use std::path::PathBuf;
 use store::EventKind;
+use web_setup::LinkState;
 
 fn file_of(trial: &Trial, content: &[u8]) -> PathBuf {
     let name = blake3::hash(content).to_hex().to_string();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::clock::DAY;
-use crate::links::LinkState;
+use web_setup::LinkState;
 
 const YEARS: i64 = 9 * 365 * DAY;
 
