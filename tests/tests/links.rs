@@ -489,7 +489,7 @@ async fn where_the_world_does_not_get_here_attachments_stay_in_the_mail() -> Out
     });
     for (name, port, words) in [
         ("nowhere.example.com", closed, "has no address"),
-        ("mail.example.com", closed, "refused"),
+        ("mail.example.com", closed, "refuses to be called"),
         ("mail.example.com", theirs, "somebody else answers"),
     ] {
         let office = Office::open(25).await?;
