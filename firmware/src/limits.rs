@@ -359,7 +359,8 @@ pub mod judge {
     /// Longest wait for the answers of one check; all are waited for at the same time.
     pub const CHECK: Duration = Duration::from_secs(5);
     /// Longest wait for what is to be asked only once other answers are there, such as about the domain
-    /// of a good signature, for DKIM and then for DMARC: a message waits [`CHECK`] and twice this at most.
+    /// of a good signature: for DKIM, twice more where the first signatures are not good, and then for
+    /// DMARC. A message waits [`CHECK`] and four times this at most.
     pub const AFTERWARDS: Duration = Duration::from_secs(3);
     /// DKIM signatures of a message that are verified.
     pub const SIGNATURES: usize = 8;

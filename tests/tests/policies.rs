@@ -5,7 +5,8 @@
 use anyhow::{Context, Result, ensure};
 use firmware::dkim;
 use firmware::dns::{Dns, NameServers};
-use firmware::judge::auth::{Caller, Evidence, Outcome};
+use firmware::judge::evidence::Evidence;
+use firmware::judge::findings::{Caller, Outcome};
 use firmware::judge::rules::Judging;
 use firmware::judge::score::Score;
 use firmware::spool::Shelf;

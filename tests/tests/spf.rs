@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result, ensure};
 use firmware::dns::{Checking, Dns, Dnssec, NameServers, Signed};
-use firmware::judge::auth::Outcome;
+use firmware::judge::findings::Outcome;
 use firmware::judge::spf::Check;
 use std::net::IpAddr;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! What the name servers know about whoever delivers a message: the name of his address, the name he
 //! gave, the domain of the sender, and whether block lists name any of them.
 
-use super::auth::Caller;
 use super::block_lists::{BlockLists, Listing, Subject};
+use super::findings::Caller;
 use super::rules::{BlockList, Judging, Strictness};
 use crate::deliver::people::ascii;
 use crate::dns::{Dns, NoRoute, ReverseName};

@@ -1,6 +1,6 @@
 //! What a verdict says in the header of a message, and what nobody else may have said there.
 
-use super::auth::{Caller, Findings, Outcome, Spf, Wish};
+use super::findings::{Caller, Findings, Outcome, Spf, Wish};
 use crate::deliver::people::ascii;
 use crate::limits::judge as limits;
 use proto::message::{header, results};
@@ -177,7 +177,7 @@ fn claims(field: &header::Field<'_>, host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::auth::{Dmarc, Signed};
+    use super::super::findings::{Dmarc, Signed};
     use super::*;
     use proto::types::Address;
     use store::{Points, Reason};

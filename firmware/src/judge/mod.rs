@@ -8,13 +8,15 @@
 //! No answer is never a reason to refuse: it is told, and counts 0.
 
 pub mod admin;
-pub mod auth;
+mod auth;
 pub mod bayes;
 pub mod block_lists;
 pub mod connection;
+pub mod evidence;
 pub mod explain;
 pub mod fields;
 pub mod filtering;
+pub mod findings;
 pub mod grey;
 pub mod lists;
 pub mod rules;
@@ -29,8 +31,9 @@ use crate::dns::ReverseName;
 use crate::facts::ConnectionFacts;
 use crate::settings::Office;
 use crate::spool::Spool;
-use auth::{Caller, Evidence, Findings, Outcome};
+use evidence::Evidence;
 use filtering::Filtering;
+use findings::{Caller, Findings, Outcome};
 use grey::{Greyed, Visit};
 use proto::ask::Envelope;
 use proto::refusal::Refusal;
@@ -163,7 +166,7 @@ fn own(case: &Case<'_>, judging: &Judging) -> Judged {
         refusal: None,
         sender: Sender {
             envelope: case.envelope.from.clone(),
-            author: auth::author(case.top),
+            author: evidence::author(case.top),
             ..Sender::default()
         },
         name: None,

@@ -21,9 +21,9 @@
 //!
 //! SPF of the name in HELO, where that is not the sender's domain, adds +1 for a fail and nothing else.
 
-use super::auth::{Dmarc, Findings, Outcome, Spf, Wish};
 use super::block_lists::{Kind, Listing, Subject};
 use super::connection::{Entry, Standing, Surroundings};
+use super::findings::{Dmarc, Findings, Outcome, Spf, Wish};
 use super::rules::{Judging, Strictness};
 use crate::dns::ReverseName;
 use crate::limits::judge as limits;
@@ -291,9 +291,9 @@ impl Score {
         }
         if found.unreadable > 0 {
             let words = match found.unreadable {
-                1 => "A signature cannot be read, or covers only a part of the message, which counts as none (DKIM).".to_owned(),
+                1 => "A signature cannot be read, covers only a part of the message or rests on SHA-1, which counts as none (DKIM).".to_owned(),
                 many => format!(
-                    "{many} signatures cannot be read, or cover only a part of the message, which counts as none (DKIM)."
+                    "{many} signatures cannot be read, cover only a part of the message or rest on SHA-1, which counts as none (DKIM)."
                 ),
             };
             self.add("dkim", Points(0), words);

@@ -7,7 +7,7 @@
 //! Every question is one of at most [`limits::TERMS`] terms with at most [`limits::NAMES`] names each,
 //! which bounds loops, too. The caller sets an end in time.
 
-use super::auth::Outcome;
+use super::findings::Outcome;
 use crate::dns::{Dns, Silence};
 use crate::limits::spf as limits;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};

@@ -132,6 +132,7 @@ fn all_passed(server: &Pillarbox) -> Result<()> {
     let told = server.cli_ok(&["explain", id], "")?;
     println!("{told}");
     let good = told.matches("the signature is good").count();
-    ensure!(good == 2 && !told.contains("no answer"), "{told}");
+    // RSA; that the mail is signed by Ed25519 too is of no interest then.
+    ensure!(good == 1 && !told.contains("no answer"), "{told}");
     Ok(())
 }

@@ -4,7 +4,8 @@ use crate::blocking::blocking;
 use crate::deliver::pieces;
 use crate::dns::Dns;
 use crate::facts::ConnectionFacts;
-use crate::judge::auth::{self, Caller, Evidence, Outcome};
+use crate::judge::evidence::{self, Evidence};
+use crate::judge::findings::{Caller, Outcome};
 use crate::spool::Spool;
 use proto::ask::Envelope;
 use proto::message::header;
@@ -69,7 +70,7 @@ pub async fn judge(
         Ok(top) => top,
         Err(error) => return unreadable(error),
     };
-    if auth::author(&top).is_none_or(|author| author.key() != expected.key()) {
+    if evidence::author(&top).is_none_or(|author| author.key() != expected.key()) {
         return Proof::Bad("it is not from the address that the notice went to".to_owned());
     }
     let evidence = match blocking(|| Evidence::read(&top, spool)) {

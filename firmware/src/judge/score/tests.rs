@@ -1,5 +1,5 @@
-use super::super::auth::{Chain, Signed};
 use super::super::block_lists::{Listing, Subject};
+use super::super::findings::{Chain, Signed};
 use super::*;
 use proto::types::Domain;
 
