@@ -228,7 +228,7 @@ impl Arrival<'_> {
     fn delivery(&self, desk: &Desk<'_>, spool: Spool, copies: Vec<MailCopy>) -> io::Result<Delivery> {
         let top = pieces::header_of(&spool)?;
         let (prefix, skip) = self.prefix(desk.office, &top, desk.fields);
-        let structure = pieces::structure(&prefix, pieces::skip(spool.reader(), skip)?)?;
+        let structure = pieces::structure(&prefix, &spool, skip)?;
         Ok(Delivery {
             body: spool.into_body(prefix, skip)?,
             structure,

@@ -363,11 +363,11 @@ impl Desk {
         let skip = original.len() as u64;
         let mut prefix = self.received(facts, envelope, id, now).into_bytes();
         if let Some(signer) = signer {
-            let body = pieces::skip(spool.reader(), skip)?;
+            let body = spool.reader_at(skip);
             prefix.extend(signer.sign(&header, body).map_err(io::Error::other)?);
         }
         prefix.extend_from_slice(&header);
-        let structure = pieces::structure(&prefix, pieces::skip(spool.reader(), skip)?)?;
+        let structure = pieces::structure(&prefix, &spool, skip)?;
         Ok(Delivery {
             body: spool.into_body(prefix, skip)?,
             structure,

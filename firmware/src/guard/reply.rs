@@ -24,6 +24,7 @@ use proto::message::reply::{Said, Verb, read};
 use proto::refusal::Refusal;
 use proto::types::{AccountId, Address, Span, Structure, Timestamp};
 use rates::Counted;
+use std::borrow::Cow;
 use std::io::{self, Read as _};
 use store::{Account, AccountState, EventKind, StoreError};
 use tracing::{error, info};
@@ -305,15 +306,15 @@ impl Reply<'_> {
         Ok(admins.any(|admin| admin.id == id && admin.state.works(self.now)))
     }
 
-    fn look(&self) -> io::Result<(Vec<u8>, Structure)> {
+    fn look(&self) -> io::Result<(Cow<'_, [u8]>, Structure)> {
         let top = pieces::header_of(self.spool)?;
-        Ok((top, pieces::structure(&[], self.spool.reader())?))
+        Ok((top, pieces::structure(&[], self.spool, 0)?))
     }
 
     fn read(&self, structure: &Structure) -> io::Result<Said> {
         read(structure, |span: Span| {
             let mut octets = Vec::new();
-            let rest = pieces::skip(self.spool.reader(), span.start)?;
+            let rest = self.spool.reader_at(span.start);
             rest.take(span.len()).read_to_end(&mut octets)?;
             Ok(octets)
         })

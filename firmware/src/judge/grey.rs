@@ -101,11 +101,12 @@ pub enum Greyed {
 /// The store failed.
 pub async fn decide(
     store: &Store,
+    snapshot: &Snapshot,
     filtering: &Filtering,
     visit: &Visit<'_>,
     now: Timestamp,
 ) -> Result<Greyed, StoreError> {
-    let known = known(&store.snapshot()?, filtering, visit, now)?;
+    let known = known(snapshot, filtering, visit, now)?;
     if let Some(known) = known {
         return Ok(Greyed::Welcome(known));
     }
@@ -283,7 +284,8 @@ mod tests {
                 allowed: self.allowed,
                 points: self.points,
             };
-            decide(&self.store, &self.filtering, &visit, NOW.plus(after))
+            let snapshot = self.store.snapshot().unwrap();
+            decide(&self.store, &snapshot, &self.filtering, &visit, NOW.plus(after))
                 .await
                 .unwrap()
         }

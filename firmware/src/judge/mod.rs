@@ -131,11 +131,13 @@ pub async fn judge(post: &Post, case: &Case<'_>) -> Result<Judged, JudgeError> {
         score.helo(&judging, found.helo.as_ref());
     }
     score.findings(&judging, &found, sender.author.is_some());
-    let allowed = opinions(post, case, &filtering, &sender, &mut score)?;
-    greylist(post, case, &filtering, &sender, allowed, &mut score).await?;
+    let snapshot = post.store.snapshot()?;
+    let allowed = opinions(&snapshot, case, &filtering, &sender, &mut score)?;
+    greylist(post, &snapshot, case, &filtering, &sender, allowed, &mut score).await?;
     let (verdict, refusal) = score.verdict(&judging);
-    if verdict.placement == Placement::Inbox {
-        remember(post, &sender, case.at).await?;
+    // Known senders cost no commit of their own.
+    if verdict.placement == Placement::Inbox && !grey::is_remembered(&snapshot, &sender, case.at)? {
+        grey::remember(&post.store, &sender, case.at).await?;
     }
     Ok(Judged {
         fields: fields::of(&caller, &found, &verdict),
@@ -186,14 +188,13 @@ async fn verify(post: &Post, evidence: Option<&Evidence<'_>>, caller: &Caller<'_
 
 // What the lists and the filter say. Returns whether the sender is on the allow list.
 fn opinions(
-    post: &Post,
+    snapshot: &Snapshot,
     case: &Case<'_>,
     filtering: &Filtering,
     sender: &Sender,
     score: &mut Score,
 ) -> Result<bool, JudgeError> {
-    let snapshot = post.store.snapshot()?;
-    let entry = lists::find(&snapshot, sender, case.at)?;
+    let entry = lists::find(snapshot, sender, case.at)?;
     if let Some(entry) = entry {
         let who = score::quoted(&entry.who);
         match entry.list {
@@ -211,9 +212,9 @@ fn opinions(
             }
         }
     }
-    if !score.is_refused() && bayes::has_learnt(&snapshot, filtering)? {
+    if !score.is_refused() && bayes::has_learnt(snapshot, filtering)? {
         // A thousand rows, which may have to come from the card.
-        blocking(|| learnt(&snapshot, case.spool, filtering, score))?;
+        blocking(|| learnt(snapshot, case.spool, filtering, score))?;
     }
     Ok(false)
 }
@@ -225,9 +226,9 @@ fn learnt(
     filtering: &Filtering,
     score: &mut Score,
 ) -> Result<(), JudgeError> {
-    let structure = pieces::structure(&[], spool.reader())?;
+    let structure = pieces::structure(&[], spool, 0)?;
     let tokens = bayes::tokens::of(&structure, |span| -> io::Result<Vec<u8>> {
-        let rest = pieces::skip(spool.reader(), span.start)?;
+        let rest = spool.reader_at(span.start);
         let mut octets = Vec::new();
         let length = span.end.saturating_sub(span.start).min(bayes::tokens::TEXT);
         rest.take(length).read_to_end(&mut octets)?;
@@ -241,6 +242,7 @@ fn learnt(
 
 async fn greylist(
     post: &Post,
+    snapshot: &Snapshot,
     case: &Case<'_>,
     filtering: &Filtering,
     sender: &Sender,
@@ -250,7 +252,7 @@ async fn greylist(
     let Some(recipient) = case.envelope.to.first().filter(|_| !score.is_refused()) else {
         return Ok(());
     };
-    let mut ours = people::domains(&post.store.snapshot()?, case.office)?;
+    let mut ours = people::domains(snapshot, case.office)?;
     ours.push(case.office.hostname.clone());
     let visit = Visit {
         ip: case.facts.ip(),
@@ -262,7 +264,7 @@ async fn greylist(
         allowed,
         points: score.points().as_f64(),
     };
-    match grey::decide(&post.store, filtering, &visit, case.at).await? {
+    match grey::decide(&post.store, snapshot, filtering, &visit, case.at).await? {
         Greyed::Wait(until) => {
             let words = "Nobody here knows the sender yet: his server was asked to come again.";
             score.decide(Placement::Deferred, words, Some(Refusal::Greylisted { until }));
@@ -276,12 +278,4 @@ async fn greylist(
         }
     }
     Ok(())
-}
-
-// Known senders cost no commit of their own.
-async fn remember(post: &Post, sender: &Sender, at: Timestamp) -> Result<(), JudgeError> {
-    if grey::is_remembered(&post.store.snapshot()?, sender, at)? {
-        return Ok(());
-    }
-    Ok(grey::remember(&post.store, sender, at).await?)
 }

@@ -61,12 +61,11 @@ pub async fn judge(
     expected: &Address,
     spool: &Spool,
 ) -> Proof {
-    let read = || -> io::Result<Vec<u8>> { pieces::header_of(spool) };
     let unreadable = |error: io::Error| {
         tracing::error!(%error, "the spool cannot be read");
         Proof::Unknown
     };
-    let top = match blocking(read) {
+    let top = match blocking(|| pieces::header_of(spool)) {
         Ok(top) => top,
         Err(error) => return unreadable(error),
     };
