@@ -116,6 +116,10 @@ pub mod filter {
     pub const PARTS: usize = 8;
     /// Tokens of one message.
     pub const TOKENS: usize = 1000;
+    /// Words whose counts are kept in memory, some 20 octets each.
+    pub const KNOWN: usize = 50_000;
+    /// Words whose counts are read at once without making room for others: they may be on the card.
+    pub const AT_ONCE_READ: usize = 100;
     /// Characters of a word that is a token.
     pub const WORD: std::ops::RangeInclusive<usize> = 3..=24;
     /// Things to learn that wait; more are forgotten, with a line in the log.

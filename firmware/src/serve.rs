@@ -12,6 +12,7 @@ use crate::dns::{Dns, NameServers};
 use crate::guard::{Callers, notice, screen, watch_accounts};
 use crate::health;
 use crate::house::House;
+use crate::judge::bayes::lexicon::Lexicon;
 use crate::judge::block_lists::BlockLists;
 use crate::ledger::reports;
 use crate::limits;
@@ -182,6 +183,7 @@ fn post(house: &House, options: &Options) -> Result<Post> {
         dns: house.dns.clone(),
         sts: Sts::new().map_err(anyhow::Error::msg)?,
         block_lists: BlockLists::default(),
+        lexicon: Lexicon::default(),
         clock: house.clock.clone(),
         relay_port: options.relay_port,
         max_message: house.message_limit(),

@@ -9,6 +9,7 @@ use crate::driver::{Driver, End, Wire};
 use crate::facts::{ConnectionFacts, TlsFacts};
 use crate::guard;
 use crate::house::House;
+use crate::judge::bayes::lexicon::Lexicon;
 use crate::judge::block_lists::BlockLists;
 use crate::opening::Opening;
 use crate::settings::{self, Office};
@@ -80,6 +81,7 @@ impl Trial {
             dns: Dns::new(nowhere),
             sts: Sts::new().unwrap(),
             block_lists: BlockLists::default(),
+            lexicon: Lexicon::default(),
             clock,
             relay_port: SMTP_PORT,
             max_message: house.message_limit(),

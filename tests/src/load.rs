@@ -79,20 +79,43 @@ impl Letter {
             to: to.to_owned(),
         }
     }
+
+    /// One with that text.
+    #[must_use]
+    pub fn saying(id: &str, from: &str, to: &str, text: &str) -> Self {
+        Self {
+            octets: (header(id, from, to) + text).into_bytes(),
+            from: from.to_owned(),
+            to: to.to_owned(),
+        }
+    }
 }
 
-/// Sends them all on so many connections at once, each taking the next one that is left.
+/// Sends them all on so many connections at once, each taking the next one that is left, until it has
+/// sent `most`: another one takes its place then.
 ///
 /// # Errors
 /// Not every one was taken; what was said to the first that was not.
-pub fn send(letters: &[Letter], connections: u32, connect: impl Fn() -> Result<Smtp> + Sync) -> Result<()> {
+pub fn send(
+    letters: &[Letter],
+    connections: u32,
+    most: usize,
+    connect: impl Fn() -> Result<Smtp> + Sync,
+) -> Result<()> {
     let next = AtomicUsize::new(0);
+    let take = || letters.get(next.fetch_add(1, Ordering::Relaxed));
     let sender = || -> Result<()> {
-        let mut smtp = connect()?;
-        while let Some(letter) = letters.get(next.fetch_add(1, Ordering::Relaxed)) {
-            smtp.deliver(&letter.from, &letter.to, &letter.octets)?;
+        let mut letter = take();
+        while letter.is_some() {
+            let mut smtp = connect()?;
+            for _ in 0..most {
+                let Some(one) = letter else { break };
+                smtp.deliver(&one.from, &one.to, &one.octets)?;
+                letter = take();
+            }
+            smtp.command("QUIT", "221")?;
         }
-        smtp.command("QUIT", "221").map(drop)
+        Ok(())
     };
     std::thread::scope(|scope| {
         let senders: Vec<_> = (0..connections).map(|_| scope.spawn(sender)).collect();
@@ -106,10 +129,7 @@ pub fn send(letters: &[Letter], connections: u32, connect: impl Fn() -> Result<S
 
 /// A message of about `size` octets whose every line is its own.
 fn message(id: &str, from: &str, to: &str, size: usize) -> Vec<u8> {
-    let mut text = format!(
-        "From: <{from}>\r\nTo: <{to}>\r\nSubject: load {id}\r\n\
-         Date: Tue, 24 Nov 2026 10:00:00 +0000\r\nMessage-ID: <{id}>\r\n\r\n"
-    );
+    let mut text = header(id, from, to);
     let mut line = 0_u32;
     while text.len() < size {
         line += 1;
@@ -118,4 +138,11 @@ fn message(id: &str, from: &str, to: &str, size: usize) -> Vec<u8> {
         ));
     }
     text.into_bytes()
+}
+
+fn header(id: &str, from: &str, to: &str) -> String {
+    format!(
+        "From: <{from}>\r\nTo: <{to}>\r\nSubject: load {id}\r\n\
+         Date: Tue, 24 Nov 2026 10:00:00 +0000\r\nMessage-ID: <{id}>\r\n\r\n"
+    )
 }

@@ -23,6 +23,21 @@ impl Smtp {
         Self::over(Box::new(tls::tcp(port)?))
     }
 
+    /// Connects, says STARTTLS, takes any certificate, and says EHLO again.
+    ///
+    /// # Errors
+    /// Refused, or no TLS.
+    pub fn starttls(port: u16) -> anyhow::Result<Self> {
+        let stream = tls::tcp(port)?;
+        let mut clear = Self::over(Box::new(stream.try_clone()?))?;
+        clear.command("STARTTLS", "220")?;
+        let mut smtp = Self {
+            stream: BufReader::new(Box::new(tls::wrap(stream)?)),
+        };
+        smtp.command("EHLO client.example", "250")?;
+        Ok(smtp)
+    }
+
     /// Connects to a submission port that has TLS from the first octet, and logs in.
     ///
     /// # Errors

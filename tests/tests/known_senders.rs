@@ -171,7 +171,7 @@ async fn learn_spam(firm: &Firm, text: &str) -> Result<()> {
         Ok(message.get(start..end).context("no such span")?.to_vec())
     };
     let tokens = firmware::judge::bayes::tokens::of(&structure, octets)?;
-    let tokens: Vec<u64> = tokens.iter().map(|token| token.hash).collect();
+    let tokens: Vec<u64> = tokens.iter().map(|(hash, _)| hash).collect();
     let lessons = (0..40u8).map(|n| Lesson {
         message: [n; 32],
         spam: n % 2 == 0,

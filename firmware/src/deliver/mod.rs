@@ -42,6 +42,7 @@ use crate::clock::Clock;
 use crate::dns::Dns;
 use crate::facts::ConnectionFacts;
 use crate::guard::Guard;
+use crate::judge::bayes::lexicon::Lexicon;
 use crate::judge::block_lists::BlockLists;
 use crate::ledger::Ledger;
 use crate::links::Links;
@@ -62,6 +63,8 @@ pub struct Post {
     pub sts: Sts,
     /// Which way each block list answers.
     pub block_lists: BlockLists,
+    /// What the filter knows of words.
+    pub lexicon: Lexicon,
     /// The time that everything here goes by.
     pub clock: Clock,
     /// Where everything that happens is recorded.

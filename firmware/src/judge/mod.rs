@@ -25,12 +25,13 @@ pub mod sender;
 pub mod spf;
 mod texts;
 
-use crate::blocking::{blocking, blocking_if};
+use crate::blocking::blocking_if;
 use crate::deliver::{Post, people, pieces};
 use crate::dns::ReverseName;
 use crate::facts::ConnectionFacts;
 use crate::settings::Office;
 use crate::spool::Spool;
+use bayes::tokens::Tokens;
 use evidence::Evidence;
 use filtering::Filtering;
 use findings::{Caller, Findings, Outcome};
@@ -132,7 +133,7 @@ pub async fn judge(post: &Post, case: &Case<'_>) -> Result<Judged, JudgeError> {
     }
     score.findings(&judging, &found, sender.author.is_some());
     let snapshot = post.store.snapshot()?;
-    let allowed = opinions(&snapshot, case, &filtering, &sender, &mut score)?;
+    let allowed = opinions(post, &snapshot, case, &filtering, &sender, &mut score)?;
     greylist(post, &snapshot, case, &filtering, &sender, allowed, &mut score).await?;
     let (verdict, refusal) = score.verdict(&judging);
     // Known senders cost no commit of their own.
@@ -188,6 +189,7 @@ async fn verify(post: &Post, evidence: Option<&Evidence<'_>>, caller: &Caller<'_
 
 // What the lists and the filter say. Returns whether the sender is on the allow list.
 fn opinions(
+    post: &Post,
     snapshot: &Snapshot,
     case: &Case<'_>,
     filtering: &Filtering,
@@ -212,32 +214,27 @@ fn opinions(
             }
         }
     }
-    if !score.is_refused() && bayes::has_learnt(snapshot, filtering)? {
-        // A thousand rows, which may have to come from the card.
-        blocking(|| learnt(snapshot, case.spool, filtering, score))?;
+    if !score.is_refused()
+        && let Some(state) = bayes::has_learnt(snapshot, filtering)?
+    {
+        let words = blocking_if(case.spool.is_on_card(), || tokens(case.spool))?;
+        let words = post.lexicon.look_up(snapshot, state, &words)?;
+        let opinion = bayes::opinion(state, &words);
+        score.add("bayes", Points::rounded(opinion.points()), opinion.words());
     }
     Ok(false)
 }
 
-// What the filter says.
-fn learnt(
-    snapshot: &Snapshot,
-    spool: &Spool,
-    filtering: &Filtering,
-    score: &mut Score,
-) -> Result<(), JudgeError> {
+// What the filter looks at.
+fn tokens(spool: &Spool) -> io::Result<Tokens> {
     let structure = pieces::structure(&[], spool, 0)?;
-    let tokens = bayes::tokens::of(&structure, |span| -> io::Result<Vec<u8>> {
-        let rest = spool.reader_at(span.start);
+    bayes::tokens::of(&structure, |span| {
         let mut octets = Vec::new();
         let length = span.end.saturating_sub(span.start).min(bayes::tokens::TEXT);
+        let rest = spool.reader_at(span.start);
         rest.take(length).read_to_end(&mut octets)?;
         Ok(octets)
-    })?;
-    if let Some(opinion) = bayes::judge(snapshot, filtering, &tokens)? {
-        score.add("bayes", Points::rounded(opinion.points()), opinion.words());
-    }
-    Ok(())
+    })
 }
 
 async fn greylist(

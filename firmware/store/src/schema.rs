@@ -23,7 +23,10 @@ pub(crate) const LEARNT_SPAM: &str = "learnt_spam";
 /// See [`LEARNT_SPAM`].
 pub(crate) const LEARNT_HAM: &str = "learnt_ham";
 
-/// `version`, `oldest_reader`, `room_taken`, `learnt_spam`, `learnt_ham` and the counters (see `write::Counter`).
+/// Among the `META`: how often that changed.
+pub(crate) const LEARNT_VERSION: &str = "learnt_version";
+
+/// `version`, `oldest_reader`, `room_taken`, `learnt_spam`, `learnt_ham`, `learnt_version` and the counters (see `write::Counter`).
 pub(crate) const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
 /// Account -> `AccountRow`, JSON.
 pub(crate) const ACCOUNTS: TableDefinition<'static, u64, Bytes> = TableDefinition::new("accounts");

@@ -206,7 +206,9 @@ and how often the disk has to flush is the whole machine's, for each message.";
 const CHECKS: &str = "\
 ## What judging costs
 
-The same binary twice: one judges (PTR, HELO, sender's domain, two block lists, SPF, two DKIM signatures, \
-DMARC, lists of senders, greylist), one does not. 20 domains, whose names are known after the first message \
-of each. Processor time is the server's, in itself and in the kernel. The filter has learnt nothing yet, \
-and so has no part in it.";
+The same binary twice: one judges (PTR, HELO, sender's domain, two block lists, SPF, DKIM, DMARC, lists of \
+senders, greylist, and the filter, which has learnt from 400 messages where nothing else is said), one does \
+not. Other servers mostly bring one message on a connection, with TLS; hundreds on one in clear are what \
+judging weighs most in. 20 domains, whose names are known after the first message of each; each message has \
+two signatures of its domain, of which one is enough. The texts are made of words, few of them frequent. \
+Processor time is the server's, in itself and in the kernel.";

@@ -12,6 +12,7 @@ use firmware::dns::{Dns, NameServers};
 use firmware::facts::{ConnectionFacts, TlsFacts};
 use firmware::guard::{self, notice};
 use firmware::house::House;
+use firmware::judge::bayes::lexicon::Lexicon;
 use firmware::judge::block_lists::BlockLists;
 use firmware::judge::rules::{JUDGING, Judging};
 use firmware::listen;
@@ -93,6 +94,7 @@ impl Firm {
             kept: Kept::default(),
             judge_loopback: false,
             block_lists: BlockLists::default(),
+            lexicon: Lexicon::default(),
             ledger: house.ledger.clone(),
             guard: house.guard.clone(),
             links: house.links.clone(),

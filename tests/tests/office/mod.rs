@@ -10,6 +10,7 @@ use firmware::dkim;
 use firmware::dns::{Checking, Dns, NameServers};
 use firmware::facts::{ConnectionFacts, TlsFacts};
 use firmware::guard::{Guard, LAN, Lan};
+use firmware::judge::bayes::lexicon::Lexicon;
 use firmware::judge::block_lists::BlockLists;
 use firmware::judge::rules::{JUDGING, Judging};
 use firmware::ledger::Ledger;
@@ -107,6 +108,7 @@ impl Office {
             judge_loopback: false,
             max_message: firmware::limits::MESSAGE,
             block_lists: BlockLists::default(),
+            lexicon: Lexicon::default(),
         };
         Ok(Self {
             store,

@@ -1,7 +1,7 @@
 //! From the counts of tokens to how likely a message is spam: G. Robinson, "A Statistical Approach
 //! to the Spam Problem" (2003).
 
-use super::tokens::Token;
+use super::lexicon::Word;
 use store::{BayesState, TokenCount};
 
 /// How much an unknown token is believed to be in the middle, in messages.
@@ -12,6 +12,8 @@ const MIDDLE: f64 = 0.5;
 const TELLING: f64 = 0.1;
 /// Most tokens that are combined: those farthest from the middle.
 const CLUES: usize = 150;
+/// Up to here e^-x is a number of full precision.
+const SMALL: f64 = 700.0;
 /// Tokens that are named to a person.
 const NAMED: usize = 5;
 
@@ -26,23 +28,24 @@ pub struct Opinion {
     pub telling: Vec<String>,
 }
 
-/// Combines the counts of a message's tokens, which stand in the same order.
+/// Combines the counts of a message's tokens.
 #[must_use]
-pub fn opinion(learnt: BayesState, tokens: &[Token], counts: &[TokenCount]) -> Opinion {
-    let mut clues: Vec<(f64, &Token)> = tokens
+pub fn opinion(learnt: BayesState, words: &[Word<'_>]) -> Opinion {
+    let mut clues: Vec<(f64, &Word<'_>)> = words
         .iter()
-        .zip(counts)
-        .filter(|(_, count)| count.spam > 0 || count.ham > 0)
-        .map(|(token, count)| (leaning(learnt, *count), token))
+        .filter(|word| word.count.spam > 0 || word.count.ham > 0)
+        .map(|word| (leaning(learnt, word.count), word))
         .filter(|(leaning, _)| leaning.abs() >= TELLING)
         .collect();
-    // The order of equals must not depend on where a spammer puts them: by hash.
-    clues.sort_by(|(a, first), (b, second)| b.abs().total_cmp(&a.abs()).then(first.hash.cmp(&second.hash)));
+    // The order of equals must not be a spammer's choice: by hash.
+    clues.sort_unstable_by(|(a, first), (b, second)| {
+        b.abs().total_cmp(&a.abs()).then(first.hash.cmp(&second.hash))
+    });
     clues.truncate(CLUES);
     let likelihoods: Vec<f64> = clues.iter().map(|(leaning, _)| MIDDLE + leaning).collect();
-    let name = |(leaning, token): &(f64, &Token)| {
+    let name = |(leaning, word): &(f64, &Word<'_>)| {
         let side = if *leaning > 0.0 { "spam" } else { "no spam" };
-        format!("{} ({side})", token.text)
+        format!("{} ({side})", word.text)
     };
     Opinion {
         likelihood: combined(&likelihoods),
@@ -82,11 +85,20 @@ fn combined(likelihoods: &[f64]) -> f64 {
     likelihood.clamp(0.0, 1.0)
 }
 
-// The chi-square distribution with 2n degrees of freedom: that a value of 2x or more is chance. The
-// terms e^-x x^i / i! are summed by their logarithms: e^-x alone is 0 from x = 746 on.
+// The chi-square distribution with 2n degrees of freedom: that a value of 2x or more is chance: the sum of
+// the terms e^-x x^i / i!. e^-x alone is 0 from x = 746 on: the logarithms are summed then.
 fn chance(x: f64, n: usize) -> f64 {
     if x <= 0.0 {
         return 1.0;
+    }
+    if x < SMALL {
+        let mut term = (-x).exp();
+        let mut sum = term;
+        for i in 1..n {
+            term *= x / as_number(i as u64);
+            sum += term;
+        }
+        return sum.min(1.0);
     }
     let mut log_term = -x;
     let mut sum = log_term.exp();
@@ -104,6 +116,7 @@ const fn as_number(count: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tokens::hash;
     use super::*;
     use proptest::prelude::*;
 
@@ -111,18 +124,17 @@ mod tests {
         spam: 100,
         ham: 100,
         tokens: 0,
+        version: 0,
     };
 
     fn judged(counts: &[(u32, u32)]) -> Opinion {
-        let tokens: Vec<Token> = (0..counts.len()).map(|n| Token::new(format!("w{n}"))).collect();
-        let counts: Vec<TokenCount> = counts
-            .iter()
-            .map(|(spam, ham)| TokenCount {
-                spam: *spam,
-                ham: *ham,
-            })
-            .collect();
-        opinion(LEARNT, &tokens, &counts)
+        let texts: Vec<String> = (0..counts.len()).map(|n| format!("w{n}")).collect();
+        let words = texts.iter().zip(counts).map(|(text, &(spam, ham))| Word {
+            text,
+            hash: hash(text),
+            count: TokenCount { spam, ham },
+        });
+        opinion(LEARNT, &words.collect::<Vec<_>>())
     }
 
     #[test]

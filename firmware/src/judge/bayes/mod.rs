@@ -10,14 +10,14 @@
 //! that say nothing cancel out, and a message full of contradictions ends in the middle.
 
 mod combine;
+pub mod lexicon;
 pub mod tokens;
 pub mod trainer;
 
 pub use combine::{Opinion, opinion};
 
 use super::filtering::Filtering;
-use store::{Snapshot, StoreError};
-use tokens::Token;
+use store::{BayesState, Snapshot, StoreError};
 
 /// Points for the likelihood that a message is spam; the first row that it reaches.
 const POINTS: [(f64, f64); 5] = [(0.995, 6.0), (0.95, 4.0), (0.80, 2.0), (0.20, 0.0), (0.02, -1.0)];
@@ -45,30 +45,15 @@ impl Opinion {
     }
 }
 
-/// Whether enough was learnt, of both kinds, and is to be heard.
+/// What was learnt, if that is enough of both kinds and is to be heard.
 ///
 /// # Errors
 /// The store failed.
-pub fn has_learnt(snapshot: &Snapshot, filtering: &Filtering) -> Result<bool, StoreError> {
-    let learnt = snapshot.bayes()?;
-    let minimum = u64::from(filtering.minimum);
-    Ok(filtering.bayes && learnt.spam >= minimum && learnt.ham >= minimum)
-}
-
-/// What was learnt says about a message with these tokens; `None`: nothing yet, or it is off.
-///
-/// # Errors
-/// The store failed.
-pub fn judge(
-    snapshot: &Snapshot,
-    filtering: &Filtering,
-    tokens: &[Token],
-) -> Result<Option<Opinion>, StoreError> {
-    if !has_learnt(snapshot, filtering)? {
+pub fn has_learnt(snapshot: &Snapshot, filtering: &Filtering) -> Result<Option<BayesState>, StoreError> {
+    if !filtering.bayes {
         return Ok(None);
     }
     let learnt = snapshot.bayes()?;
-    let hashes: Vec<u64> = tokens.iter().map(|token| token.hash).collect();
-    let counts = snapshot.tokens(&hashes)?;
-    Ok(Some(opinion(learnt, tokens, &counts)))
+    let minimum = u64::from(filtering.minimum);
+    Ok((learnt.spam >= minimum && learnt.ham >= minimum).then_some(learnt))
 }

@@ -10,7 +10,7 @@
 //! The last row is there because an office that never finds good mail in Junk would else teach the
 //! filter one side only. What a person moves from Junk to Trash, or deletes, says nothing.
 
-use super::tokens::{self, Token};
+use super::tokens;
 use crate::clock::Clock;
 use crate::limits::filter::{AT_ONCE, GATHERED, MOVED, TEXT, WAITING};
 use proto::ask::{FlagChange, Mailbox, SpecialUse, Want};
@@ -140,7 +140,7 @@ fn lessons(
         lessons.push(Lesson {
             message,
             spam,
-            tokens: found.iter().map(|Token { hash, .. }| *hash).collect(),
+            tokens: found.iter().map(|(hash, _)| hash).collect(),
             at,
         });
     }

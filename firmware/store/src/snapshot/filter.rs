@@ -2,7 +2,9 @@
 
 use super::Snapshot;
 use crate::rows::from_json;
-use crate::schema::{BLOBS, GREYLIST, LEARNT, LEARNT_HAM, LEARNT_SPAM, META, SENDERS, TOKENS};
+use crate::schema::{
+    BLOBS, GREYLIST, LEARNT, LEARNT_HAM, LEARNT_SPAM, LEARNT_VERSION, META, SENDERS, TOKENS,
+};
 use crate::write::grey_holds;
 use crate::{BayesState, GreyRow, GreyState, SenderEntry, StoreError, TokenCount};
 use proto::types::{BlobId, Timestamp};
@@ -29,6 +31,7 @@ impl Snapshot {
             spam: number(LEARNT_SPAM)?,
             ham: number(LEARNT_HAM)?,
             tokens: self.transaction.open_table(TOKENS)?.len()?,
+            version: number(LEARNT_VERSION)?,
         })
     }
 

@@ -34,6 +34,8 @@ pub struct BayesState {
     pub ham: u64,
     /// Different tokens that are remembered.
     pub tokens: u64,
+    /// Greater after every change to any of it.
+    pub version: u64,
 }
 
 /// What the greylist says to somebody who wants to bring mail.

@@ -1,7 +1,7 @@
 //! Learning which words spam is made of.
 
 use super::Write;
-use crate::schema::{LEARNT_HAM, LEARNT_SPAM};
+use crate::schema::{LEARNT_HAM, LEARNT_SPAM, LEARNT_VERSION};
 use crate::{Lesson, StoreError};
 use proto::types::Timestamp;
 use redb::{ReadableTable, ReadableTableMetadata};
@@ -42,6 +42,9 @@ impl Write<'_> {
                 .insert(&lesson.message, (lesson.spam, lesson.at.0))?;
             learnt += 1;
         }
+        if learnt > 0 {
+            self.count_change()?;
+        }
         self.make_room_for_tokens()?;
         self.make_room_for_learnt()?;
         Ok(learnt)
@@ -54,6 +57,18 @@ impl Write<'_> {
         tables.learnt.retain(|_, _| false)?;
         tables.meta.remove(LEARNT_SPAM)?;
         tables.meta.remove(LEARNT_HAM)?;
+        self.count_change()
+    }
+
+    fn count_change(&mut self) -> Result<(), StoreError> {
+        let before = self
+            .read()
+            .meta
+            .get(LEARNT_VERSION)?
+            .map_or(0, |version| version.value());
+        self.edit()
+            .meta
+            .insert(LEARNT_VERSION, before.saturating_add(1))?;
         Ok(())
     }
 
