@@ -55,7 +55,7 @@ pub fn measure() -> Result<String> {
     let keys = dkim::generate(1)?;
     publish(&dns, &keys)?;
     let server = dns.address().to_string();
-    let with = Pillarbox::office(&["anna"], &["--dns", &server, "--judge-loopback"])?;
+    let with = Pillarbox::office(&["anna", "ben"], &["--dns", &server, "--judge-loopback"])?;
     with.cli_ok(&["judge", "set", "lists", "bl.example=4, other.example=2"], "")?;
     let without = Pillarbox::office(&["anna"], &["--dns", &server])?;
     let signers: Vec<_> = (0..DOMAINS)
@@ -205,7 +205,7 @@ fn spelt(number: usize) -> String {
 
 // Has the filter learn from mail of both kinds.
 fn teach(server: &Pillarbox) -> Result<()> {
-    let user = format!("anna@{DOMAIN}");
+    let user = format!("ben@{DOMAIN}");
     let mut imap = Imap::login(server.port("imaps")?, &user, PASSWORD)?;
     let mut smtp = Smtp::connect(server.port("smtp")?)?;
     for (topic, mailbox, kind) in [(Topic::Bargains, "Junk", "spam"), (Topic::Work, "INBOX", "ham")] {
