@@ -2,9 +2,10 @@
 //! and what was learnt, to one [`Verdict`] that is stored, written into the header, and told to
 //! whoever asks why a message is where it is.
 //!
-//! `connection` and `auth` ask, at the same time; `score` weighs; `lists`, `bayes` and `grey` have
-//! their say; `fields` writes it into the header. Mail from the office's own network is not judged by
-//! its address (it has no name in the world), mail from this machine itself not at all.
+//! `evidence` is what a message brings along; `connection` and `auth` ask about it, at the same time;
+//! `findings` is what came out; `score` weighs; `lists`, `bayes` and `grey` have their say; `fields`
+//! writes it into the header. Mail from the office's own network is not judged by its address (it has no
+//! name in the world), mail from this machine itself not at all.
 //! No answer is never a reason to refuse: it is told, and counts 0.
 
 pub mod admin;
