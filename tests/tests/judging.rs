@@ -196,6 +196,31 @@ async fn an_author_is_read_as_everybody_reads_him_and_two_are_none() -> Result<(
         ("ann@good.example <ann@good.example> <boss@bank.example>", false),
         ("ann@good.example, boss@bank.example", false),
         ("boss@, ann@good.example <boss@bank.example>", false),
+        // A group of one.
+        ("Team: ann@good.example;", true),
+        ("\"Team, all\": Ann <ann@good.example>;", true),
+        ("Team:;", false),
+        ("Team: ann@good.example, boss@bank.example;", false),
+        ("Team: ann@good.example;, boss@bank.example", false),
+        ("boss@bank.example: ann@good.example;", false),
+        ("<boss@bank.example>: ann@good.example;", false),
+        // The final dot of a full name.
+        ("ann@good.example.", true),
+        ("Ann <ann@Good.example.>", true),
+        ("ann@good.example. <ann@good.example.>", true),
+        ("ann@good.example..", false),
+        // What looks like an address in a name, and cannot be one.
+        ("ann@work <ann@good.example>", true),
+        ("Ann @ Work Inc. <ann@good.example>", true),
+        ("Doe, Ann @ Work <ann@good.example.>", true),
+        ("@ann <ann@good.example>", true),
+        ("info@good.example <ann@good.example>", false),
+        ("boss @ bank . example <ann@good.example>", false),
+        ("boss@bank\u{3002}example <ann@good.example>", false),
+        ("boss@[192.0.2.1] <ann@good.example>", false),
+        ("ann@work boss@bank.example <ann@good.example>", false),
+        ("ann@work, ann@good.example", false),
+        ("ann@good.example <ann@work>", false),
     ] {
         firm.receive(GOOD, Some("ann@good.example"), &[BEN], &message(from))
             .await

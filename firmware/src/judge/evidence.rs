@@ -36,10 +36,14 @@ impl<'a> Evidence<'a> {
             return Ok(None);
         };
         // Two readers of one header must agree on who wrote it.
-        let author = author(top).filter(|author| {
-            let name = author.to_string().to_lowercase();
-            matches!(message.from.as_slice(), [only] if *only == name)
+        let author = author(top).filter(|author| match message.from.as_slice() {
+            [only] => Address::parse(only).is_ok_and(|only| spelt(&only) == spelt(author)),
+            _ => false,
         });
+        // DMARC is about the author's domain as we spell it: without the final dot of a full name.
+        if let Some(author) = &author {
+            message.from = vec![spelt(author)];
+        }
         let unreadable = drop_unreadable(&mut message);
         let signatures = message.dkim_headers.len();
         let close = |domain: &str| {
@@ -131,24 +135,40 @@ fn drop_unreadable(message: &mut AuthenticatedMessage<'_>) -> usize {
     (errors + signatures).saturating_sub(message.errors.len() + message.dkim_headers.len())
 }
 
-/// The one address in the one From field (RFC 9989 5.3.1: with several, nobody can say whose it is).
+fn spelt(address: &Address) -> String {
+    address.to_string().to_lowercase()
+}
+
+/// The one address in the one From field (RFC 9989 5.3.1: with several, nobody can say whose it is), be
+/// it in a group (RFC 6854 2.1) or not.
+///
+/// Two addresses in one domain are two, without a comma too (`info@a.example <ann@a.example>`): DMARC
+/// would be asked about the same domain, but lists of senders know whole addresses, and not all programs
+/// show the same one.
 #[must_use]
 pub fn author(top: &[u8]) -> Option<Address> {
     let mut fields = header::fields(top).filter(|field| field.is("From"));
     let (Some(from), None) = (fields.next(), fields.next()) else {
         return None;
     };
-    // What has no domain is a name with a comma in it: Doe, Ann <ann@a.example>.
-    let is_bare = |entry: &address::Entry| matches!(entry.host.as_deref(), Some([]));
-    let entries = address::parse_list(from.value).into_iter();
-    match entries
-        .filter(|entry| !is_bare(entry))
-        .collect::<Vec<_>>()
-        .as_slice()
-    {
+    // What has no domain is the mark of a group, or a name with a comma in it: Doe, Ann <ann@a.example>.
+    let has_domain = |entry: &address::Entry| entry.host.as_ref().is_some_and(|host| !host.is_empty());
+    let mut entries = address::parse_list(from.value);
+    entries.retain(has_domain);
+    if entries.len() == 2 && from.value.iter().filter(|octet| **octet == b'@').count() == 2 {
+        entries.retain(|entry| !is_at_a_place(entry));
+    }
+    match entries.as_slice() {
         [only] => only.address(),
         _ => None,
     }
+}
+
+// Ann @ Work <ann@a.example>: no mail of the world comes from a domain of one plain label (RFC 7085), so no
+// reader takes it for an address that means anything. A label of other letters could hide a dot.
+fn is_at_a_place(entry: &address::Entry) -> bool {
+    let host = entry.host.as_deref().unwrap_or_default();
+    host.iter().all(|octet| octet.is_ascii_alphanumeric() || *octet == b'-')
 }
 
 /// Whether one domain is the other or lies under it.
