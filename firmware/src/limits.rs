@@ -332,6 +332,8 @@ pub mod links {
     pub const RESERVE: u64 = 128 * 1024 * 1024;
     /// How long the file of a link that works no more is kept, in seconds: the link can be extended.
     pub const GRACE: i64 = 7 * 86_400;
+    /// How far the clock goes, in seconds, before it is noted on the disk again.
+    pub const CLOCK_KEPT: i64 = 86_400;
     /// How long a link is remembered after its file went, in days.
     pub const REMEMBERED_DAYS: i64 = 90;
     /// Places with attachments that are known at a time.

@@ -168,7 +168,8 @@ pub fn author(top: &[u8]) -> Option<Address> {
 // reader takes it for an address that means anything. A label of other letters could hide a dot.
 fn is_at_a_place(entry: &address::Entry) -> bool {
     let host = entry.host.as_deref().unwrap_or_default();
-    host.iter().all(|octet| octet.is_ascii_alphanumeric() || *octet == b'-')
+    host.iter()
+        .all(|octet| octet.is_ascii_alphanumeric() || *octet == b'-')
 }
 
 /// Whether one domain is the other or lies under it.

@@ -13,7 +13,7 @@ use tracing::warn;
 /// Key of [`Seen`] among the settings.
 pub(super) const CLOCK: &str = "attachments-clock";
 
-/// The clock as it was last looked at, kept over a restart: a jump is one then too.
+/// The clock as it was looked at, kept over a restart: a jump is one then too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Seen {
     /// What it said, in Unix seconds; none before the first look.
@@ -38,6 +38,16 @@ impl Seen {
             },
         }
     }
+
+    /// Whether it is worth a commit where `kept` stands: what is on the disk may be a day behind, which
+    /// makes a restart look like a day more without power.
+    const fn is_news_to(self, kept: Self) -> bool {
+        let aged = match (kept.at, self.at) {
+            (Some(kept), Some(now)) => now.abs_diff(kept) >= limits::CLOCK_KEPT.unsigned_abs(),
+            _ => true,
+        };
+        aged || (self.doubt == 0) != (kept.doubt == 0)
+    }
 }
 
 impl Links {
@@ -47,16 +57,22 @@ impl Links {
             return Ok(false);
         }
         let (now, passed) = (self.clock.now().0, self.clock.passed());
-        let ran = passed - self.looked.swap(passed, Ordering::Relaxed);
-        let look = |seen: Seen| Ok::<_, StoreError>(seen.look(now, ran));
-        let (before, seen) = settings::change(&self.store, CLOCK, look).await?;
-        if seen.doubt > before.doubt {
+        let ran = passed - self.looked.load(Ordering::Relaxed);
+        let look = |kept: Seen| {
+            let seen = kept.look(now, ran);
+            Ok::<_, StoreError>(if seen.is_news_to(kept) { seen } else { kept })
+        };
+        let (before, kept) = settings::change(&self.store, CLOCK, look).await?;
+        if kept != before {
+            self.looked.store(passed, Ordering::Relaxed);
+        }
+        if kept.doubt > before.doubt {
             warn!(
                 before = before.at,
                 now, "the clock jumped; files of links that ended are kept until the box has run for a week"
             );
         }
-        Ok(seen.doubt == 0)
+        Ok(before.look(now, ran).doubt == 0)
     }
 }
 

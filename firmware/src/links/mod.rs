@@ -77,7 +77,7 @@ pub struct Links {
     removed_early: Arc<AtomicU64>,
     /// Files that were found damaged and that no admin was told of.
     found_damaged: Arc<AtomicU64>,
-    /// When the clock was last looked at, by [`Clock::passed`].
+    /// When what is kept of the clock was seen, by [`Clock::passed`].
     looked: Arc<AtomicI64>,
     fetches: Arc<Fetches>,
     inquiry: Arc<Inquiry>,

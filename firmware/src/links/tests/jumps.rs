@@ -64,3 +64,44 @@ async fn a_jump_is_one_after_a_restart_too() {
     clock.jump(right);
     assert_eq!(links.state_of(&numbered(&trial, 1)), LinkState::Works);
 }
+
+#[tokio::test]
+async fn a_look_at_the_clock_that_tells_nothing_new_is_not_written() {
+    let (trial, _) = house(30 * DAY).await;
+    let (links, clock) = by_own_clock(&trial);
+    let kept = || {
+        trial
+            .house
+            .store
+            .snapshot()
+            .unwrap()
+            .setting(super::super::jumps::CLOCK)
+            .unwrap()
+    };
+    links.tidy(true).await.unwrap();
+    let first = kept();
+    assert!(first.is_some());
+    for _ in 0..23 {
+        clock.set(clock.now().plus(3600));
+        links.tidy(false).await.unwrap();
+        assert_eq!(kept(), first);
+    }
+    clock.set(clock.now().plus(3600));
+    links.tidy(false).await.unwrap();
+    let second = kept();
+    assert_ne!(second, first, "a day is over");
+    // A jump is noted at once, and it is told from what the box ran for since the last note.
+    clock.set(clock.now().plus(3600));
+    links.tidy(false).await.unwrap();
+    clock.jump(clock.now().plus(7 * DAY));
+    assert!(!links.believes_the_clock().await.unwrap());
+    let doubted = kept();
+    assert_ne!(doubted, second);
+    assert!(!links.believes_the_clock().await.unwrap());
+    assert_eq!(kept(), doubted);
+    // The day on which the doubt ends counts to the hour, though hours are not written.
+    clock.set(clock.now().plus(7 * DAY - 3600));
+    assert!(!links.believes_the_clock().await.unwrap());
+    clock.set(clock.now().plus(3600));
+    assert!(links.believes_the_clock().await.unwrap());
+}
