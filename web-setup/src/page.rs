@@ -8,9 +8,10 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use proto::types::Secret;
+use proto::types::{Secret, Timestamp};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer};
+use std::time::Duration;
 
 /// The frame around a page.
 pub(crate) struct Frame {
@@ -146,13 +147,40 @@ pub(crate) fn show_again(template: &impl Template) -> Page {
 }
 
 /// Renders a page under another status.
-pub(crate) fn show_as(status: StatusCode, template: &impl Template) -> Page {
+fn show_as(status: StatusCode, template: &impl Template) -> Page {
     match template.render() {
         Ok(text) => Ok((status, Html(text)).into_response()),
         Err(error) => {
             tracing::error!(%error, "a page could not be rendered");
             Err(Fault::Internal.into())
         }
+    }
+}
+
+/// When what is refused now may be had.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Later {
+    In(Duration),
+    At(Timestamp),
+}
+
+/// Renders a form again for somebody who has to wait; `None`: nobody knows for how long.
+// RFC 6585 4
+pub(crate) fn show_later(later: Option<Later>, template: &impl Template) -> Page {
+    let mut response = show_as(StatusCode::TOO_MANY_REQUESTS, template)?;
+    retry_after(response.headers_mut(), later);
+    Ok(response)
+}
+
+// RFC 9110 10.2.3: seconds, or a date where there is no clock to count them by.
+fn retry_after(headers: &mut HeaderMap, later: Option<Later>) {
+    let later = match later {
+        Some(Later::In(wait)) => Some(HeaderValue::from(wait.as_secs())),
+        Some(Later::At(at)) => http_date(at),
+        None => None,
+    };
+    if let Some(later) = later {
+        headers.insert(header::RETRY_AFTER, later);
     }
 }
 
@@ -164,8 +192,8 @@ pub(crate) struct Failure {
     text: String,
 }
 
-/// What is not available now may be in so many seconds (RFC 9110 10.2.3).
-const RETRY_AFTER: &str = "600";
+/// What is not available now may be after so long, where nothing better is known.
+pub(crate) const SOME_MINUTES: Later = Later::In(Duration::from_secs(600));
 
 #[derive(Template)]
 #[template(path = "failure.html")]
@@ -261,8 +289,7 @@ impl IntoResponse for Failure {
         let mut response = (self.status, Html(html)).into_response();
         response.extensions_mut().insert(self.clone()); // it may have to be told to a stranger
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            let later = HeaderValue::from_static(RETRY_AFTER);
-            response.headers_mut().insert(header::RETRY_AFTER, later);
+            retry_after(response.headers_mut(), Some(SOME_MINUTES));
         }
         response
     }
@@ -270,7 +297,7 @@ impl IntoResponse for Failure {
 
 /// The page for somebody whose address is shut out: why, and until when if not for ever.
 #[must_use]
-pub fn blocked(why: &str, until: Option<proto::types::Timestamp>) -> Response {
+pub fn blocked(why: &str, until: Option<Timestamp>) -> Response {
     let end = until.map_or_else(String::new, |until| {
         format!(" until {}", Moment::from(until).words)
     });
@@ -285,16 +312,13 @@ pub fn blocked(why: &str, until: Option<proto::types::Timestamp>) -> Response {
     let mut response = (StatusCode::TOO_MANY_REQUESTS, Html(html)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(ALONE));
-    // RFC 6585 4, RFC 9110 10.2.3: a date, for the page has no clock.
-    if let Some(later) = until.and_then(http_date) {
-        headers.insert(header::RETRY_AFTER, later);
-    }
+    retry_after(headers, until.map(Later::At));
     be_strict(headers);
     response
 }
 
 // RFC 9110 5.6.7: IMF-fixdate.
-fn http_date(at: proto::types::Timestamp) -> Option<HeaderValue> {
+fn http_date(at: Timestamp) -> Option<HeaderValue> {
     let at = jiff::Timestamp::from_second(at.0).ok()?;
     HeaderValue::try_from(at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()).ok()
 }

@@ -15,8 +15,13 @@ pub enum Login {
     Wrong,
     /// Too many wrong ones from there: nothing was compared.
     Throttled,
-    /// Shut out for a while: why and until when, as a sentence for the page.
-    Blocked(String),
+    /// Shut out.
+    Blocked {
+        /// Why and until when, as a sentence for the page.
+        words: String,
+        /// Until when; `None`: for ever.
+        until: Option<Timestamp>,
+    },
     /// They are right, but the account is shut, for this reason.
     Shut(String),
 }

@@ -56,7 +56,10 @@ impl Appliance {
                 Ok(Login::Welcome(self.pass_of(account.as_ref())?))
             }
             Err(Refusal::Throttled) => Ok(Login::Throttled),
-            Err(refusal @ Refusal::Blocked { .. }) => Ok(Login::Blocked(refusal.smtp().text)),
+            Err(ref refusal @ Refusal::Blocked { until, .. }) => Ok(Login::Blocked {
+                words: refusal.smtp().text,
+                until,
+            }),
             Err(Refusal::Frozen { reason }) => Ok(Login::Shut(reason)),
             Err(Refusal::Disabled) => Ok(Login::Shut("switched off".to_owned())),
             Err(Refusal::Temporary) => Err(Fault::Internal),

@@ -159,7 +159,7 @@ pub(crate) async fn off<A: Appliance>(
             return signed_in(&site, Role::of(pass), "/me/codes?said=off");
         }
         Login::Wrong | Login::Code(_) | Login::Shut(_) => "That code is not right, or was used already.",
-        Login::Throttled | Login::Blocked(_) => {
+        Login::Throttled | Login::Blocked { .. } => {
             "Too many wrong codes. For an hour only a recovery code is taken."
         }
     };

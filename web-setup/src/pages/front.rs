@@ -4,13 +4,16 @@ use crate::Site;
 use crate::access::Visit;
 use crate::appliance::{Appliance, Panel, Peer};
 use crate::claim::Try;
-use crate::page::{Failure, Frame, Page, Posted, secret, short_fingerprint, show, show_again, show_as};
+use crate::page::{
+    Failure, Frame, Later, Page, Posted, SOME_MINUTES, secret, short_fingerprint, show, show_again,
+    show_later,
+};
 use crate::pages::overview::PanelView;
 use crate::sessions::Role;
 use crate::sign_in::{Login, Pass};
 use askama::Template;
 use axum::Extension;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Redirect};
 use proto::types::Secret;
 use serde::Deserialize;
@@ -74,7 +77,7 @@ pub(crate) async fn claim<A: Appliance>(
         return Err(Failure::not_found());
     };
     let from = visit.peer.map(|Peer(ip)| ip);
-    let (status, words) = match site.tries.attempt(from, &form.code, &code) {
+    let (wait, words) = match site.tries.attempt(from, &form.code, &code) {
         Try::Right => {
             tracing::info!(ip = %shown(from), "claim code accepted");
             return signed_in(&site, Role::Setup, "/");
@@ -82,11 +85,11 @@ pub(crate) async fn claim<A: Appliance>(
         Try::Wrong => {
             tracing::warn!(ip = %shown(from), "wrong claim code");
             let words = "That is not the code on the panel. Please look again; it has eight characters.";
-            (StatusCode::UNPROCESSABLE_ENTITY, words.to_owned())
+            return show_again(&claim_page(&site, visit, Some(words.to_owned())).await?);
         }
         Try::Wait(wait) => {
             let words = format!("Too many wrong codes. Please try again in {}.", in_words(wait));
-            (StatusCode::TOO_MANY_REQUESTS, words)
+            (wait, words)
         }
         Try::AllWait(wait) => {
             tracing::warn!(ip = %shown(from), "claim codes are not taken: too many wrong ones");
@@ -95,10 +98,12 @@ pub(crate) async fn claim<A: Appliance>(
                  Switching it off and on again ends the wait.",
                 in_words(wait)
             );
-            (StatusCode::TOO_MANY_REQUESTS, words)
+            (wait, words)
         }
     };
-    show_as(status, &claim_page(&site, visit, Some(words)).await?)
+    // Not a moment too early.
+    let later = Later::In(wait + Duration::from_secs(1));
+    show_later(Some(later), &claim_page(&site, visit, Some(words)).await?)
 }
 
 fn shown(ip: Option<IpAddr>) -> String {
@@ -174,13 +179,13 @@ pub(crate) async fn login<A: Appliance>(
         Login::Wrong => show_again(&again(
             "Name and password do not match. The attempt was recorded.",
         )),
-        Login::Blocked(words) => show_as(StatusCode::TOO_MANY_REQUESTS, &again(&words)),
+        Login::Blocked { words, until } => show_later(until.map(Later::At), &again(&words)),
         Login::Shut(reason) => {
             let words = format!("This account is shut: {reason}. An admin can give it back.");
             show_again(&again(&words))
         }
-        Login::Throttled => show_as(
-            StatusCode::TOO_MANY_REQUESTS,
+        Login::Throttled => show_later(
+            Some(SOME_MINUTES),
             &again("Too many wrong passwords from your address. Please wait a few minutes."),
         ),
     }
@@ -226,27 +231,28 @@ pub(crate) async fn code<A: Appliance>(
 ) -> Page {
     let pass = visit.role.and_then(Role::pass).ok_or_else(Failure::not_found)?;
     let peer = visit.peer.unwrap_or(Peer(std::net::Ipv6Addr::UNSPECIFIED.into()));
-    let (status, words) = match site.appliance.login_code(peer, pass, form.code).await? {
+    let again = |words: String| code_page(&site, pass, Some(words));
+    match site.appliance.login_code(peer, pass, form.code).await? {
         Login::Welcome(pass) => {
             let _ = site.sessions.close(&headers); // the cookie is replaced
             let door = if pass.admin { "/overview" } else { "/me" };
-            return signed_in(&site, Role::of(pass), door);
+            signed_in(&site, Role::of(pass), door)
         }
-        Login::Wrong | Login::Code(_) => (
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "That code is not right, or was used already. The attempt was recorded.".to_owned(),
-        ),
-        Login::Throttled => (
-            StatusCode::TOO_MANY_REQUESTS,
-            "Too many wrong codes. For an hour only a recovery code is taken.".to_owned(),
-        ),
-        Login::Blocked(words) => (StatusCode::TOO_MANY_REQUESTS, words),
-        Login::Shut(reason) => (
-            StatusCode::UNPROCESSABLE_ENTITY,
-            format!("This account is shut: {reason}. An admin can give it back."),
-        ),
-    };
-    show_as(status, &code_page(&site, pass, Some(words)).await?)
+        Login::Wrong | Login::Code(_) => {
+            let words = "That code is not right, or was used already. The attempt was recorded.";
+            show_again(&again(words.to_owned()).await?)
+        }
+        Login::Throttled => {
+            let words = "Too many wrong codes. For an hour only a recovery code is taken.";
+            let hour = Later::In(Duration::from_secs(3600));
+            show_later(Some(hour), &again(words.to_owned()).await?)
+        }
+        Login::Blocked { words, until } => show_later(until.map(Later::At), &again(words).await?),
+        Login::Shut(reason) => {
+            let words = format!("This account is shut: {reason}. An admin can give it back.");
+            show_again(&again(words).await?)
+        }
+    }
 }
 
 pub(crate) async fn logout<A: Appliance>(site: Site<A>, headers: HeaderMap) -> Page {

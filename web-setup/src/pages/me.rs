@@ -150,7 +150,7 @@ pub(crate) async fn set_password<A: Appliance>(
             return signed_in(&site, Role::of(set.await?), "/me?said=password");
         }
         Login::Wrong | Login::Shut(_) => "That is not your current password.",
-        Login::Throttled | Login::Blocked(_) => {
+        Login::Throttled | Login::Blocked { .. } => {
             "Too many wrong passwords from your address. Please wait a few minutes."
         }
     };

@@ -71,7 +71,7 @@ pub(crate) async fn change<A: Appliance>(
             return signed_in(&site, Role::Admin(pass), "/password?said=changed");
         }
         Login::Wrong | Login::Shut(_) => "That is not the current password.",
-        Login::Throttled | Login::Blocked(_) => {
+        Login::Throttled | Login::Blocked { .. } => {
             "Too many wrong passwords from your address. Please wait a few minutes."
         }
     };

@@ -1,6 +1,6 @@
 //! What the admin sees and does after the setup.
 
-use crate::desk::{ADMIN_PASSWORD, Browser, Desk, failed};
+use crate::desk::{ADMIN_PASSWORD, BLOCKED, Browser, Desk, failed};
 use axum::http::StatusCode;
 use web_setup::AccountState;
 
@@ -132,6 +132,11 @@ async fn a_wrong_login_is_recorded_and_says_nothing_more() {
         .post("/login", &[("name", "admin"), ("password", "wrong")])
         .await;
     assert_eq!(seen.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(seen.head("retry-after"), "600");
+    let blocked = [("name", BLOCKED), ("password", "any")];
+    let seen = browser.post("/login", &blocked).await;
+    assert_eq!(seen.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(seen.head("retry-after"), "Mon, 24 Nov 2025 16:15:00 GMT");
 }
 
 #[tokio::test]

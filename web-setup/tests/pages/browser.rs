@@ -16,6 +16,10 @@ pub struct Seen {
 }
 
 impl Seen {
+    pub fn head(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
     pub fn to(&self) -> &str {
         self.headers
             .get(header::LOCATION)

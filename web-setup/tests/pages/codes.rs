@@ -60,6 +60,23 @@ async fn codes_are_set_up_with_a_code_and_asked_for_from_then_on() {
 }
 
 #[tokio::test]
+async fn who_typed_too_many_wrong_codes_is_told_when_to_come_again() {
+    let desk = Desk::finished();
+    desk.lock().codes.push(Some(AccountId(2)));
+    let mut bob = Browser::new(&desk);
+    let form = [("name", "bob@example.com"), ("password", PERSONS_PASSWORD)];
+    assert_eq!(bob.post("/login", &form).await.to(), "/login/code");
+    for _ in 0..10 {
+        let wrong = bob.post("/login/code", &[("code", "000000")]).await;
+        assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(wrong.head("retry-after"), "");
+    }
+    let seen = bob.post("/login/code", &[("code", "000000")]).await;
+    assert_eq!(seen.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(seen.head("retry-after"), "3600");
+}
+
+#[tokio::test]
 async fn an_admin_switches_the_codes_of_somebody_else_off() {
     let desk = Desk::finished();
     let mut admin = Browser::signed_in(&desk).await;

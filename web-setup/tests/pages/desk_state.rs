@@ -17,6 +17,8 @@ pub const ADMIN_PASSWORD: &str = "correct horse battery";
 pub const PERSONS_PASSWORD: &str = "a person's own secret";
 
 /// What every app shows, all the time.
+/// Who signs in as this comes from an address that was just shut out.
+pub const BLOCKED: &str = "blocked";
 pub const CODE_OF_APP: &str = "123456";
 
 pub fn half(inner: &Inner, pass: Pass) -> Login {

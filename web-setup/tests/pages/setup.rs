@@ -257,6 +257,8 @@ async fn wrong_codes_are_answered_in_words_and_slowed_down() {
         "even with the right one"
     );
     assert!(seen.text.contains("Please try again in"), "{}", seen.text);
+    let wait: u64 = seen.head("retry-after").parse().unwrap();
+    assert!((1..=61).contains(&wait), "{wait}");
     assert_eq!(browser.cookie, None);
     for n in 0..15_u8 {
         browser.ip = [192, 168, 2, n].into();
@@ -266,6 +268,8 @@ async fn wrong_codes_are_answered_in_words_and_slowed_down() {
     let seen = browser.post("/claim", &[("code", CODE)]).await;
     assert_eq!(seen.status, StatusCode::TOO_MANY_REQUESTS);
     assert!(seen.text.contains("takes none for"), "{}", seen.text);
+    let wait: u64 = seen.head("retry-after").parse().unwrap();
+    assert!((62..=3601).contains(&wait), "{wait}");
 }
 
 #[tokio::test]

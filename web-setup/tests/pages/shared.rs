@@ -30,10 +30,6 @@ async fn fetch(browser: &mut Browser, headers: &[(header::HeaderName, &str)]) ->
     browser.send(request, Body::empty()).await
 }
 
-fn head<'a>(seen: &'a Seen, name: &str) -> &'a str {
-    seen.headers.get(name).map_or("", |value| value.to_str().unwrap())
-}
-
 #[tokio::test]
 async fn the_page_tells_what_the_file_is_and_has_no_script() {
     let desk = desk();
@@ -51,9 +47,12 @@ async fn the_page_tells_what_the_file_is_and_has_no_script() {
         assert!(seen.text.contains(words), "{words}: {}", seen.text);
     }
     assert!(!seen.text.contains("<script"));
-    assert_eq!(head(&seen, "x-robots-tag"), "noindex");
-    assert_eq!(head(&seen, "referrer-policy"), "same-origin");
-    assert!(head(&seen, "content-security-policy").starts_with("default-src 'none';"));
+    assert_eq!(seen.head("x-robots-tag"), "noindex");
+    assert_eq!(seen.head("referrer-policy"), "same-origin");
+    assert!(
+        seen.head("content-security-policy")
+            .starts_with("default-src 'none';")
+    );
     assert!(desk.lock().pieces.is_empty(), "looking is not downloading");
 }
 
@@ -73,16 +72,16 @@ async fn the_file_is_an_attachment_that_may_do_nothing_in_a_browser() {
         ("x-robots-tag", "noindex"),
         ("cache-control", "private, no-cache"),
     ] {
-        assert_eq!(head(&seen, name), value);
+        assert_eq!(seen.head(name), value);
     }
-    assert!(head(&seen, "content-security-policy").starts_with("sandbox;"));
+    assert!(seen.head("content-security-policy").starts_with("sandbox;"));
 }
 
 #[tokio::test]
 async fn a_download_is_resumed_where_it_stopped_unless_the_file_is_another() {
     let desk = desk();
     let mut browser = Browser::new(&desk);
-    let tag = head(&fetch(&mut browser, &[]).await, "etag").to_owned();
+    let tag = fetch(&mut browser, &[]).await.head("etag").to_owned();
     let part = fetch(
         &mut browser,
         &[(header::RANGE, "bytes=4-"), (header::IF_RANGE, &tag)],
@@ -90,10 +89,10 @@ async fn a_download_is_resumed_where_it_stopped_unless_the_file_is_another() {
     .await;
     assert_eq!(part.status, StatusCode::PARTIAL_CONTENT);
     assert_eq!(
-        (part.text.as_str(), head(&part, "content-range")),
+        (part.text.as_str(), part.head("content-range")),
         ("456789", "bytes 4-9/10")
     );
-    assert_eq!(head(&part, "content-length"), "6");
+    assert_eq!(part.head("content-length"), "6");
     let other = fetch(
         &mut browser,
         &[(header::RANGE, "bytes=4-"), (header::IF_RANGE, "\"x\"")],
@@ -102,15 +101,12 @@ async fn a_download_is_resumed_where_it_stopped_unless_the_file_is_another() {
     assert_eq!((other.status, other.text.as_bytes()), (StatusCode::OK, SHARED));
     let beyond = fetch(&mut browser, &[(header::RANGE, "bytes=10-")]).await;
     assert_eq!(beyond.status, StatusCode::RANGE_NOT_SATISFIABLE);
-    assert_eq!(head(&beyond, "content-range"), "bytes */10");
+    assert_eq!(beyond.head("content-range"), "bytes */10");
     let piece = |start, length| Piece { start, length };
     let pieces = [piece(0, 10), piece(4, 6), piece(0, 10)];
     assert_eq!(desk.lock().pieces, pieces);
     let seen = browser.send(Request::head("/l/good/file"), Body::empty()).await;
-    assert_eq!(
-        (seen.status, head(&seen, "content-length")),
-        (StatusCode::OK, "10")
-    );
+    assert_eq!((seen.status, seen.head("content-length")), (StatusCode::OK, "10"));
     assert_eq!(
         desk.lock().pieces.len(),
         3,
@@ -122,7 +118,7 @@ async fn a_download_is_resumed_where_it_stopped_unless_the_file_is_another() {
 async fn conditions_are_judged_before_ranges() {
     let desk = desk();
     let mut browser = Browser::new(&desk);
-    let tag = head(&fetch(&mut browser, &[]).await, "etag").to_owned();
+    let tag = fetch(&mut browser, &[]).await.head("etag").to_owned();
     let weak = format!("W/{tag}");
     let list = format!("\"x\", {tag}");
     let (none, if_match) = (header::IF_NONE_MATCH, header::IF_MATCH);
@@ -142,7 +138,7 @@ async fn conditions_are_judged_before_ranges() {
         let seen = fetch(&mut browser, &asked).await;
         assert_eq!(seen.status, status, "{condition}: {value}");
         if status == 304 {
-            assert_eq!((seen.text.as_str(), head(&seen, "etag")), ("", tag.as_str()));
+            assert_eq!((seen.text.as_str(), seen.head("etag")), ("", tag.as_str()));
         }
     }
     assert_eq!(desk.lock().pieces.len(), 5, "what was not sent is no download");
@@ -165,7 +161,7 @@ async fn several_ranges_at_once_and_ranges_after_a_date_get_the_whole_file() {
             (StatusCode::OK, SHARED),
             "{asked:?}"
         );
-        assert_eq!(head(&seen, "content-range"), "");
+        assert_eq!(seen.head("content-range"), "");
     }
 }
 
@@ -193,7 +189,7 @@ async fn a_locked_link_tells_nothing_before_its_password() {
     assert_eq!(browser.get("/l/locked/file").await.to(), "/l/locked");
     let opened = browser.post("/l/locked", &[("password", "sesame")]).await;
     assert_eq!((opened.status, opened.to()), (StatusCode::SEE_OTHER, "/l/locked"));
-    let cookie = head(&opened, "set-cookie");
+    let cookie = opened.head("set-cookie");
     assert_eq!(
         cookie,
         "pillarbox-link=key; Path=/l/locked; Max-Age=3600; HttpOnly; Secure; SameSite=Strict"
@@ -296,7 +292,7 @@ async fn a_file_whose_disk_is_missing_may_be_had_later() {
     for path in ["/l/away", "/l/away/file"] {
         let seen = browser.get(path).await;
         assert_eq!(seen.status, StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(head(&seen, "retry-after"), "600");
+        assert_eq!(seen.head("retry-after"), "600");
         assert!(
             seen.text.contains("not available at the moment") && !seen.text.contains(".pdf"),
             "{}",
@@ -323,7 +319,7 @@ async fn what_strangers_get_when_something_is_wrong_has_no_script_and_leads_nowh
     assert_plain(&seen);
     let beyond = axum::http::Request::get("/l/good/file").header(header::RANGE, "bytes=10-");
     let seen = stranger.send(beyond, Body::empty()).await;
-    assert_eq!(head(&seen, "content-range"), "bytes */10");
+    assert_eq!(seen.head("content-range"), "bytes */10");
     assert_plain(&seen);
 }
 
@@ -333,14 +329,17 @@ fn assert_plain(seen: &Seen) {
     for word in ["<script", "href=\"/\"", "<a ", "Pillarbox", "example.com"] {
         assert!(!page.contains(word), "{word}: {page}");
     }
-    assert!(head(seen, "content-security-policy").starts_with("default-src 'none';"));
+    assert!(
+        seen.head("content-security-policy")
+            .starts_with("default-src 'none';")
+    );
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "same-origin"),
         ("cache-control", "no-store"),
         ("x-robots-tag", "noindex"),
     ] {
-        assert_eq!(head(seen, name), value);
+        assert_eq!(seen.head(name), value);
     }
 }
 

@@ -1,9 +1,15 @@
-use crate::desk_state::{CODE_OF_APP, Desk, PERSONS_PASSWORD, failed, half};
+use crate::desk_state::{BLOCKED, CODE_OF_APP, Desk, PERSONS_PASSWORD, failed, half};
 use proto::types::{AccountId, Secret, Timestamp};
 use web_setup::{AccountState, Fault, Login, Pass, Peer, SecondFactor};
 
 impl web_setup::SignInRoom for Desk {
     async fn login(&self, _: Peer, name: String, password: Secret) -> Result<Login, Fault> {
+        if name == BLOCKED {
+            return Ok(Login::Blocked {
+                words: "Your address is blocked.".to_owned(),
+                until: Some(Timestamp(1_764_000_900)),
+            });
+        }
         let mut inner = self.lock();
         if name == "admin" && inner.admin_password.as_ref() == Some(&password) {
             return Ok(half(&inner, inner.pass()));
@@ -23,10 +29,15 @@ impl web_setup::SignInRoom for Desk {
     }
 
     async fn login_code(&self, _: Peer, pass: Pass, code: Secret) -> Result<Login, Fault> {
-        Ok(match code == Secret::new(CODE_OF_APP.into()) {
-            true => Login::Welcome(pass),
-            false => Login::Wrong,
-        })
+        if code == Secret::new(CODE_OF_APP.into()) {
+            return Ok(Login::Welcome(pass));
+        }
+        let mut inner = self.lock();
+        if inner.failed.len() >= 10 {
+            return Ok(Login::Throttled);
+        }
+        inner.failed.push(failed("code", 1));
+        Ok(Login::Wrong)
     }
 
     async fn second_factor(&self, of: Option<AccountId>) -> Result<SecondFactor, Fault> {
