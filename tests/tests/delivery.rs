@@ -233,8 +233,9 @@ async fn after_five_days_of_silence_the_sender_is_told() -> Outcome {
     for part in [
         "Return-Path",
         "multipart/report; report-type=delivery-status",
-        "Final-Recipient: rfc822; x@example.net\r\nAction: failed\r\nStatus: 5.",
-        "Connection refused",
+        "Final-Recipient: rfc822; x@example.net\r\nAction: failed\r\nStatus: 4.4.7\r\n", // RFC 3463 3.5
+        "It was tried since Thu, 1 Jan 2026 00:00:00 +0000, and is not tried any more.",
+        "Diagnostic-Code: X-Pillarbox; connect: Connection refused",
         "Subject: Plain\r\n",
     ] {
         assert_eq!(notice.contains(part), part != "Return-Path", "{part}: {notice}");

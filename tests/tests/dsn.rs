@@ -251,6 +251,11 @@ async fn a_late_message_is_told_of_once_a_day_until_it_is_given_up() -> Outcome 
     assert!((4..=8).contains(&told[0]), "{told:?}");
     let days = &told[..before.len()];
     assert!(days.windows(2).all(|pair| pair[1] - pair[0] >= 24), "{told:?}");
+    // RFC 3463 2: it failed, but not for ever.
+    let last = office.inbox("ann@example.com")?.pop().unwrap();
+    let notice = String::from_utf8(office.body(last.blob)?)?;
+    assert!(notice.contains("Action: failed\r\nStatus: 4."), "{notice}");
+    assert!(notice.contains("    It was tried since "), "{notice}");
     Ok(())
 }
 

@@ -204,6 +204,9 @@ fn tell(
 
 fn fate<'a>(item: &'a QueueItem, outcome: &'a Outcome, settled: &Settlement) -> Option<Fate<'a>> {
     let action = match settled {
+        Settlement::Failed { .. } if matches!(outcome.end, End::Later | End::Unreached) => {
+            Action::GivenUp { since: item.since() }
+        }
         Settlement::Failed { .. } => Action::Failed,
         Settlement::Retry { told: Some(_), .. } => Action::Delayed {
             until: backoff::ends(item.since()),

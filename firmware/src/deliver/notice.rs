@@ -50,7 +50,7 @@ pub struct Fate<'a> {
     pub asked: &'a RecipientWishes,
     /// What happened.
     pub action: Action,
-    /// The server that said so.
+    /// The server that was asked.
     pub host: Option<&'a str>,
     /// What it, or we, said.
     pub words: &'a str,
@@ -59,7 +59,7 @@ pub struct Fate<'a> {
 impl Fate<'_> {
     const fn is_wanted(&self) -> bool {
         match self.action {
-            Action::Failed => self.asked.notify.of_failure(),
+            Action::Failed | Action::GivenUp { .. } => self.asked.notify.of_failure(),
             Action::Delayed { .. } => self.asked.notify.of_delay(),
             Action::Delivered | Action::Relayed => self.asked.notify.of_success(),
         }
@@ -113,7 +113,8 @@ pub fn notice(
     };
     // RFC 3461 4.3: the whole message goes back with a failure only; RFC 8689 5: and never what
     // must not be read on its way. What is large is not sent about a second time.
-    let failed = fates.iter().any(|fate| fate.action == Action::Failed);
+    let is_failure = |fate: &Fate<'_>| matches!(fate.action, Action::Failed | Action::GivenUp { .. });
+    let failed = fates.iter().any(is_failure);
     let full = failed && about.wishes.returned == Some(Returned::Full) && !about.wishes.requires_tls();
     let (octets, whole) = returned(snapshot, &about.content, full)?;
     let domain = domain(snapshot, office, sender, &fates)?;

@@ -8,8 +8,13 @@ use std::fmt::Write as _;
 /// What happened to a recipient (RFC 3464 2.3.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Given up.
+    /// Refused for good.
     Failed,
+    /// Tried in vain from the given time on, until the time for it was over.
+    GivenUp {
+        /// When it was tried first.
+        since: Timestamp,
+    },
     /// It is in the recipient's mailbox.
     Delivered,
     /// Passed on to a server that tells nothing.
@@ -30,13 +35,13 @@ pub struct Recipient<'a> {
     pub original: Option<&'a OriginalRecipient>,
     /// What happened.
     pub action: Action,
-    /// Enhanced status code, `5.1.1` (RFC 3463); anything else is shown as `5.0.0`,
-    /// `4.0.0` or `2.0.0`.
+    /// Enhanced status code, `5.1.1` (RFC 3463); anything else is shown as `5.0.0`, `4.4.7` for what was
+    /// given up, `4.0.0` or `2.0.0`.
     pub status: &'a str,
-    /// Host name of the server that said so.
+    /// Host name of the server that was asked.
     pub remote: Option<&'a str>,
-    /// What that server said, `550 5.1.1 No such user`, or what went wrong before any server was
-    /// reached.
+    /// What that server said, `550 5.1.1 No such user`; or, without a reply code in front, what went wrong
+    /// with it or before any server was reached.
     pub words: &'a str,
     /// When it was tried last.
     pub last_attempt: Option<Timestamp>,
@@ -238,24 +243,20 @@ impl Report<'_> {
         }
         let address = recipient.address.to_string();
         let kind = if address.is_ascii() { "rfc822" } else { "utf-8" };
-        let (action, class) = (recipient.action.name(), recipient.action.class());
         let _ = write!(
             fields,
-            "Final-Recipient: {}\r\nAction: {action}\r\nStatus: {}\r\n",
+            "Final-Recipient: {}\r\nAction: {}\r\nStatus: {}\r\n",
             self.typed(kind, &address),
-            status_code(recipient.status, class)
+            recipient.action.name(),
+            status_code(recipient.status, recipient.action)
         );
         if let Some(remote) = recipient.remote {
             let _ = write!(fields, "Remote-MTA: dns; {}\r\n", ascii(&one_line(remote)));
         }
-        // RFC 3464 2.3.6: what a server said of a failure or a delay
-        if class != '2' {
-            let kind = if recipient.remote.is_some() {
-                "smtp"
-            } else {
-                "X-Pillarbox"
-            };
+        // RFC 3464 2.3.6: what a server said of a failure or a delay; our own words are none of SMTP's
+        if recipient.action.class() != '2' {
             let words = ascii(&one_line(recipient.words));
+            let kind = if is_reply(&words) { "smtp" } else { "X-Pillarbox" };
             let diagnostic = header::fold(&format!("Diagnostic-Code: {kind}; {words}"));
             let _ = write!(fields, "{diagnostic}\r\n");
         }
@@ -281,18 +282,18 @@ impl Action {
     // action-value (RFC 3464 2.3.3)
     const fn name(self) -> &'static str {
         match self {
-            Self::Failed => "failed",
+            Self::Failed | Self::GivenUp { .. } => "failed",
             Self::Delayed { .. } => "delayed",
             Self::Delivered => "delivered",
             Self::Relayed => "relayed",
         }
     }
 
-    // The first digit of its status.
+    // The first digit of its status. RFC 3463 2: 4 goes with a failure, too, where another time may be better.
     const fn class(self) -> char {
         match self {
             Self::Failed => '5',
-            Self::Delayed { .. } => '4',
+            Self::GivenUp { .. } | Self::Delayed { .. } => '4',
             Self::Delivered | Self::Relayed => '2',
         }
     }
@@ -334,12 +335,25 @@ fn about(recipient: &Recipient<'_>) -> String {
     let mut text = format!("\r\n<{}>\r\n", recipient.address);
     let words = one_line(recipient.words);
     match recipient.remote {
-        Some(remote) => text += &indented(&format!("{} said: {words}", one_line(remote))),
+        Some(remote) => {
+            let said = if is_reply(&words) { " said" } else { "" };
+            text += &indented(&format!("{}{said}: {words}", one_line(remote)));
+        }
         None if words.is_empty() => {}
         None => text += &indented(&words),
     }
-    if let Action::Delayed { until } = recipient.action {
-        let _ = write!(text, "    It is tried until {}.\r\n", date::format(until));
+    match recipient.action {
+        Action::Delayed { until } => {
+            let _ = write!(text, "    It is tried until {}.\r\n", date::format(until));
+        }
+        Action::GivenUp { since } => {
+            let since = date::format(since);
+            let _ = write!(
+                text,
+                "    It was tried since {since}, and is not tried any more.\r\n"
+            );
+        }
+        Action::Failed | Action::Delivered | Action::Relayed => {}
     }
     text
 }
@@ -357,6 +371,14 @@ fn one_line(words: &str) -> String {
         .collect()
 }
 
+// What a server says begins with its code (RFC 5321 4.2); what we say does not.
+fn is_reply(words: &str) -> bool {
+    matches!(
+        words.as_bytes(),
+        [b'2'..=b'5', b'0'..=b'9', b'0'..=b'9'] | [b'2'..=b'5', b'0'..=b'9', b'0'..=b'9', b' ', ..]
+    )
+}
+
 /// A line for people, broken at blanks and indented.
 fn indented(line: &str) -> String {
     header::fold(&format!("    {line}")).replace("\r\n ", "\r\n    ") + "\r\n"
@@ -367,7 +389,8 @@ fn ascii(text: &str) -> String {
 }
 
 // status-code = DIGIT "." 1*3DIGIT "." 1*3DIGIT (RFC 3463 2), of the class that fits the action
-fn status_code(status: &str, class: char) -> String {
+fn status_code(status: &str, action: Action) -> String {
+    let class = action.class();
     let fields: Vec<&str> = status.split('.').collect();
     let numeric = |f: &str| (1..=3).contains(&f.len()) && f.bytes().all(|o| o.is_ascii_digit());
     if let [first, subject, detail] = fields[..]
@@ -378,7 +401,10 @@ fn status_code(status: &str, class: char) -> String {
     {
         return status.to_owned();
     }
-    format!("{class}.0.0")
+    match action {
+        Action::GivenUp { .. } => "4.4.7".to_owned(), // RFC 3463 3.5: delivery time expired
+        _ => format!("{class}.0.0"),
+    }
 }
 
 #[cfg(test)]

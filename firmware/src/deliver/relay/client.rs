@@ -16,9 +16,9 @@ use proto::types::{Address, Notify, RecipientWishes, Returned, ReversePath, Secr
 pub struct Outcome {
     /// How it ended.
     pub end: End,
-    /// The server that said so; `None` when none was reached.
+    /// The server that was asked last; `None` when none was.
     pub host: Option<String>,
-    /// Its reply, or what went wrong.
+    /// Its reply, with the code in front, or what went wrong.
     pub words: String,
     /// What protected the connection, where a message went over it.
     pub protection: Option<Protection>,
@@ -305,14 +305,14 @@ impl Client {
         if let Some(limit) = self.features.size.filter(|limit| *limit > 0 && *limit < size) {
             // RFC 1870 6.1
             return Err(Problem::never(format!(
-                "552 5.3.4 the message has {size} octets, {} takes {limit}",
+                "5.3.4 the message has {size} octets, {} takes {limit}",
                 self.host
             )));
         }
         if needs_utf8(mail) && !self.features.utf8 {
             // RFC 6531 3.2, 3.5
             return Err(Problem::never(format!(
-                "553 5.6.7 {} does not take addresses in other than Latin letters",
+                "5.6.7 {} takes no addresses and no headers beyond ASCII (SMTPUTF8)",
                 self.host
             )));
         }

@@ -95,6 +95,48 @@ fn a_delay_says_until_when_it_is_tried() {
 }
 
 #[test]
+fn what_was_given_up_says_since_when_it_was_tried_and_fails_with_a_temporary_status() {
+    let given_up = Action::GivenUp {
+        since: Timestamp(86_400),
+    };
+    let text = build_with("4.2.2", given_up, b"", "452 4.2.2 mailbox full");
+    for expected in [
+        "Subject: Not delivered\r\n",
+        "    mx.larry.example said: 452 4.2.2 mailbox full\r\n    It was tried since Fri, 2 Jan 1970",
+        "Action: failed\r\nStatus: 4.2.2\r\n",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+}
+
+#[test]
+fn our_own_words_are_not_put_into_the_mouth_of_a_server() {
+    for words in [
+        "connect: no answer in time",
+        "5.3.4 too large",
+        "45 octets",
+        "2500 of them",
+        "",
+    ] {
+        let text = build_with("", Action::Failed, b"", words);
+        assert!(!text.contains("said"), "{text}");
+        assert!(text.contains(&format!("    mx.larry.example: {words}")), "{text}");
+        assert!(text.contains("Diagnostic-Code: X-Pillarbox; "), "{text}");
+    }
+    for words in ["550", "550 no"] {
+        let text = build_with("", Action::Failed, b"", words);
+        assert!(
+            text.contains(&format!("mx.larry.example said: {words}\r\n")),
+            "{text}"
+        );
+        assert!(
+            text.contains(&format!("Diagnostic-Code: smtp; {words}\r\n")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn whatever_a_server_says_no_line_is_too_long() {
     for words in [
         "\u{20ac} ".repeat(1000),
@@ -109,15 +151,21 @@ fn whatever_a_server_says_no_line_is_too_long() {
 
 #[test]
 fn status_codes_are_checked() {
-    for (status, class, expected) in [
-        ("5.1.1", '5', "5.1.1"),
-        ("4.4.7", '4', "4.4.7"),
-        ("5.7.509", '5', "5.7.509"),
-        ("4.4.1", '5', "5.0.0"),
-        ("5.1.1\r\nX: y", '5', "5.0.0"),
-        ("", '5', "5.0.0"),
+    let given_up = Action::GivenUp { since: Timestamp(0) };
+    let delayed = Action::Delayed { until: Timestamp(0) };
+    for (status, action, expected) in [
+        ("5.1.1", Action::Failed, "5.1.1"),
+        ("4.4.7", delayed, "4.4.7"),
+        ("5.7.509", Action::Failed, "5.7.509"),
+        ("4.4.1", Action::Failed, "5.0.0"),
+        ("4.2.2", given_up, "4.2.2"),
+        ("5.1.1", given_up, "4.4.7"),
+        ("", given_up, "4.4.7"),
+        ("", delayed, "4.0.0"),
+        ("5.1.1\r\nX: y", Action::Failed, "5.0.0"),
+        ("", Action::Failed, "5.0.0"),
     ] {
-        assert_eq!(status_code(status, class), expected, "{status}");
+        assert_eq!(status_code(status, action), expected, "{status}");
     }
 }
 
