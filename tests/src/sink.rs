@@ -71,6 +71,8 @@ pub enum Behaviour {
     StandStill(Point),
     /// Wants no connections just now.
     Busy,
+    /// Takes no mail at all (RFC 7504).
+    NoMail,
 }
 
 /// Where a conversation can stand still: before an answer is given.
@@ -264,6 +266,9 @@ impl Shared {
         };
         if behaviour == Behaviour::Busy {
             return talk.say("421 4.3.2 too busy");
+        }
+        if behaviour == Behaviour::NoMail {
+            return talk.say("521 5.3.2 this host takes no mail");
         }
         talk.say("220 sink.example ESMTP")?;
         while let Some(command) = talk.hear()? {

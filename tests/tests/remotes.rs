@@ -3,7 +3,8 @@
 
 mod office;
 
-use office::{Office, message, noise};
+use office::{Office, envelope, message, noise};
+use proto::types::TlsWish;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use store::EventKind;
@@ -29,7 +30,7 @@ type Remote = (&'static str, Option<Behaviour>, i64, Fate);
 
 const NEVER: i64 = i64::MAX;
 
-const REMOTES: [Remote; 18] = [
+const REMOTES: [Remote; 19] = [
     ("grey.example", Some(Behaviour::Greylist(6)), NEVER, Fate::Once),
     ("down.example", None, 48, Fate::Once),
     ("drops-tls.example", Some(Behaviour::DropTls), NEVER, Fate::Once),
@@ -58,6 +59,7 @@ const REMOTES: [Remote; 18] = [
         Fate::Back,
     ),
     ("too-big.example", Some(Behaviour::TooBig), NEVER, Fate::Back),
+    ("no-mail.example", Some(Behaviour::NoMail), NEVER, Fate::Back),
 ];
 
 /// The servers, all at one port.
@@ -236,6 +238,62 @@ async fn the_next_host_is_asked_wherever_the_first_hangs_up_before_the_end() -> 
         );
         assert!(office.queue()?.is_empty() && office.inbox("ann@example.com")?.is_empty());
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_host_that_takes_no_mail_at_all_is_passed_over_and_another_one_is_waited_for() -> Outcome {
+    let (office, first, second) = two_hosts(Behaviour::NoMail).await?;
+    office.submit_plain(&["bob@example.net"]).await;
+    office.turn().await;
+    assert_eq!((first.connections(), second.taken()), (1, 1));
+
+    let (office, first, second) = two_hosts(Behaviour::Busy).await?;
+    second.behave(Behaviour::NoMail);
+    office.submit_plain(&["bob@example.net"]).await;
+    office.turn().await;
+    assert_eq!(office.queue()?.len(), 1, "the first one may take it later");
+    first.behave(Behaviour::Accept);
+    office.wait(400);
+    office.turn().await;
+    assert_eq!((office.queue()?.len(), first.taken()), (0, 1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn mail_that_requires_tls_waits_for_a_busy_host_and_keeps_no_other_mail_waiting() -> Outcome {
+    let (office, _first, second) = two_hosts(Behaviour::Busy).await?;
+    let mut asked = envelope(Some("ann@example.com"), &["bob@example.net"]);
+    asked.wishes.tls = TlsWish::Required;
+    let secret = message("ann@example.com", "Secret", "x\r\n");
+    office
+        .submit_envelope("ann@example.com", &asked, &secret)
+        .await
+        .unwrap();
+    office.turn().await;
+    let waiting = office.queue()?;
+    assert_eq!(
+        waiting[0].last_words.as_deref(),
+        Some("sink1.example.net: 421 4.3.2 too busy")
+    );
+    office.submit_plain(&["bob@example.net"]).await;
+    office.turn().await;
+    assert_eq!((office.queue()?.len(), second.taken()), (1, 1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_mail_server_without_an_address_is_named_as_what_it_is() -> Outcome {
+    let office = Office::open(1).await?;
+    office.dns.mx("example.net", 10, "mx.elsewhere.example");
+    office.submit_plain(&["bob@example.net"]).await;
+    office.turn().await;
+    let waiting = office.queue()?;
+    let words = waiting[0].last_words.as_deref();
+    assert_eq!(
+        words,
+        Some("4.4.4 the mail server mx.elsewhere.example has no address")
+    );
     Ok(())
 }
 

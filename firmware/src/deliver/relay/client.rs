@@ -83,8 +83,10 @@ impl Client {
         protection: Protection,
     ) -> Result<Self, Problem> {
         let greeting = wire.reply(limits::COMMAND).await?;
-        if !greeting.is_yes() {
-            return Err(Problem::host(greeting.words()));
+        match greeting.code {
+            NO_MAIL => return Err(Problem::unfit(greeting.words())),
+            _ if greeting.is_yes() => {}
+            _ => return Err(Problem::host(greeting.words())),
         }
         let mut client = Self {
             wire,
@@ -444,6 +446,9 @@ fn needs_utf8(mail: &Mail<'_>) -> bool {
     let wide = |address: &Address| !address.local().is_ascii();
     mail.wishes.utf8 || mail.from.as_ref().is_some_and(wide) || mail.to.iter().any(wide)
 }
+
+// RFC 7504 3: instead of a greeting, from a host that takes no mail at all, nor will.
+const NO_MAIL: u16 = 521;
 
 // RFC 5321 3.8: the server closes the connection, whatever it was asked.
 const GOING_DOWN: u16 = 421;

@@ -101,7 +101,7 @@ pub async fn send(post: &Post, mut errand: Errand) -> Vec<Outcome> {
 struct Trail {
     // The server that was asked last.
     host: Option<String>,
-    // Whether any server was ready for a message.
+    // Whether any server could be spoken to.
     reached: bool,
     // What became of the first recipients, in their order: whoever has the message must not get it
     // again because of what happens to the others.
@@ -155,7 +155,7 @@ async fn plan(post: &Post, errand: &Errand) -> Result<Plan, Problem> {
 
 async fn try_hosts(post: &Post, errand: &mut Errand, trail: &mut Trail) -> Result<(), Problem> {
     let plan = plan(post, errand).await?;
-    let mut last = Problem::later("no mail server could be reached".to_owned());
+    let mut met = None;
     for host in &plan.hosts {
         let found = match find(post, host, &errand.way).await {
             Ok((name, server)) => manner::of(post, errand, &plan, &name, &server)
@@ -166,7 +166,7 @@ async fn try_hosts(post: &Post, errand: &mut Errand, trail: &mut Trail) -> Resul
         let (name, server, manner) = match found {
             Ok(found) => found,
             Err(problem) if problem.then == Then::NextHost => {
-                last = problem;
+                note(&mut met, None, problem); // its words name the host
                 continue;
             }
             Err(problem) => return Err(problem),
@@ -181,14 +181,31 @@ async fn try_hosts(post: &Post, errand: &mut Errand, trail: &mut Trail) -> Resul
                     tracing::info!(host = name, %server, words, "a mail server did not take a message");
                     match problem.then {
                         _ if !trail.outcomes.is_empty() => return Err(problem),
-                        Then::NextHost | Then::WithoutTls | Then::Unfit => last = problem,
+                        Then::NextHost | Then::WithoutTls | Then::Unfit => {
+                            // Whoever is unfit for this message could be spoken to.
+                            trail.reached |= problem.then == Then::Unfit;
+                            note(&mut met, Some(&name), problem);
+                        }
                         Then::Later | Then::Never => return Err(problem),
                     }
                 }
             }
         }
     }
-    Err(last)
+    let Some((host, problem)) = met else {
+        return Err(Problem::later("no mail server could be reached".to_owned()));
+    };
+    trail.host = host;
+    Err(problem)
+}
+
+// Of the hosts' troubles the last one is told; but a host that will never take the message is no reason to
+// give it up while another one may be well later.
+fn note(met: &mut Option<(Option<String>, Problem)>, host: Option<&str>, problem: Problem) {
+    let waits = met.as_ref().is_some_and(|(_, met)| met.then != Then::Unfit);
+    if problem.then != Then::Unfit || !waits {
+        *met = Some((host.map(str::to_owned), problem));
+    }
 }
 
 // RFC 5321 5.1: our own name among the hosts, and all that are not better, would make a loop.
@@ -217,12 +234,12 @@ async fn find(post: &Post, host: &MailHost, way: &Way) -> Result<(String, Server
             // A domain that is its own mail host and has no address has no mail at all. Any other
             // name without one is somebody's mistake that may be mended in time.
             let itself = matches!(way, Way::Direct(domain) if domain.as_str() == name);
-            let temporary = route.is_temporary();
-            let problem = no_route(route);
-            Err(if itself && !temporary {
-                problem
-            } else {
-                Problem::host(problem.words)
+            Err(match route {
+                NoRoute::NoSuchDomain(_) | NoRoute::NoMail(_) if itself => no_route(route),
+                NoRoute::NoSuchDomain(_) | NoRoute::NoMail(_) => {
+                    Problem::host(format!("4.4.4 the mail server {name} has no address")) // RFC 3463 3.5
+                }
+                NoRoute::Unknown(..) => Problem::host(no_route(route).words),
             })
         }
     }

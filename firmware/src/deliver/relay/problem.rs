@@ -16,7 +16,8 @@ pub enum Then {
     NextHost,
     /// TLS does not work with it: ask it again without, where the policy allows.
     WithoutTls,
-    /// This host may not have this message: ask the next one; if none may, it will never work.
+    /// This host may not have this message, or wants none: ask the next one; if all are so, it will never
+    /// work.
     Unfit,
     /// Ask again later; another host now could deliver twice, or would say the same.
     Later,
@@ -43,7 +44,7 @@ impl Problem {
         }
     }
 
-    /// The host may not have the message.
+    /// The host may not have the message, or wants none.
     #[must_use]
     pub const fn unfit(words: String) -> Self {
         Self {
