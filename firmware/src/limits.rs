@@ -146,6 +146,9 @@ pub mod queue {
 
     /// Tries at once, in all.
     pub const TRIES: usize = 20;
+    /// Tries at once with mail that has no sender: whoever asks for notices (RFC 3461), and has servers that
+    /// take all the time there is, must not keep our people's mail waiting.
+    pub const NOTICES: usize = TRIES / 2;
     /// Tries at once at one domain that nothing is known of, and at most.
     pub const TRIES_AT_DOMAIN: usize = 2;
     /// See [`TRIES_AT_DOMAIN`].

@@ -3,11 +3,12 @@
 mod office;
 
 use firmware::clock::DAY;
+use firmware::limits::queue::NOTICES;
 use firmware::settings::{Smarthost, SmarthostTls};
 use office::{Office, message, noise};
 use proto::types::{Address, RecipientWishes, Wishes};
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use store::{Body, Delivery, Outgoing};
 use tests::sink::{Behaviour, Sink};
 
@@ -16,6 +17,11 @@ type Outcome = anyhow::Result<()>;
 impl Office {
     /// Puts many messages for one domain into the queue, each to a recipient of its own.
     async fn enqueue(&self, count: usize, domain: &str) -> Outcome {
+        self.enqueue_from(Some("ann@example.com"), count, domain).await
+    }
+
+    /// The same, with this sender.
+    async fn enqueue_from(&self, from: Option<&str>, count: usize, domain: &str) -> Outcome {
         let now = self.clock.now();
         let delivery = |number: usize| -> anyhow::Result<Delivery> {
             let text = message("ann@example.com", &format!("{domain} {number}"), &noise(300));
@@ -25,7 +31,7 @@ impl Office {
                 copies: Vec::new(),
                 outgoing: vec![Outgoing {
                     owner: None,
-                    from: Some(Address::parse("ann@example.com")?),
+                    from: from.map(Address::parse).transpose()?,
                     to: Address::parse(&format!("x{number}@{domain}"))?,
                     next_attempt: now,
                     wishes: Wishes::default(),
@@ -61,6 +67,45 @@ async fn domains_that_never_answer_keep_no_other_mail_waiting_however_much_they_
     let caught = tokio::task::spawn_blocking(move || good.wait_for(30, Duration::from_secs(60)));
     assert_eq!(caught.await??.len(), 30);
     assert!(silent.stalled() > 0, "the silent ones were asked as well");
+    drop(silent);
+    stop.send(()).unwrap();
+    tokio::time::timeout(Duration::from_secs(20), runner).await??;
+    Ok(())
+}
+
+// Whoever proves his domain and asks to be told gets a notice for each message that he sends.
+#[tokio::test(flavor = "multi_thread")]
+async fn notices_to_servers_that_never_answer_keep_no_mail_of_ours_waiting() -> Outcome {
+    let good = Sink::start(Behaviour::Accept)?;
+    let port = good.address().port();
+    let silent = Sink::start_at(SocketAddr::new("127.0.0.2".parse()?, port), Behaviour::Stall)?;
+    let office = Office::open(port).await?;
+    office.domain_at("good.example", &["127.0.0.1"]);
+    for number in 0..30 {
+        let domain = format!("silent{number}.example");
+        office.domain_at(&domain, &["127.0.0.2"]);
+        office.enqueue_from(None, 2, &domain).await?;
+    }
+    office.wait(1);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let runner = tokio::spawn(firmware::deliver::queue::run(office.post.clone(), async {
+        let _ = stopped.await;
+    }));
+    let start = Instant::now();
+    while silent.stalled() < NOTICES {
+        assert!(start.elapsed() < Duration::from_secs(60), "{}", silent.stalled());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // Nor does a notice that has to wait stand before other mail for its domain.
+    office.enqueue_from(None, 1, "good.example").await?;
+    office.enqueue(5, "good.example").await?;
+    let caught = tokio::task::spawn_blocking(move || good.wait_for(5, Duration::from_secs(30)));
+    assert!(
+        caught
+            .await??
+            .iter()
+            .all(|caught| caught.from.contains("ann@example.com"))
+    );
     drop(silent);
     stop.send(()).unwrap();
     tokio::time::timeout(Duration::from_secs(20), runner).await??;

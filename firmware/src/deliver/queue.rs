@@ -22,8 +22,8 @@ use super::traffic::Hands;
 use super::ways;
 use crate::blocking::blocking;
 use crate::limits::queue::{
-    LAST_TRIES, MOST_AT_DOMAIN, MOST_AT_SMARTHOST, PLACES, RECIPIENTS, SLEEP, TRIES, TRIES_AT_DOMAIN,
-    TRIES_AT_SMARTHOST,
+    LAST_TRIES, MOST_AT_DOMAIN, MOST_AT_SMARTHOST, NOTICES, PLACES, RECIPIENTS, SLEEP, TRIES,
+    TRIES_AT_DOMAIN, TRIES_AT_SMARTHOST,
 };
 use crate::settings::{self, Office};
 use proto::types::{Timestamp, TlsWish};
@@ -87,12 +87,21 @@ struct Runner {
     post: Post,
     // Each gives back what it found out about its place.
     tries: JoinSet<Met>,
-    // Where each running try goes, if it does not only put mail off, and the rows that it has.
-    places: HashMap<Id, (Option<String>, Hands)>,
+    running: HashMap<Id, Running>,
     // Domains that are still to come in this round.
     round: VecDeque<String>,
     // Where the next round begins.
     seen: Option<(Timestamp, String)>,
+}
+
+// A try under way.
+struct Running {
+    // Where it goes, if it does not only put mail off.
+    place: Option<String>,
+    // The rows that it has.
+    _hands: Hands,
+    // Its mail has no sender.
+    is_notice: bool,
 }
 
 // What holds for all that is started at one moment.
@@ -107,7 +116,7 @@ impl Runner {
         Self {
             post,
             tries: JoinSet::new(),
-            places: HashMap::new(),
+            running: HashMap::new(),
             round: VecDeque::new(),
             seen: None,
         }
@@ -170,9 +179,13 @@ impl Runner {
     fn start_at(&mut self, moment: &Moment, domain: &str) -> Result<bool, StoreError> {
         let traffic = self.post.traffic.clone();
         let is_busy = |id| traffic.is_busy(id);
+        let notices = self.running.values().filter(|running| running.is_notice);
+        let no_more_notices = notices.count() >= NOTICES;
         let mut items = moment
             .snapshot
-            .message_due(domain, moment.now, RECIPIENTS, is_busy)?;
+            .message_due(domain, moment.now, RECIPIENTS, |item| {
+                is_busy(item.id) || (no_more_notices && item.from.is_none())
+            })?;
         let Some(first) = items.first() else {
             return Ok(false);
         };
@@ -180,12 +193,13 @@ impl Runner {
         let way = way_of(first)?;
         let place = way.place().to_owned();
         let (post, office) = (self.post.clone(), moment.office.clone());
+        let is_notice = first.from.is_none();
         // What others met there, TLS that did not hold, need not stop mail that spares it (RFC 8689).
         let spares_tls = first.wishes.tls == TlsWish::NotRequired;
         if let Some(outcome) = traffic.rest(&place, moment.now).filter(|_| !spares_tls) {
             let hands = traffic.take(items.iter().map(|item| item.id));
             items.retain(|item| hands.has(item.id));
-            self.hold(None, hands, async move {
+            self.hold(None, hands, is_notice, async move {
                 put_off(&post, &office, items, outcome).await;
                 Met::Nothing
             });
@@ -206,7 +220,7 @@ impl Runner {
         }
         let hands = traffic.begin(items.iter().map(|item| item.id), &place, bounds(&way));
         items.retain(|item| hands.has(item.id));
-        self.hold(Some(place), hands, async move {
+        self.hold(Some(place), hands, is_notice, async move {
             attempt(&post, &office, way, items).await
         });
         Ok(true)
@@ -216,10 +230,16 @@ impl Runner {
         &mut self,
         place: Option<String>,
         hands: Hands,
+        is_notice: bool,
         work: impl Future<Output = Met> + Send + 'static,
     ) {
         let id = self.tries.spawn(work).id();
-        self.places.insert(id, (place, hands));
+        let running = Running {
+            place,
+            _hands: hands,
+            is_notice,
+        };
+        self.running.insert(id, running);
     }
 
     // Waits until a running try ends, however it does.
@@ -239,8 +259,9 @@ impl Runner {
             None => return,
         };
         // What was learnt stands before the rows are let go.
-        if let Some((Some(place), _hands)) = self.places.remove(&id) {
-            self.post.traffic.learn(&place, met, self.post.now());
+        let ended = self.running.remove(&id);
+        if let Some(place) = ended.as_ref().and_then(|running| running.place.as_deref()) {
+            self.post.traffic.learn(place, met, self.post.now());
         }
     }
 }

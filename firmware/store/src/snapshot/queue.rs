@@ -39,13 +39,13 @@ impl Snapshot {
     }
 
     /// The first message that is due for the domain at `now`: at most `limit` rows of it, of those
-    /// that `skip` does not know.
+    /// that `skip` leaves.
     pub fn message_due(
         &self,
         domain: &str,
         now: Timestamp,
         limit: usize,
-        skip: impl Fn(QueueId) -> bool,
+        skip: impl Fn(&QueueItem) -> bool,
     ) -> Result<Vec<QueueItem>, StoreError> {
         let places = self.transaction.open_table(QUEUE_PLACES)?;
         let queue = self.transaction.open_table(QUEUE)?;
@@ -55,13 +55,13 @@ impl Snapshot {
             if items.len() >= limit {
                 break;
             }
-            if skip(QueueId(id)) {
-                continue;
-            }
             let Some(row) = get::<QueueRow>(&queue, id)? else {
                 continue;
             };
             let item = row.show(QueueId(id));
+            if skip(&item) {
+                continue;
+            }
             // Rows of one message came together and are put off together: they are neighbours.
             if items.first().is_some_and(|first| !first.is_with(&item)) {
                 break;

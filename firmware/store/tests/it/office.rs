@@ -136,7 +136,7 @@ pub fn due(store: &Store, now: i64) -> Vec<QueueItem> {
     let mut after = None;
     while let Some(place) = snapshot.places_due(now, after.as_ref(), 1).unwrap().pop() {
         loop {
-            let known = |id| found.iter().any(|item| item.id == id);
+            let known = |due: &QueueItem| found.iter().any(|item| item.id == due.id);
             let message = snapshot.message_due(&place.1, now, 3, known).unwrap();
             if message.is_empty() {
                 break;

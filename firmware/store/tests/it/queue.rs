@@ -77,7 +77,7 @@ fn rows_of_one_message_are_found_from_any_of_them() {
     let snapshot = store.snapshot().unwrap();
     let at = |domain: &str, limit, skip: u64| {
         let found = snapshot
-            .message_due(domain, Timestamp(9), limit, |id| id.0 == skip)
+            .message_due(domain, Timestamp(9), limit, |item| item.id.0 == skip)
             .unwrap();
         ids(&found)
     };
