@@ -311,7 +311,9 @@ impl Shared {
 
     fn answer(&self, question: &Message, way: Way) -> Option<Vec<u8>> {
         let query = question.queries.first()?.clone();
-        let (name, kind) = (absolute(&query.name().to_ascii()), query.query_type());
+        // Without the marks of what is no host's letter.
+        let name = absolute(&query.name().to_ascii().replace('\\', ""));
+        let kind = query.query_type();
         self.asked.lock().unwrap().push(format!("{name} {kind}"));
         let mut answer = Message::new(question.metadata.id, MessageType::Response, OpCode::Query);
         answer.metadata.recursion_desired = true;
@@ -354,7 +356,8 @@ impl Shared {
             };
             let alias = of(RecordType::CNAME);
             let shown = if alias.is_empty() { of(kind) } else { alias };
-            let owner = Name::from_ascii(&at).ok()?;
+            let labels = at.split('.').filter(|label| !label.is_empty());
+            let owner = Name::from_labels(labels.map(str::as_bytes)).ok()?;
             for data in &shown {
                 answer.add_answer(Record::from_rdata(owner.clone(), 300, data.clone()));
             }

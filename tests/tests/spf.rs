@@ -296,6 +296,10 @@ async fn records_are_found_and_read_as_the_rfc_says() -> Result<()> {
         ("a.example TXT v=spf1 exists:%{l}.a.example -all\n postmaster.a.example A 127.0.0.2", &[(IP, "@a.example", Pass), (IP, "x@a.example", Fail)]),
         // 7.3: HELO
         ("a.example TXT v=spf1 exists:%{h}.a.example -all\n mail.example.net.a.example A 127.0.0.2", &one(Pass)),
+        // RFC 2181 11: a name may have what no host's has.
+        ("a.example TXT v=spf1 exists:%{l}.a.example -all\n bounces+ann=b.a.example A 127.0.0.2",
+         &[(IP, "bounces+ann=b@a.example", Pass), (IP, "bounces+ben=b@a.example", Fail)]),
+        ("a.example TXT v=spf1 include:%{l}._spf.a.example -all\n x+y._spf.a.example TXT v=spf1 +all", &[(IP, "x+y@a.example", Pass)]),
         // A name that cannot be is nothing.
         ("a.example TXT v=spf1 exists:%{l}.a.example ~all", &[(IP, &format!("{}@a.example", "x".repeat(64)), SoftFail)]),
     ])

@@ -231,15 +231,26 @@ pub(super) async fn lookup(
     name: &str,
     kind: RecordType,
 ) -> Result<Vec<Record>, Silence> {
-    // The final dot keeps the office's search list out of it.
-    let name = format!("{}.", name.trim_end_matches('.'));
-    let name = Name::from_ascii(&name).map_err(|error| Silence::Failed(error.to_string()))?;
+    let name = absolute(name)?;
     match tokio::time::timeout(limits::ANSWER, resolver.lookup(name.clone(), kind)).await {
         Ok(Ok(lookup)) => chain(name, kind, lookup.answers()),
         Ok(Err(error)) if leads_on(resolver, &error).await => Err(Silence::Failed(ENDLESS.to_owned())),
         Ok(Err(error)) => Err(silence(&error)),
         Err(_) => Err(Silence::Failed("no answer in time".to_owned())),
     }
+}
+
+// The final dot keeps the office's search list out of it. A label may hold any octets (RFC 2181 11), such as a
+// sender's `bounces+ann` in a name of SPF; the library reads hosts only.
+fn absolute(name: &str) -> Result<Name, Silence> {
+    let name = name.trim_end_matches('.');
+    let read = match Name::from_ascii(format!("{name}.")) {
+        Err(_) if name.is_ascii() && !name.contains('\\') => {
+            Name::from_labels(name.split('.').map(str::as_bytes))
+        }
+        read => read,
+    };
+    read.map_err(|error| Silence::Failed(error.to_string()))
 }
 
 // The library follows so many aliases and then says that there is nothing, as if it knew. Who does know

@@ -278,12 +278,15 @@ fn is_within(name: &str, domain: &str) -> bool {
     before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }
 
-// RFC 1035 2.3.4: what can be asked for; no address in brackets.
+// RFC 1035 2.3.4: what can be asked for; no address in brackets. A sender's name or HELO may have brought
+// more than letters into it.
 fn is_name(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     let fits = |label: &str| (1..=63).contains(&label.len());
     name.len() <= proto::limits::spf::NAME
-        && name.is_ascii()
+        && !name.starts_with('[')
+        && name
+            .bytes()
+            .all(|octet| matches!(octet, b' '..=b'~') && octet != b'\\')
         && name.split('.').all(fits)
-        && Name::from_ascii(name).is_ok()
 }
