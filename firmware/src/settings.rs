@@ -45,7 +45,7 @@ pub fn dkim_of(office: &Office, domain: &Domain) -> String {
 /// # Errors
 /// The file failed, or the stored value is not of this type.
 pub fn read<T: DeserializeOwned>(snapshot: &Snapshot, key: &str) -> Result<Option<T>, StoreError> {
-    typed(key, snapshot.setting(key)?)
+    snapshot.setting_as(key)
 }
 
 /// Writes one setting; durable when this returns.

@@ -16,6 +16,7 @@ use crate::schema::{ACCOUNTS, ADDRESSES, SETTINGS};
 use crate::{Account, AccountCounts, AccountState, StoreError};
 use proto::types::{AccountId, Address};
 use redb::{ReadTransaction, ReadableTable};
+use serde::de::DeserializeOwned;
 
 /// One state of the store. Every read blocks on cached pages or the card. Do not keep it while
 /// waiting for a peer: the pages that it sees cannot be reused meanwhile, so the file grows.
@@ -87,8 +88,16 @@ impl Snapshot {
 
     /// A setting.
     pub fn setting(&self, key: &str) -> Result<Option<serde_json::Value>, StoreError> {
-        let value = self.transaction.open_table(SETTINGS)?.get(key)?;
-        value.map(|json| from_json(json.value())).transpose()
+        self.setting_as(key)
+    }
+
+    /// A setting as what it is; an error names the key of one that is something else.
+    pub fn setting_as<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, StoreError> {
+        let stored = self.transaction.open_table(SETTINGS)?.get(key)?;
+        let read = stored
+            .map(|json| serde_json::from_slice(json.value()))
+            .transpose();
+        read.map_err(|error| StoreError::Internal(format!("setting {key}: {error}")))
     }
 
     /// Settings whose keys begin so, by key: at most `limit`. Keys come without what they begin with.
