@@ -3,6 +3,8 @@
 
 use crate::limits::PIECE;
 use proto::limits::smtp as limits;
+use proto::types::Span;
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
@@ -210,6 +212,22 @@ impl Spool {
                 count => give(piece.get(..count).unwrap_or_default()),
             }
         }
+    }
+
+    /// What stands there, as far as it is there; without a copy where it is in memory.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn span(&self, span: Span) -> io::Result<Cow<'_, [u8]>> {
+        if let Some(memory) = self.in_memory() {
+            let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(memory.len());
+            let octets = memory.get(place(span.start)..place(span.end));
+            return Ok(Cow::Borrowed(octets.unwrap_or_default()));
+        }
+        let mut octets = Vec::new();
+        let rest = self.reader_at(span.start);
+        rest.take(span.len()).read_to_end(&mut octets)?;
+        Ok(Cow::Owned(octets))
     }
 
     /// An empty spool beside this one.

@@ -6,6 +6,8 @@ use crate::blocking::{blocking, blocking_if};
 use crate::facts::ConnectionFacts;
 use crate::guard::shield::Doorkeeper;
 use crate::judge::fields::without_forged;
+use crate::judge::filtering::Filtering;
+use crate::judge::rules::Judging;
 use crate::judge::score::quoted;
 use crate::judge::{Case, JudgeError, Judged, judge};
 use crate::limits::HOPS;
@@ -19,7 +21,7 @@ use proto::limits::message::HEADER;
 use proto::message::header;
 use proto::message::received::{Received, return_path};
 use proto::refusal::Refusal;
-use proto::types::{AccountId, Address, BodyKind, Domain, Flags, SystemFlag, Timestamp};
+use proto::types::{AccountId, Address, BodyKind, Domain, Flags, Structure, SystemFlag, Timestamp};
 use std::io;
 use store::{Delivery, EventKind, MailCopy, Place, Placement, StoreError};
 
@@ -34,7 +36,7 @@ pub async fn inbound(
     envelope: &Envelope,
     spool: Spool,
 ) -> Result<String, Refusal> {
-    let (office, accounts, doorkeeper) = blocking(|| recipients(post, envelope))?;
+    let receiver = blocking(|| Receiver::read(post, envelope))?;
     let top =
         blocking_if(spool.is_on_card(), || pieces::header_of(&spool)).map_err(|error| unreadable(&error))?;
     let arrival = Arrival {
@@ -45,14 +47,19 @@ pub async fn inbound(
         at: post.now(),
     };
     arrival
-        .look(&top, &doorkeeper)
+        .look(&top, &receiver.doorkeeper)
         .inspect_err(|refusal| refuse(post, facts, envelope, refusal))?;
+    let structure = blocking_if(spool.is_on_card(), || pieces::structure(&[], &spool, 0))
+        .map_err(|error| unreadable(&error))?;
     let case = Case {
         facts,
         envelope,
-        office: &office,
-        lan: doorkeeper.is_lan(facts.ip()),
+        office: &receiver.office,
+        judging: &receiver.judging,
+        filtering: &receiver.filtering,
+        lan: receiver.doorkeeper.is_lan(facts.ip()),
         top: &top,
+        structure: &structure,
         spool: &spool,
         at: arrival.at,
     };
@@ -76,17 +83,18 @@ pub async fn inbound(
         true => notice::of_delivery(post, envelope, &spool, arrival.at)?,
         false => None,
     };
-    let spool = match envelope.wishes.body {
-        BodyKind::Binary => blocking(|| lines::without_binary(spool))?,
-        _ => spool,
+    let (spool, structure) = match envelope.wishes.body {
+        BodyKind::Binary => (blocking(|| lines::without_binary(spool))?, None),
+        _ => (spool, Some(structure)),
     };
     let size = spool.size();
     let desk = Desk {
-        office: &office,
+        office: &receiver.office,
         fields: &judged.fields,
         placement,
     };
-    blocking(|| arrival.prepare(post, &desk, spool, accounts))
+    let message = Message { spool, structure };
+    blocking(|| arrival.prepare(post, &desk, message, receiver.accounts))
         .map_err(|error| unreadable(&error))?
         .commit(post, told)
         .await
@@ -116,6 +124,12 @@ struct Desk<'a> {
     // The judge's trace fields.
     fields: &'a str,
     placement: Placement,
+}
+
+// What goes to somebody, and how it is made where that is known.
+struct Message {
+    spool: Spool,
+    structure: Option<Structure>,
 }
 
 // Ready to be committed.
@@ -180,11 +194,11 @@ impl Arrival<'_> {
         &self,
         post: &Post,
         desk: &Desk<'_>,
-        spool: Spool,
+        message: Message,
         accounts: Vec<AccountId>,
     ) -> io::Result<Ready> {
         let arrives = Arrives {
-            spool: &spool,
+            spool: &message.spool,
             id: &self.id,
             accounts: &accounts,
             now: self.at,
@@ -198,8 +212,12 @@ impl Arrival<'_> {
             .as_mut()
             .map_or_else(Vec::new, |linked| std::mem::take(&mut linked.messages));
         let mut deliveries = Vec::with_capacity(messages.len() + 1);
-        for (account, message) in linking.iter().zip(messages) {
-            deliveries.push(self.delivery(desk, message, vec![self.copy(Place::Inbox(*account))])?);
+        for (account, spool) in linking.iter().zip(messages) {
+            let small = Message {
+                spool,
+                structure: None,
+            };
+            deliveries.push(self.delivery(desk, small, vec![self.copy(Place::Inbox(*account))])?);
         }
         let whole = accounts.iter().map(|account| {
             if linking.contains(account) {
@@ -213,7 +231,7 @@ impl Arrival<'_> {
                 _ => Place::Inbox(*account),
             })
         });
-        deliveries.push(self.delivery(desk, spool, whole.collect())?);
+        deliveries.push(self.delivery(desk, message, whole.collect())?);
         Ok(Ready { deliveries, linked })
     }
 
@@ -225,10 +243,14 @@ impl Arrival<'_> {
         }
     }
 
-    fn delivery(&self, desk: &Desk<'_>, spool: Spool, copies: Vec<MailCopy>) -> io::Result<Delivery> {
+    fn delivery(&self, desk: &Desk<'_>, message: Message, copies: Vec<MailCopy>) -> io::Result<Delivery> {
+        let Message { spool, structure } = message;
         let top = pieces::header_of(&spool)?;
         let (prefix, skip) = self.prefix(desk.office, &top, desk.fields);
-        let structure = pieces::structure(&prefix, &spool, skip)?;
+        let structure = match structure {
+            Some(known) => known.with_fields(prefix.len() as u64, skip),
+            None => pieces::structure(&prefix, &spool, skip)?,
+        };
         Ok(Delivery {
             body: spool.into_body(prefix, skip)?,
             structure,
@@ -286,30 +308,46 @@ impl Arrival<'_> {
     }
 }
 
-// The office, the accounts behind the recipients, each once, and the shield.
-fn recipients(post: &Post, envelope: &Envelope) -> Result<(Office, Vec<AccountId>, Doorkeeper), Refusal> {
-    let find = || -> Result<_, StoreError> {
-        let snapshot = post.store.snapshot()?;
-        let Some(office) = settings::read::<Office>(&snapshot, settings::OFFICE)? else {
-            return Ok(None);
-        };
-        let mut accounts = Vec::new();
-        for address in &envelope.to {
-            match recipient(&snapshot, &office, address)? {
-                Recipient::Here(found) => accounts.extend(found),
-                Recipient::Reply => {} // the guard has read it before
-                // Each was accepted at RCPT; who was switched off since then is told no.
-                Recipient::Unknown | Recipient::Elsewhere => return Ok(None),
+// Whom the message is for, and what holds there when it comes.
+struct Receiver {
+    office: Office,
+    // Behind the recipients, each once.
+    accounts: Vec<AccountId>,
+    doorkeeper: Doorkeeper,
+    judging: Judging,
+    filtering: Filtering,
+}
+
+impl Receiver {
+    fn read(post: &Post, envelope: &Envelope) -> Result<Self, Refusal> {
+        let find = || -> Result<_, StoreError> {
+            let snapshot = post.store.snapshot()?;
+            let Some(office) = settings::read::<Office>(&snapshot, settings::OFFICE)? else {
+                return Ok(None);
+            };
+            let mut accounts = Vec::new();
+            for address in &envelope.to {
+                match recipient(&snapshot, &office, address)? {
+                    Recipient::Here(found) => accounts.extend(found),
+                    Recipient::Reply => {} // the guard has read it before
+                    // Each was accepted at RCPT; who was switched off since then is told no.
+                    Recipient::Unknown | Recipient::Elsewhere => return Ok(None),
+                }
             }
+            accounts.sort_unstable();
+            accounts.dedup();
+            Ok(Some(Self {
+                doorkeeper: post.guard.doorkeeper(&snapshot, &office)?,
+                judging: Judging::read(&snapshot)?,
+                filtering: Filtering::read(&snapshot)?,
+                office,
+                accounts,
+            }))
+        };
+        match find() {
+            Ok(found) => found.ok_or(Refusal::UnknownRecipient),
+            Err(error) => Err(refusal(&error)),
         }
-        accounts.sort_unstable();
-        accounts.dedup();
-        let doorkeeper = post.guard.doorkeeper(&snapshot, &office)?;
-        Ok(Some((office, accounts, doorkeeper)))
-    };
-    match find() {
-        Ok(found) => found.ok_or(Refusal::UnknownRecipient),
-        Err(error) => Err(refusal(&error)),
     }
 }
 

@@ -27,23 +27,23 @@ pub mod spf;
 mod texts;
 
 use crate::blocking::blocking_if;
-use crate::deliver::{Post, people, pieces};
+use crate::deliver::{Post, people};
 use crate::dns::ReverseName;
 use crate::facts::ConnectionFacts;
 use crate::settings::Office;
 use crate::spool::Spool;
-use bayes::tokens::Tokens;
+use bayes::tokens;
 use evidence::Evidence;
 use filtering::Filtering;
 use findings::{Caller, Findings, Outcome};
 use grey::{Greyed, Visit};
 use proto::ask::Envelope;
 use proto::refusal::Refusal;
-use proto::types::{Domain, Timestamp};
+use proto::types::{Domain, Structure, Timestamp};
 use rules::Judging;
 use score::Score;
 use sender::Sender;
-use std::io::{self, Read};
+use std::io;
 use store::{Placement, Points, Reason, SenderList, Snapshot, StoreError, Verdict};
 
 /// A message at the door.
@@ -53,10 +53,13 @@ pub struct Case<'a> {
     pub facts: &'a ConnectionFacts,
     pub envelope: &'a Envelope,
     pub office: &'a Office,
+    pub judging: &'a Judging,
+    pub filtering: &'a Filtering,
     /// It comes from the office's own network.
     pub lan: bool,
     /// Its header.
     pub top: &'a [u8],
+    pub structure: &'a Structure,
     pub spool: &'a Spool,
     pub at: Timestamp,
 }
@@ -94,12 +97,9 @@ pub enum JudgeError {
 /// # Errors
 /// Ours; nothing was decided then.
 pub async fn judge(post: &Post, case: &Case<'_>) -> Result<Judged, JudgeError> {
-    let (judging, filtering) = {
-        let snapshot = post.store.snapshot()?;
-        (Judging::read(&snapshot)?, Filtering::read(&snapshot)?)
-    };
+    let judging = case.judging;
     if case.facts.ip().is_loopback() && !post.judge_loopback {
-        return Ok(own(case, &judging));
+        return Ok(own(case));
     }
     let host = case.office.hostname.as_str();
     let caller = Caller {
@@ -113,7 +113,7 @@ pub async fn judge(post: &Post, case: &Case<'_>) -> Result<Judged, JudgeError> {
         connection::look(
             &post.dns,
             &post.block_lists,
-            &judging,
+            judging,
             &caller,
             !case.lan,
             evidence.as_ref().and_then(Evidence::author),
@@ -128,15 +128,15 @@ pub async fn judge(post: &Post, case: &Case<'_>) -> Result<Judged, JudgeError> {
         spf: found.spf.outcome == Outcome::Pass && !found.spf.helo,
     };
     let mut score = Score::default();
-    score.surroundings(&judging, &around, caller.helo);
+    score.surroundings(judging, &around, caller.helo);
     if !case.lan {
-        score.helo(&judging, found.helo.as_ref());
+        score.helo(judging, found.helo.as_ref());
     }
-    score.findings(&judging, &found, sender.author.is_some());
+    score.findings(judging, &found, sender.author.is_some());
     let snapshot = post.store.snapshot()?;
-    let allowed = opinions(post, &snapshot, case, &filtering, &sender, &mut score)?;
-    greylist(post, &snapshot, case, &filtering, &sender, allowed, &mut score).await?;
-    let (verdict, refusal) = score.verdict(&judging);
+    let allowed = opinions(post, &snapshot, case, &sender, &mut score)?;
+    greylist(post, &snapshot, case, &sender, allowed, &mut score).await?;
+    let (verdict, refusal) = score.verdict(judging);
     // Known senders cost no commit of their own.
     if verdict.placement == Placement::Inbox && !grey::is_remembered(&snapshot, &sender, case.at)? {
         grey::remember(&post.store, &sender, case.at).await?;
@@ -155,13 +155,13 @@ pub async fn judge(post: &Post, case: &Case<'_>) -> Result<Judged, JudgeError> {
 }
 
 // The box's own notices and tests: there is nobody to ask about.
-fn own(case: &Case<'_>, judging: &Judging) -> Judged {
+fn own(case: &Case<'_>) -> Judged {
     let words = "It comes from this machine itself.";
     let verdict = Verdict {
         placement: Placement::Inbox,
         because: words.to_owned(),
         points: Points::default(),
-        junk_at: judging.junk_at,
+        junk_at: case.judging.junk_at,
         reasons: vec![Reason::new("own", Points::default(), words)],
     };
     Judged {
@@ -193,7 +193,6 @@ fn opinions(
     post: &Post,
     snapshot: &Snapshot,
     case: &Case<'_>,
-    filtering: &Filtering,
     sender: &Sender,
     score: &mut Score,
 ) -> Result<bool, JudgeError> {
@@ -216,9 +215,11 @@ fn opinions(
         }
     }
     if !score.is_refused()
-        && let Some(state) = bayes::has_learnt(snapshot, filtering)?
+        && let Some(state) = bayes::has_learnt(snapshot, case.filtering)?
     {
-        let words = blocking_if(case.spool.is_on_card(), || tokens(case.spool))?;
+        let words = blocking_if(case.spool.is_on_card(), || {
+            tokens::of(case.structure, |span| case.spool.span(span))
+        })?;
         let words = post.lexicon.look_up(snapshot, state, &words)?;
         let opinion = bayes::opinion(state, &words);
         score.add("bayes", Points::rounded(opinion.points()), opinion.words());
@@ -226,23 +227,10 @@ fn opinions(
     Ok(false)
 }
 
-// What the filter looks at.
-fn tokens(spool: &Spool) -> io::Result<Tokens> {
-    let structure = pieces::structure(&[], spool, 0)?;
-    bayes::tokens::of(&structure, |span| {
-        let mut octets = Vec::new();
-        let length = span.end.saturating_sub(span.start).min(bayes::tokens::TEXT);
-        let rest = spool.reader_at(span.start);
-        rest.take(length).read_to_end(&mut octets)?;
-        Ok(octets)
-    })
-}
-
 async fn greylist(
     post: &Post,
     snapshot: &Snapshot,
     case: &Case<'_>,
-    filtering: &Filtering,
     sender: &Sender,
     allowed: bool,
     score: &mut Score,
@@ -262,7 +250,7 @@ async fn greylist(
         allowed,
         points: score.points().as_f64(),
     };
-    match grey::decide(&post.store, snapshot, filtering, &visit, case.at).await? {
+    match grey::decide(&post.store, snapshot, case.filtering, &visit, case.at).await? {
         Greyed::Wait(until) => {
             let words = "Nobody here knows the sender yet: his server was asked to come again.";
             score.decide(Placement::Deferred, words, Some(Refusal::Greylisted { until }));

@@ -208,13 +208,17 @@ pub fn charset_guess(octets: &[u8]) -> Cow<'_, str> {
 
 /// What a text part says. `octets` is its body as it stands in the message, or the start of it.
 #[must_use]
-pub fn part_text(part: &Part, octets: &[u8]) -> String {
-    let octets = decode(Encoding::parse(part.encoding.as_bytes()), octets);
+pub fn part_text<'a>(part: &Part, octets: &'a [u8]) -> Cow<'a, str> {
+    match decode(Encoding::parse(part.encoding.as_bytes()), octets) {
+        Cow::Borrowed(octets) => decoded_text(part, octets),
+        Cow::Owned(octets) => Cow::Owned(decoded_text(part, &octets).into_owned()),
+    }
+}
+
+fn decoded_text<'a>(part: &Part, octets: &'a [u8]) -> Cow<'a, str> {
     match part.params.iter().find(|(name, _)| name == "charset") {
-        Some((_, charset)) if !charset.eq_ignore_ascii_case(b"us-ascii") => {
-            to_text(charset, &octets).into_owned()
-        }
-        _ => charset_guess(&octets).into_owned(),
+        Some((_, charset)) if !charset.eq_ignore_ascii_case(b"us-ascii") => to_text(charset, octets),
+        _ => charset_guess(octets),
     }
 }
 

@@ -89,7 +89,8 @@ pub fn read<E>(structure: &Structure, mut octets: impl FnMut(Span) -> Result<Vec
             start: part.body.start,
             end: part.body.end.min(part.body.start.saturating_add(LOOKED_AT)),
         };
-        let text = part_text(part, &octets(span)?);
+        let octets = octets(span)?;
+        let text = part_text(part, &octets);
         let here = if is_html {
             answer(&html::to_lines(&text))
         } else {

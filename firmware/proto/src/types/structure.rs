@@ -38,6 +38,19 @@ pub struct Structure {
     pub root: Part,
 }
 
+impl Structure {
+    /// The same message with other octets before it: `added` fields instead of the first `taken` octets,
+    /// which are fields too, or its whole header. None of them may be one that tells of the structure.
+    #[must_use]
+    pub fn with_fields(mut self, added: u64, taken: u64) -> Self {
+        let moved = |at: u64| at.saturating_add(added).saturating_sub(taken);
+        self.root.move_by(&moved);
+        self.root.header.start = 0;
+        self.size = moved(self.size);
+        self
+    }
+}
+
 /// Field bodies as they stand in the header, unfolded, not decoded (RFC 9051 7.5.2 wants them so).
 /// Bounded by the scanner. Addresses are parsed when they are shown.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -89,6 +102,21 @@ pub struct Part {
     pub lines: u32,
     /// What is inside.
     pub content: PartBody,
+}
+
+impl Part {
+    // As deep as the scanner lets parts be.
+    fn move_by(&mut self, moved: &impl Fn(u64) -> u64) {
+        for span in [&mut self.header, &mut self.body] {
+            span.start = moved(span.start);
+            span.end = moved(span.end);
+        }
+        match &mut self.content {
+            PartBody::Leaf => {}
+            PartBody::Multipart(parts) => parts.iter_mut().for_each(|part| part.move_by(moved)),
+            PartBody::Message(message) => message.1.move_by(moved),
+        }
+    }
 }
 
 /// What a part holds.

@@ -38,10 +38,14 @@ pub fn opinion(learnt: BayesState, words: &[Word<'_>]) -> Opinion {
         .filter(|(leaning, _)| leaning.abs() >= TELLING)
         .collect();
     // The order of equals must not be a spammer's choice: by hash.
-    clues.sort_unstable_by(|(a, first), (b, second)| {
+    let farthest = |(a, first): &(f64, &Word<'_>), (b, second): &(f64, &Word<'_>)| {
         b.abs().total_cmp(&a.abs()).then(first.hash.cmp(&second.hash))
-    });
-    clues.truncate(CLUES);
+    };
+    if clues.len() > CLUES {
+        clues.select_nth_unstable_by(CLUES, farthest);
+        clues.truncate(CLUES);
+    }
+    clues.sort_unstable_by(farthest);
     let likelihoods: Vec<f64> = clues.iter().map(|(leaning, _)| MIDDLE + leaning).collect();
     let name = |(leaning, word): &(f64, &Word<'_>)| {
         let side = if *leaning > 0.0 { "spam" } else { "no spam" };

@@ -1,6 +1,7 @@
 //! Words that mail here is made of, with what was learnt about them: most words of a message were in
 //! the last ones too, and to take one out of the store costs many times as much as to find it here.
 
+use super::spread::Spread;
 use super::tokens::Tokens;
 use crate::blocking::blocking_if;
 use crate::limits::filter::{AT_ONCE_READ, KNOWN};
@@ -26,7 +27,7 @@ pub struct Lexicon(Arc<Mutex<Known>>);
 #[derive(Default)]
 struct Known {
     version: u64,
-    words: HashMap<u64, TokenCount>,
+    words: HashMap<u64, TokenCount, Spread>,
 }
 
 impl Lexicon {
@@ -102,7 +103,7 @@ mod tests {
         let message = format!("\r\n{text}\r\n");
         let octets = |span: proto::types::Span| {
             let (start, end) = (usize::try_from(span.start), usize::try_from(span.end));
-            Ok::<_, ()>(message.as_bytes()[start.unwrap()..end.unwrap()].to_vec())
+            Ok::<_, ()>(message.as_bytes()[start.unwrap()..end.unwrap()].into())
         };
         tokens::of(&scan::structure(message.as_bytes()), octets).unwrap()
     }

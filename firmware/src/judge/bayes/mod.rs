@@ -11,6 +11,7 @@
 
 mod combine;
 pub mod lexicon;
+mod spread;
 pub mod tokens;
 pub mod trainer;
 

@@ -2,11 +2,13 @@
 //! have written it, what it carries. Fields that servers add on the way are left out: they differ
 //! between the moment when a message is judged and the moment when it is learnt.
 
+use super::spread::Spread;
 use crate::limits::filter::{HEADER, PARTS, TOKENS, WORD};
 use memchr::memchr_iter;
 use proto::message::body::part_text;
 use proto::message::{address, encoded_word, header, html};
 use proto::types::{Part, PartBody, Span, Structure};
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 pub use crate::limits::filter::TEXT;
@@ -15,9 +17,13 @@ pub use crate::limits::filter::TEXT;
 /// others give him nothing that the others would not.
 #[must_use]
 pub fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, octet| {
-        (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)
-    })
+    text.bytes().fold(START, hash_on)
+}
+
+const START: u64 = 0xcbf2_9ce4_8422_2325;
+
+fn hash_on(hash: u64, octet: u8) -> u64 {
+    (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)
 }
 
 /// The tokens of a message, each once: words, or `kind:word`.
@@ -56,9 +62,12 @@ impl Tokens {
 ///
 /// # Errors
 /// What `octets` fails with.
-pub fn of<E>(structure: &Structure, mut octets: impl FnMut(Span) -> Result<Vec<u8>, E>) -> Result<Tokens, E> {
+pub fn of<'a, E>(
+    structure: &Structure,
+    mut octets: impl FnMut(Span) -> Result<Cow<'a, [u8]>, E>,
+) -> Result<Tokens, E> {
     let mut found = Found {
-        seen: HashSet::with_capacity(TOKENS),
+        seen: HashSet::with_capacity_and_hasher(TOKENS, Spread::default()),
         tokens: Tokens::default(),
     };
     let top = structure.root.header;
@@ -70,7 +79,8 @@ pub fn of<E>(structure: &Structure, mut octets: impl FnMut(Span) -> Result<Vec<u
     for part in parts {
         let span = first(part.body, rest);
         rest -= span.len();
-        let text = part_text(part, &octets(span)?);
+        let octets = octets(span)?;
+        let text = part_text(part, &octets);
         if part.subtype == "html" {
             found.links(&text);
             found.text("", &html::to_lines(&text));
@@ -90,7 +100,7 @@ fn first(span: Span, most: u64) -> Span {
 
 struct Found {
     tokens: Tokens,
-    seen: HashSet<u64>,
+    seen: HashSet<u64, Spread>,
 }
 
 impl Found {
@@ -99,23 +109,31 @@ impl Found {
         if self.is_full() || word.is_empty() {
             return;
         }
+        let marked = kind.bytes().chain((!kind.is_empty()).then_some(b':'));
+        let marked = marked.fold(START, hash_on);
+        if word.is_ascii() {
+            let small = word.bytes().map(|octet| octet.to_ascii_lowercase());
+            self.keep(small.fold(marked, hash_on), kind, word);
+        } else {
+            let small = word.to_lowercase();
+            self.keep(small.bytes().fold(marked, hash_on), kind, &small);
+        }
+    }
+
+    // Under this hash, if it is new.
+    fn keep(&mut self, hash: u64, kind: &str, word: &str) {
+        if !self.seen.insert(hash) {
+            return;
+        }
         let texts = &mut self.tokens.texts;
-        let start = texts.len();
+        self.tokens.found.push((hash, texts.len()));
         if !kind.is_empty() {
             texts.push_str(kind);
             texts.push(':');
         }
-        if word.is_ascii() {
-            texts.extend(word.bytes().map(|octet| char::from(octet.to_ascii_lowercase())));
-        } else {
-            texts.push_str(&word.to_lowercase());
-        }
-        let hash = hash(texts.get(start..).unwrap_or_default());
-        if self.seen.insert(hash) {
-            self.tokens.found.push((hash, start));
-        } else {
-            texts.truncate(start);
-        }
+        let start = texts.len();
+        texts.push_str(word);
+        texts.get_mut(start..).unwrap_or_default().make_ascii_lowercase();
     }
 
     fn is_full(&self) -> bool {
@@ -180,27 +198,38 @@ impl Found {
 
     // Words are what stands between blanks, without the marks around it.
     fn text(&mut self, kind: &str, text: &str) {
-        for piece in text.split_whitespace() {
+        for piece in text.split_ascii_whitespace() {
             if self.is_full() {
                 return;
             }
-            if let Some(host) = host_of(piece) {
-                self.host("link", host);
-                continue;
-            }
-            let word = piece.trim_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '$' | '€' | '£'));
-            if let Some((_, domain)) = word.split_once('@') {
-                self.host("address", domain);
-            } else if !word.is_ascii() && word.chars().any(is_wide) {
-                self.pairs(kind, word);
+            if piece.is_ascii() {
+                self.piece(kind, piece);
             } else {
-                self.word(kind, word);
+                // Other scripts have blanks of their own.
+                piece.split_whitespace().for_each(|piece| self.piece(kind, piece));
             }
         }
     }
 
+    fn piece(&mut self, kind: &str, piece: &str) {
+        let word = piece.trim_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '$' | '€' | '£'));
+        // Most are letters and nothing else.
+        if word.bytes().all(|octet| octet.is_ascii_alphanumeric()) {
+            return self.word(kind, word);
+        }
+        if let Some(host) = host_of(piece) {
+            self.host("link", host);
+        } else if let Some((_, domain)) = word.split_once('@') {
+            self.host("address", domain);
+        } else if !word.is_ascii() && word.chars().any(is_wide) {
+            self.pairs(kind, word);
+        } else {
+            self.word(kind, word);
+        }
+    }
+
     fn word(&mut self, kind: &str, word: &str) {
-        let fits = |word: &str| WORD.contains(&word.chars().take(WORD.end() + 1).count());
+        let fits = |word: &str| WORD.contains(&characters(word));
         if fits(word) {
             self.add(kind, word);
         } else if word.len() > *WORD.end() {
@@ -252,6 +281,15 @@ impl Found {
     }
 }
 
+// Of a long word no more than tell that it is too long.
+fn characters(word: &str) -> usize {
+    if word.is_ascii() {
+        word.len()
+    } else {
+        word.chars().take(WORD.end() + 1).count()
+    }
+}
+
 fn host_of(piece: &str) -> Option<&str> {
     let mut colons = memchr_iter(b':', piece.as_bytes());
     colons.find_map(|at| piece.get(at..)?.strip_prefix("://"))
@@ -274,13 +312,13 @@ mod tests {
 
     fn texts(message: impl AsRef<[u8]>) -> HashSet<String> {
         let message = message.as_ref();
-        let octets = |span: Span| -> Result<Vec<u8>, ()> {
+        let octets = |span: Span| -> Result<Cow<'_, [u8]>, ()> {
             assert!(span.len() <= TEXT);
             let (start, end) = (
                 usize::try_from(span.start).unwrap(),
                 usize::try_from(span.end).unwrap(),
             );
-            Ok(message.get(start..end).unwrap().to_vec())
+            Ok(Cow::Borrowed(message.get(start..end).unwrap()))
         };
         let found = of(&scan::structure(message), octets).unwrap();
         let texts: HashSet<_> = found.iter().map(|(_, text)| text.to_owned()).collect();

@@ -135,7 +135,7 @@ fn lessons(
             span.end = span.end.min(span.start.saturating_add(TEXT));
             let mut octets = Vec::new();
             body.read_span(span, &mut octets)?;
-            Ok::<_, StoreError>(octets)
+            Ok::<_, StoreError>(octets.into())
         })?;
         lessons.push(Lesson {
             message,

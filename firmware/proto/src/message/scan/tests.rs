@@ -351,6 +351,20 @@ proptest! {
     }
 
     #[test]
+    fn fields_before_a_message_move_its_structure_and_change_nothing_else(
+        message in soup(), start in "(\r\n| b\r\n|C: d\r\n)?",
+    ) {
+        let message = start + &message;
+        let forged = "X-Spam-Flag: NO\r\n";
+        let ours = "Return-Path: <a@b.example>\r\nReceived: from c.example\r\n\tby d.example\r\n";
+        let wanted = structure(format!("{ours}{message}").as_bytes());
+        let scanned = structure(message.as_bytes());
+        prop_assert_eq!(scanned.with_fields(ours.len() as u64, 0), wanted.clone());
+        let scanned = structure(format!("{forged}{message}").as_bytes());
+        prop_assert_eq!(scanned.with_fields(ours.len() as u64, forged.len() as u64), wanted);
+    }
+
+    #[test]
     fn any_octets_are_scanned_without_panic(octets in prop::collection::vec(any::<u8>(), 0..300)) {
         let _ = structure(&octets);
     }
