@@ -316,7 +316,8 @@ impl Dns {
         if let Some(known) = current.memory.get(&question) {
             return known;
         }
-        let answer = secure::lookup(&current.resolver, name, kind).await;
+        // On the heap: what asks is many times as large as what remembers, and most is remembered.
+        let answer = Box::pin(secure::lookup(&current.resolver, name, kind)).await;
         current.memory.keep(question, answer)
     }
 
@@ -335,7 +336,8 @@ impl Dns {
         if let Some(known) = current.memory.get(&question) {
             return known;
         }
-        let answer = match secure::checked(&current.signatures.resolver, name, kind).await {
+        let asked = Box::pin(secure::checked(&current.signatures.resolver, name, kind));
+        let answer = match asked.await {
             Err(Silence::Nothing { shown: false, .. }) => Err(Silence::Failed(secure::UNPROVEN.to_owned())),
             answer => answer,
         };
