@@ -5,12 +5,14 @@ mod firm;
 use anyhow::{Context, Result, ensure};
 use firm::Firm;
 use firmware::judge::admin;
+use firmware::judge::explain;
 use firmware::judge::filtering::{Filtering, Greylisting};
 use mail_auth::common::crypto::Ed25519Key;
 use mail_auth::common::headers::HeaderWriter as _;
 use mail_auth::dkim::DkimSigner;
 use proto::refusal::Refusal;
 use proto::types::{Address, Timestamp};
+use std::borrow::Cow;
 use store::{Lesson, SenderList};
 
 /// Where the shop's mail comes from.
@@ -166,9 +168,9 @@ async fn a_blocked_sender_is_refused_and_told_so() -> Result<()> {
 async fn learn_spam(firm: &Firm, text: &str) -> Result<()> {
     let message = mail("x@y.example", text);
     let structure = proto::message::scan::structure(&message);
-    let octets = |span: proto::types::Span| -> Result<Vec<u8>> {
+    let octets = |span: proto::types::Span| -> Result<Cow<'_, [u8]>> {
         let (start, end) = (usize::try_from(span.start)?, usize::try_from(span.end)?);
-        Ok(message.get(start..end).context("no such span")?.to_vec())
+        Ok(message.get(start..end).context("no such span")?.into())
     };
     let tokens = firmware::judge::bayes::tokens::of(&structure, octets)?;
     let tokens: Vec<u64> = tokens.iter().map(|(hash, _)| hash).collect();
@@ -208,6 +210,14 @@ async fn an_allowed_domain_helps_who_is_proven_and_no_forger() -> Result<()> {
     // The same from somewhere else is a forgery.
     firm.receive(ELSEWHERE, from, &[BEN], &message).await.unwrap();
     ensure!((count(&firm, "INBOX")?, count(&firm, "Junk")?) == (1, 1));
+    firm.house.ledger.flush().await;
+    let told = explain::latest(&firm.house.store.snapshot()?, 1)?;
+    let told = told.first().context("nothing was judged")?;
+    let mut reasons = told.verdict.reasons.iter();
+    ensure!(
+        reasons.any(|reason| reason.words.contains("nothing proves")),
+        "{told:?}"
+    );
     // A sender of his own does not help the forger.
     firm.dns
         .txt("evil.example", &format!("v=spf1 ip4:{ELSEWHERE} -all"));

@@ -108,11 +108,20 @@ impl Who {
     }
 }
 
-/// The entry that holds for a sender, if one does.
+/// What the lists say about a sender.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// This holds for him.
+    Holds(SenderEntry),
+    /// This would allow him, but nothing proves that it is he.
+    Unproven(SenderEntry),
+}
+
+/// What the lists say about a sender, if they name him.
 ///
 /// # Errors
 /// The store failed.
-pub fn find(snapshot: &Snapshot, sender: &Sender, now: Timestamp) -> Result<Option<SenderEntry>, StoreError> {
+pub fn find(snapshot: &Snapshot, sender: &Sender, now: Timestamp) -> Result<Option<Entry>, StoreError> {
     let sender = &sender.spelt();
     let mut keys = Vec::new();
     for address in sender.envelope.iter().chain(&sender.author) {
@@ -135,24 +144,28 @@ fn keys_of(domain: &Domain) -> impl Iterator<Item = String> {
     [whole.to_owned(), format!(".{whole}")].into_iter().chain(above)
 }
 
-fn choose(entries: Vec<SenderEntry>, sender: &Sender) -> Option<SenderEntry> {
-    let mut holding = Vec::new();
+fn choose(entries: Vec<SenderEntry>, sender: &Sender) -> Option<Entry> {
+    let (mut holding, mut unproven) = (Vec::new(), Vec::new());
     for entry in entries {
         let Ok(who) = entry.who.parse::<Who>() else {
             continue;
         };
-        let holds = match entry.list {
-            SenderList::Block => who.is_named_by(sender),
-            SenderList::Allow => who.is_proven_by(sender),
-        };
-        if holds {
-            holding.push((who.exactness(), entry.list, entry));
+        if !who.is_named_by(sender) {
+            continue;
+        }
+        let place = (Reverse(who.exactness()), Reverse(entry.list));
+        match entry.list {
+            SenderList::Allow if !who.is_proven_by(sender) => unproven.push((place, entry)),
+            SenderList::Allow | SenderList::Block => holding.push((place, entry)),
         }
     }
-    let best = holding
-        .into_iter()
-        .min_by_key(|(exactness, list, _)| (Reverse(*exactness), Reverse(*list)));
-    best.map(|(.., entry)| entry)
+    let first = |entries: Vec<(_, SenderEntry)>| {
+        let first = entries.into_iter().min_by_key(|(place, _)| *place);
+        first.map(|(_, entry)| entry)
+    };
+    first(holding)
+        .map(Entry::Holds)
+        .or_else(|| first(unproven).map(Entry::Unproven))
 }
 
 /// An entry as an admin wrote it.
@@ -210,10 +223,21 @@ mod tests {
             runtime.block_on(store.put_sender(entry)).unwrap();
         }
         let found = find(&store.snapshot().unwrap(), sender, NOW).unwrap();
-        found.map(|entry| (entry.who, entry.list))
+        found.map(|found| match found {
+            Entry::Holds(entry) => (entry.who, entry.list),
+            Entry::Unproven(entry) => (format!("{} in vain", entry.who), entry.list),
+        })
     }
 
-    type Entry<'a> = (&'a str, SenderList);
+    type Row<'a> = (&'a str, SenderList);
+
+    // What the lists hold, who comes, and what they say of him.
+    fn check(table: &[(&[Row<'_>], &Sender, Option<Row<'_>>)]) {
+        for (entries, sender, expected) in table {
+            let expected = expected.map(|(who, list)| (who.to_owned(), list));
+            assert_eq!(judged(entries, sender), expected, "{entries:?} {sender:?}");
+        }
+    }
 
     #[test]
     fn a_block_needs_a_name_and_an_allowance_a_proof() {
@@ -233,12 +257,20 @@ mod tests {
             false,
         );
         let no_author = sender("ann@shop.example", "", &[], true);
-        let table: &[(&[Entry<'_>], &Sender, Option<Entry<'_>>)] = &[
+        let table: &[(&[Row<'_>], &Sender, Option<Row<'_>>)] = &[
             (&[], &signed, None),
             (&[("shop.example", Allow)], &signed, Some(("shop.example", Allow))),
             (&[("shop.example", Allow)], &by_spf, Some(("shop.example", Allow))),
-            (&[("shop.example", Allow)], &forged, None),
-            (&[("shop.example", Allow)], &other_signer, None),
+            (
+                &[("shop.example", Allow)],
+                &forged,
+                Some(("shop.example in vain", Allow)),
+            ),
+            (
+                &[("shop.example", Allow)],
+                &other_signer,
+                Some(("shop.example in vain", Allow)),
+            ),
             (
                 &[("evil.example", Allow)],
                 &other_signer,
@@ -250,7 +282,11 @@ mod tests {
                 &below,
                 Some((".shop.example", Allow)),
             ),
-            (&[("shop.example", Allow)], &no_author, None),
+            (
+                &[("shop.example", Allow)],
+                &no_author,
+                Some(("shop.example in vain", Allow)),
+            ),
             (
                 &[("ANN@shop.example", Allow)],
                 &signed,
@@ -261,8 +297,16 @@ mod tests {
                 &by_spf,
                 Some(("ann@shop.example", Allow)),
             ),
-            (&[("ann@shop.example", Allow)], &forged, None),
-            (&[("ann@shop.example", Allow)], &other_signer, None),
+            (
+                &[("ann@shop.example", Allow)],
+                &forged,
+                Some(("ann@shop.example in vain", Allow)),
+            ),
+            (
+                &[("ann@shop.example", Allow)],
+                &other_signer,
+                Some(("ann@shop.example in vain", Allow)),
+            ),
             (&[("shop.example", Block)], &forged, Some(("shop.example", Block))),
             (&[("shop.example", Block)], &below, None),
             (
@@ -281,7 +325,21 @@ mod tests {
                 &other_signer,
                 Some(("evil.example", Block)),
             ),
-            // The most exact entry holds.
+        ];
+        check(table);
+    }
+
+    #[test]
+    fn of_several_entries_the_most_exact_one_holds() {
+        let signed = sender(
+            "b+1@bounce.list.example",
+            "Ann@Shop.Example",
+            &["shop.example"],
+            false,
+        );
+        let forged = sender("ann@shop.example", "ann@shop.example", &[], false);
+        let other_signer = sender("x@evil.example", "ann@shop.example", &["evil.example"], true);
+        check(&[
             (
                 &[("shop.example", Block), ("ann@shop.example", Allow)],
                 &signed,
@@ -307,11 +365,7 @@ mod tests {
                 &other_signer,
                 Some(("evil.example", Block)),
             ),
-        ];
-        for (entries, sender, expected) in table {
-            let expected = expected.map(|(who, list)| (who.to_owned(), list));
-            assert_eq!(judged(entries, sender), expected, "{entries:?} {sender:?}");
-        }
+        ]);
     }
 
     #[test]

@@ -196,23 +196,32 @@ fn opinions(
     sender: &Sender,
     score: &mut Score,
 ) -> Result<bool, JudgeError> {
-    let entry = lists::find(snapshot, sender, case.at)?;
-    if let Some(entry) = entry {
-        let who = score::quoted(&entry.who);
-        match entry.list {
-            SenderList::Block => {
-                let words = format!("{who} is on the office's block list.");
-                let refusal = Refusal::Unwanted { who: entry.who };
-                score.decide(Placement::Refused, words.clone(), Some(refusal));
-                score.add("list", Points(0), words);
-            }
-            SenderList::Allow => {
-                let words = format!("{who} is on the office's allow list, and proven.");
-                score.decide(Placement::Inbox, words.clone(), None);
-                score.add("list", Points(0), words);
-                return Ok(true);
+    match lists::find(snapshot, sender, case.at)? {
+        Some(lists::Entry::Holds(entry)) => {
+            let who = score::quoted(&entry.who);
+            match entry.list {
+                SenderList::Block => {
+                    let words = format!("{who} is on the office's block list.");
+                    let refusal = Refusal::Unwanted { who: entry.who };
+                    score.decide(Placement::Refused, words.clone(), Some(refusal));
+                    score.add("list", Points(0), words);
+                }
+                SenderList::Allow => {
+                    let words = format!("{who} is on the office's allow list, and proven.");
+                    score.decide(Placement::Inbox, words.clone(), None);
+                    score.add("list", Points(0), words);
+                    return Ok(true);
+                }
             }
         }
+        Some(lists::Entry::Unproven(entry)) => {
+            let who = score::quoted(&entry.who);
+            let words = format!(
+                "{who} is on the office's allow list, but nothing proves that the mail is from there."
+            );
+            score.add("list", Points(0), words);
+        }
+        None => {}
     }
     if !score.is_refused()
         && let Some(state) = bayes::has_learnt(snapshot, case.filtering)?
