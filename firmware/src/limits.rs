@@ -114,8 +114,9 @@ pub mod filter {
     pub const HEADER: u64 = 16 * 1024;
     /// Text parts of a message that are looked at.
     pub const PARTS: usize = 8;
-    /// Tokens of one message.
-    pub const TOKENS: usize = 1000;
+    /// Tokens of one message, those of its header first. What a message is about shows in its first hundreds
+    /// of words; each further one costs as much as those.
+    pub const TOKENS: usize = 600;
     /// Words whose counts are kept in memory, some 20 octets each.
     pub const KNOWN: usize = 50_000;
     /// Words whose counts are read at once without making room for others: they may be on the card.

@@ -86,6 +86,7 @@ impl Lexicon {
 mod tests {
     use super::super::tokens::{self, hash};
     use super::*;
+    use crate::limits::filter::TOKENS;
     use proto::message::scan;
     use proto::types::Timestamp;
     use store::{Lesson, Options, Store};
@@ -161,9 +162,9 @@ mod tests {
         let store = Store::open(folder.path(), &Options::default()).unwrap();
         let snapshot = store.snapshot().unwrap();
         let lexicon = Lexicon::default();
-        for message in 0..3 * KNOWN / 1000 {
-            let words: String = (0..990).map(|n| format!("{message}x{n:04} ")).collect();
-            assert_eq!(counts(&lexicon, &snapshot, &tokens_of(&words)).len(), 990);
+        for message in 0..3 * KNOWN / TOKENS {
+            let words: String = (0..TOKENS - 10).map(|n| format!("{message}x{n:04} ")).collect();
+            assert_eq!(counts(&lexicon, &snapshot, &tokens_of(&words)).len(), TOKENS - 10);
             assert!(lexicon.0.lock().unwrap().words.len() <= KNOWN);
         }
     }
