@@ -69,6 +69,7 @@ pub fn of<'a, E>(
     let mut found = Found {
         seen: HashSet::with_capacity_and_hasher(TOKENS, Spread::default()),
         tokens: Tokens::default(),
+        most: TOKENS,
     };
     let top = structure.root.header;
     let top = octets(first(top, HEADER))?;
@@ -76,8 +77,12 @@ pub fn of<'a, E>(
     let mut parts = Vec::new();
     found.shape(&structure.root, &mut parts);
     let mut rest = TEXT;
-    for part in parts {
-        let span = first(part.body, rest);
+    let count = parts.len();
+    for (place, part) in parts.into_iter().enumerate() {
+        // Each has its share: who fills a part that nobody is shown hides no other one behind it.
+        let to_come = count - place;
+        found.most = found.tokens.len() + (TOKENS - found.tokens.len()) / to_come;
+        let span = first(part.body, rest / to_come as u64);
         rest -= span.len();
         let octets = octets(span)?;
         let text = part_text(part, &octets);
@@ -101,6 +106,8 @@ fn first(span: Span, most: u64) -> Span {
 struct Found {
     tokens: Tokens,
     seen: HashSet<u64, Spread>,
+    // How many tokens there may be for now.
+    most: usize,
 }
 
 impl Found {
@@ -137,7 +144,7 @@ impl Found {
     }
 
     fn is_full(&self) -> bool {
-        self.tokens.len() >= TOKENS
+        self.tokens.len() >= self.most
     }
 
     fn header(&mut self, top: &[u8]) {
@@ -395,6 +402,21 @@ mod tests {
         assert_eq!(texts(&message).len(), TOKENS);
         let deep = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n".repeat(200);
         assert!(texts(deep).len() < 20);
+    }
+
+    #[test]
+    fn a_part_full_of_words_leaves_room_for_the_others() {
+        let words = (0..TOKENS)
+            .map(|n| format!("word{n} "))
+            .collect::<String>()
+            .repeat(20);
+        assert!(words.len() as u64 > TEXT);
+        let found = texts(format!(
+            "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\n{words}\r\n--b\r\n\
+             Content-Type: text/html\r\n\r\n<a href=\"https://casino.example/\">jackpot</a>\r\n--b--\r\n",
+        ));
+        assert!(found.contains("link:casino.example") && found.contains("jackpot"));
+        assert!(found.len() > TOKENS / 2);
     }
 
     proptest! {
