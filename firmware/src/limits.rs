@@ -117,10 +117,6 @@ pub mod filter {
     /// Tokens of one message, those of its header first. What a message is about shows in its first hundreds
     /// of words; each further one costs as much as those.
     pub const TOKENS: usize = 600;
-    /// Words whose counts are kept in memory, some 20 octets each.
-    pub const KNOWN: usize = 50_000;
-    /// Words whose counts are read at once without making room for others: they may be on the card.
-    pub const AT_ONCE_READ: usize = 100;
     /// Characters of a word that is a token.
     pub const WORD: std::ops::RangeInclusive<usize> = 3..=24;
     /// Things to learn that wait; more are forgotten, with a line in the log.

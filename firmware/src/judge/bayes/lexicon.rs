@@ -1,10 +1,9 @@
-//! Words that mail here is made of, with what was learnt about them: most words of a message were in
-//! the last ones too, and to take one out of the store costs many times as much as to find it here.
+//! What was learnt about words, all of it in memory: to take the words of one message out of the store costs
+//! many times as much as to find them here.
 
 use super::spread::Spread;
 use super::tokens::Tokens;
-use crate::blocking::blocking_if;
-use crate::limits::filter::{AT_ONCE_READ, KNOWN};
+use crate::blocking::blocking;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use store::{BayesState, Snapshot, StoreError, TokenCount};
@@ -20,19 +19,19 @@ pub struct Word<'a> {
     pub count: TokenCount,
 }
 
-/// The words of one state of what was learnt. Clones share them.
+/// The words of one state of what was learnt, some 20 octets each; the store bounds how many there are.
+/// Clones share them.
 #[derive(Clone, Default)]
-pub struct Lexicon(Arc<Mutex<Known>>);
+pub struct Lexicon(Arc<Mutex<Option<Arc<Known>>>>);
 
-#[derive(Default)]
 struct Known {
     version: u64,
     words: HashMap<u64, TokenCount, Spread>,
 }
 
 impl Lexicon {
-    /// How often each of these was learnt, in no order. `state`: what `snapshot` says was learnt. Blocks
-    /// where many are not known yet.
+    /// How often each of these was learnt, where it ever was. `state`: what `snapshot` says was learnt. Blocks
+    /// where that is not what was learnt the last time.
     ///
     /// # Errors
     /// The store failed.
@@ -42,43 +41,29 @@ impl Lexicon {
         state: BayesState,
         tokens: &'a Tokens,
     ) -> Result<Vec<Word<'a>>, StoreError> {
-        let (mut words, strange) = self.find(state, tokens);
-        if strange.is_empty() {
-            return Ok(words);
-        }
-        let hashes: Vec<u64> = strange.iter().map(|(hash, _)| *hash).collect();
-        let counts = blocking_if(hashes.len() > AT_ONCE_READ, || snapshot.tokens(&hashes))?;
-        self.learn(state, hashes.into_iter().zip(counts.iter().copied()));
-        let read = strange.into_iter().zip(counts);
-        words.extend(read.map(|((hash, text), count)| Word { hash, text, count }));
-        Ok(words)
+        let known = self.known(snapshot, state)?;
+        let found = tokens.iter().filter_map(|(hash, text)| {
+            let count = *known.words.get(&hash)?;
+            Some(Word { hash, text, count })
+        });
+        Ok(found.collect())
     }
 
-    // Words that are known, and those that are not.
-    fn find<'a>(&self, state: BayesState, tokens: &'a Tokens) -> (Vec<Word<'a>>, Vec<(u64, &'a str)>) {
-        let (mut words, mut strange) = (Vec::with_capacity(tokens.len()), Vec::new());
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_current = known.version == state.version;
-        for (hash, text) in tokens.iter() {
-            match known.words.get(&hash) {
-                Some(&count) if is_current => words.push(Word { hash, text, count }),
-                _ => strange.push((hash, text)),
-            }
+    // Whoever still looks at an older state reads that one for himself.
+    fn known(&self, snapshot: &Snapshot, state: BayesState) -> Result<Arc<Known>, StoreError> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(kept) = kept.filter(|kept| kept.version == state.version) {
+            return Ok(kept);
         }
-        (words, strange)
-    }
-
-    // Whoever still looks at an older state changes nothing.
-    fn learn(&self, state: BayesState, words: impl ExactSizeIterator<Item = (u64, TokenCount)>) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.version > state.version {
-            return;
+        let read = Arc::new(Known {
+            version: state.version,
+            words: blocking(|| snapshot.learnt_tokens())?,
+        });
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.as_ref().is_none_or(|kept| kept.version < state.version) {
+            *kept = Some(Arc::clone(&read));
         }
-        if known.version < state.version || known.words.len().saturating_add(words.len()) > KNOWN {
-            known.words.clear();
-            known.version = state.version;
-        }
-        known.words.extend(words);
+        Ok(read)
     }
 }
 
@@ -86,7 +71,6 @@ impl Lexicon {
 mod tests {
     use super::super::tokens::{self, hash};
     use super::*;
-    use crate::limits::filter::TOKENS;
     use proto::message::scan;
     use proto::types::Timestamp;
     use store::{Lesson, Options, Store};
@@ -109,13 +93,14 @@ mod tests {
         tokens::of(&scan::structure(message.as_bytes()), octets).unwrap()
     }
 
-    fn counts(lexicon: &Lexicon, snapshot: &Snapshot, tokens: &Tokens) -> Vec<(String, u32, u32)> {
+    fn counts(lexicon: &Lexicon, snapshot: &Snapshot, tokens: &Tokens) -> Vec<(String, (u32, u32))> {
         let state = snapshot.bayes().unwrap();
         let words = lexicon.look_up(snapshot, state, tokens).unwrap();
         let words = words.iter().filter(|word| !word.text.contains(':'));
         let mut counts: Vec<_> = words
-            .map(|word| (word.text.to_owned(), word.count.spam, word.count.ham))
+            .map(|word| (word.text.to_owned(), (word.count.spam, word.count.ham)))
             .collect();
+        counts.retain(|(_, count)| *count != (0, 0));
         counts.sort();
         counts
     }
@@ -127,11 +112,9 @@ mod tests {
         let lexicon = Lexicon::default();
         let texts = tokens_of("bonus meeting");
         let row = |bonus, meeting: (u32, u32)| {
-            let bonus: (u32, u32) = bonus;
-            vec![
-                ("bonus".to_owned(), bonus.0, bonus.1),
-                ("meeting".to_owned(), meeting.0, meeting.1),
-            ]
+            let mut rows = vec![("bonus".to_owned(), bonus), ("meeting".to_owned(), meeting)];
+            rows.retain(|(_, count)| *count != (0, 0));
+            rows
         };
         let nothing = store.snapshot().unwrap();
         assert_eq!(counts(&lexicon, &nothing, &texts), row((0, 0), (0, 0)));
@@ -154,18 +137,5 @@ mod tests {
         store.unlearn_everything().await.unwrap();
         let last = store.snapshot().unwrap();
         assert_eq!(counts(&lexicon, &last, &texts), row((0, 0), (0, 0)));
-    }
-
-    #[tokio::test]
-    async fn strangers_cannot_make_it_large() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), &Options::default()).unwrap();
-        let snapshot = store.snapshot().unwrap();
-        let lexicon = Lexicon::default();
-        for message in 0..3 * KNOWN / TOKENS {
-            let words: String = (0..TOKENS - 10).map(|n| format!("{message}x{n:04} ")).collect();
-            assert_eq!(counts(&lexicon, &snapshot, &tokens_of(&words)).len(), TOKENS - 10);
-            assert!(lexicon.0.lock().unwrap().words.len() <= KNOWN);
-        }
     }
 }

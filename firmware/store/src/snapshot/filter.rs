@@ -9,18 +9,22 @@ use crate::write::grey_holds;
 use crate::{BayesState, GreyRow, GreyState, SenderEntry, StoreError, TokenCount};
 use proto::types::{BlobId, Timestamp};
 use redb::{ReadableTable, ReadableTableMetadata};
+use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 #[allow(clippy::missing_errors_doc)] // said at `Snapshot`
 impl Snapshot {
-    /// How often each of these tokens was seen, in their order.
-    pub fn tokens(&self, tokens: &[u64]) -> Result<Vec<TokenCount>, StoreError> {
+    /// How often each token was seen that ever was: all of them, into memory.
+    pub fn learnt_tokens<S: BuildHasher + Default>(&self) -> Result<HashMap<u64, TokenCount, S>, StoreError> {
         let table = self.transaction.open_table(TOKENS)?;
-        let count = |token: &u64| {
-            let row = table.get(token)?.map(|row| row.value());
-            let (spam, ham, _) = row.unwrap_or_default();
-            Ok(TokenCount { spam, ham })
-        };
-        tokens.iter().map(count).collect()
+        let count = usize::try_from(table.len()?).unwrap_or(0);
+        let mut tokens = HashMap::with_capacity_and_hasher(count, S::default());
+        for row in table.iter()? {
+            let (token, counts) = row?;
+            let (spam, ham, _) = counts.value();
+            tokens.insert(token.value(), TokenCount { spam, ham });
+        }
+        Ok(tokens)
     }
 
     /// How much was learnt.
