@@ -4,8 +4,8 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::LazyLock;
 
-/// For tables whose keys are [`super::tokens::hash`]es: many times as fast as hashing them once more, and
-/// as hard to foresee.
+/// For tables whose keys are [`super::tokens::hash`]es: many times as fast as hashing them once more. It is no
+/// cryptography: it keeps whoever does not know the number from slowing a table down, and nothing else.
 #[derive(Debug, Clone, Copy)]
 pub struct Spread(u64);
 
